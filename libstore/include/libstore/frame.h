@@ -1,0 +1,71 @@
+/* One picture with its place in a recording. */
+#ifndef LIBSTORE_FRAME_H
+#define LIBSTORE_FRAME_H
+
+#include <libstore/error.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ist_pixel_type {
+    IST_PIXEL_U8 = 0,
+    IST_PIXEL_U16 = 1, /* native byte order */
+} ist_pixel_type;
+
+/*
+ * A frame: pixels, and index, number and time.
+ *
+ * Pixels are rows from top to bottom, each row `width` pixels of `channels` samples; three
+ * channels are in the order blue, green, red. The sample in column x, row y, channel c lies at
+ *     data + y * stride + (x * channels + c) * ist_pixel_size(type)
+ *
+ * Whoever holds the frame owns its pixels. Two ways to get one:
+ *   - `ist_frame frame = {0}` handed to a reader or a source, which allocates `buffer` and
+ *     uses it again at the next call; ist_frame_free() releases it;
+ *   - data pointing into memory of the caller's own, buffer NULL: for giving frames away.
+ *
+ * Thread-safety: plain data; one thread at a time.
+ */
+typedef struct ist_frame {
+    uint8_t *data;
+    ptrdiff_t stride; /* bytes from one row to the next */
+    int width;        /* px */
+    int height;       /* px */
+    int channels;     /* 1 gray, 3 blue green red */
+    ist_pixel_type type;
+
+    int64_t index;  /* 0..n-1 in the store */
+    int64_t number; /* the camera's counter */
+    double time_s;  /* seconds, normally since 1970-01-01 UTC */
+
+    void *buffer;           /* allocated by ist_frame_alloc, or NULL */
+    size_t buffer_capacity; /* bytes in buffer */
+} ist_frame;
+
+/* Returns the bytes in one sample: 1 or 2. */
+IST_API size_t ist_pixel_size(ist_pixel_type type);
+
+/*
+ * Gives the frame room for width x height pixels, rows packed without gaps, and sets its shape.
+ * Its own buffer is kept when it is large enough. The pixels are undefined afterwards; index,
+ * number and time stay.
+ *
+ * IST_ERROR_ARGUMENT: a size below 1 or above 65535, or channels other than 1 or 3.
+ * IST_ERROR_MEMORY: no memory; the frame is as it was.
+ */
+IST_API IST_MUST_CHECK ist_status ist_frame_alloc(ist_frame *frame, int width, int height, int channels,
+                                                  ist_pixel_type type, ist_error *error);
+
+/* Makes `to` a copy of `from`, pixels, index, number and time, in to's own buffer. */
+IST_API IST_MUST_CHECK ist_status ist_frame_copy(ist_frame *to, const ist_frame *from, ist_error *error);
+
+/* Releases the frame's own buffer and sets every field to zero. Takes a frame of zeros, and NULL. */
+IST_API void ist_frame_free(ist_frame *frame);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

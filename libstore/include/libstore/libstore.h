@@ -1,0 +1,11 @@
+/* libstore: recording and reading chunked video stores in the style of imgstore. */
+#ifndef LIBSTORE_LIBSTORE_H
+#define LIBSTORE_LIBSTORE_H
+
+#include <libstore/error.h>
+#include <libstore/frame.h>
+#include <libstore/reader.h>
+#include <libstore/source.h>
+#include <libstore/writer.h>
+
+#endif

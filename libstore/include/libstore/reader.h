@@ -1,0 +1,122 @@
+/* Reading a store: frames by index, number and time, and everything known about them. */
+#ifndef LIBSTORE_READER_H
+#define LIBSTORE_READER_H
+
+#include <libstore/frame.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A store opened for reading. Nothing in the store is changed. A store whose recorder died is
+ * read as it lies, up to the last frame that was acknowledged.
+ *
+ * Thread-safety: one thread at a time; several readers may share a store.
+ */
+typedef struct ist_reader ist_reader;
+
+typedef struct ist_reader_info {
+    const char *path;       /* the store's directory */
+    const char *class_name; /* "VideoImgStore" or "DirectoryImgStore" */
+    const char *format;     /* as in metadata.yaml, "avc1/mp4" */
+    const char *encoding;   /* of raw data, "cv_bayerbg"; "": none */
+    const char *uuid;       /* 32 hex digits; "": none */
+    const char *timezone;   /* IANA name of the place of recording */
+    const char *user_metadata; /* text of a JSON object */
+    double created_s;          /* when the store was created, seconds since 1970 UTC */
+    int width;                 /* px */
+    int height;                /* px */
+    int channels;              /* 1 or 3 */
+    ist_pixel_type type;
+    int chunksize;        /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
+    int chunk_count;
+    bool lossless;        /* the format keeps every sample */
+    bool unfinished;      /* it is being recorded, or its recorder died */
+    int64_t frame_count;
+    int64_t number_min;   /* 0 when there are no frames, as the next three */
+    int64_t number_max;
+    double time_min_s;
+    double time_max_s;
+} ist_reader_info;
+
+typedef enum ist_match {
+    IST_MATCH_EXACT = 0,
+    IST_MATCH_NEAREST = 1, /* of two equally near, the one with the smaller value; of the same value, the first */
+} ist_match;
+
+/*
+ * Opens the store in directory `path`; the path of its metadata.yaml serves as well.
+ *
+ * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_DATA: its metadata or an index is damaged.
+ * IST_ERROR_UNSUPPORTED: a version or format that this library does not read. IST_ERROR_IO.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error);
+
+/* What the store holds. Valid until the reader is closed. */
+IST_API const ist_reader_info *ist_reader_get_info(const ist_reader *reader);
+
+/*
+ * Reads the frame behind the one last read, the first one at the beginning, into `frame`, whose
+ * buffer is used again. IST_END: there are no more.
+ * A failure (as for ist_reader_read_index) does not stop the way: the next call goes on behind it.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_next(ist_reader *reader, ist_frame *frame, ist_error *error);
+
+/*
+ * Reads the frame with this index, 0..frame_count-1.
+ *
+ * IST_ERROR_NOT_FOUND: there is no such frame. IST_ERROR_DATA: its pixels are missing or
+ * damaged; other frames may be sound.
+ * Cost: in a video, decoding from the key frame before it; nothing extra when the frame follows the last one read.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame,
+                                                        ist_error *error);
+
+/* Reads the frame with this number; of several, the first. Status as for ist_reader_read_index. */
+IST_API IST_MUST_CHECK ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match match,
+                                                         ist_frame *frame, ist_error *error);
+
+/* Reads the frame whose time is nearest. Status as for ist_reader_read_index. */
+IST_API IST_MUST_CHECK ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *frame,
+                                                       ist_error *error);
+
+/*
+ * Finds the index of a frame by its number or nearest time, without reading pixels.
+ * IST_ERROR_NOT_FOUND: no such frame, or the store is empty.
+ * Cost: logarithmic in the number of frames where numbers or times rise within a chunk, else the length of a chunk.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_find_number(ist_reader *reader, int64_t number, ist_match match,
+                                                         int64_t *index, ist_error *error);
+IST_API IST_MUST_CHECK ist_status ist_reader_find_time(ist_reader *reader, double time_s, int64_t *index,
+                                                       ist_error *error);
+
+/*
+ * Copies numbers and times of the frames first..first+count-1 into arrays of `count` elements
+ * each; either array may be NULL. IST_ERROR_NOT_FOUND: the range leaves the store.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_frame_metadata(ist_reader *reader, int64_t first, int64_t count,
+                                                            int64_t *numbers, double *times_s, ist_error *error);
+
+/*
+ * Extra data of the frames first..first+count-1 as the text of a JSON array of objects, in the
+ * order of recording: the user's keys, frame_time, frame_number and frame_index. The caller
+ * frees *json with ist_free().
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_extra(ist_reader *reader, int64_t first, int64_t count, char **json,
+                                                   ist_error *error);
+
+/* Number of the i-th chunk, i = 0..chunk_count-1, as it is in the file's name, and its frames. */
+IST_API void ist_reader_chunk(const ist_reader *reader, int i, int *chunk, int64_t *first_index, int64_t *frame_count);
+
+/* Frees text that a reader handed over. Takes NULL. */
+IST_API void ist_free(void *text);
+
+/* Closes the reader and sets *reader to NULL. Takes a NULL reader. */
+IST_API void ist_reader_close(ist_reader **reader);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,91 @@
+/* Recording into a new store. */
+#ifndef LIBSTORE_WRITER_H
+#define LIBSTORE_WRITER_H
+
+#include <libstore/frame.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A store being recorded.
+ *
+ * A frame whose ist_writer_add() returned IST_OK is on its way to the disk in the hands of the
+ * operating system: it survives the death of this process at any moment (kill -9), with its
+ * number, time and extra data, and a reader finds it at once.
+ *
+ * Thread-safety: one thread at a time.
+ */
+typedef struct ist_writer ist_writer;
+
+/* What to record. Zero means default, except for the size. */
+typedef struct ist_writer_params {
+    const char *format;  /* one of ist_writer_format_name(); NULL: "avc1/mp4" */
+    int width;           /* px; the video formats store width and height rounded down to even */
+    int height;          /* px */
+    int channels;        /* 1 gray, 3 BGR; 0: 1 */
+    ist_pixel_type type; /* the video formats hold IST_PIXEL_U8 only */
+    int chunksize;       /* frames in a chunk; 0: 10000 for video, 200 for images */
+    double frame_rate;   /* frames per second noted in video files; 0: 25. Frame times are in the index. */
+    int quality;         /* video, 1 (small) .. 100; 0: 65 for avc1/mp4, 96 for mjpeg/avi.
+                            avc1/mp4: x264's CRF = 0.51 (100 - quality), so 100 keeps gray exactly;
+                            mjpeg/avi: quantiser = 1 + 0.3 (100 - quality) */
+    const char *encoder_options; /* "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none */
+    const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
+    const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
+} ist_writer_params;
+
+/* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
+IST_API const char *ist_writer_format_name(int i);
+
+/* True if the format keeps every sample as it is given. NULL and unknown names: false. */
+IST_API bool ist_writer_format_is_lossless(const char *format);
+
+/* True if the format can hold samples of this type. NULL and unknown names: false. */
+IST_API bool ist_writer_format_holds(const char *format, ist_pixel_type type);
+
+/*
+ * Creates the directory `path` with an empty store in it; the directory above must exist.
+ * `params` is not kept.
+ *
+ * IST_ERROR_EXISTS: `path` is there already; it is left alone. IST_ERROR_ARGUMENT: a size,
+ * type, format or option that cannot be used. IST_ERROR_NOT_FOUND: no such format or encoder.
+ * IST_ERROR_IO. After a failure nothing is left behind.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const char *path,
+                                                    const ist_writer_params *params, ist_error *error);
+
+/*
+ * Appends one frame with its number and time_s; its index is set by the store. The pixels are
+ * not kept. Every so often (at the end of a chunk) this takes longer, as the chunk is closed.
+ *
+ * IST_ERROR_ARGUMENT: another shape or type than at creation, or a time that is not finite;
+ * nothing changes. IST_ERROR_IO: the frame could not be kept; those before are safe, and
+ * every later call fails with IST_ERROR_STATE, naming the cause.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_add(ist_writer *writer, const ist_frame *frame, ist_error *error);
+
+/*
+ * Binds extra data to the frame last added: the text of a JSON object, any keys. The store adds
+ * frame_time, frame_number and frame_index to it where it is read; keys of these names are
+ * IST_ERROR_ARGUMENT, as are text that is not an object, and a store without a frame.
+ * May be called several times for a frame.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error);
+
+/* Frames acknowledged so far. */
+IST_API int64_t ist_writer_frame_count(const ist_writer *writer);
+
+/*
+ * Finishes the last chunk, closes the store, frees the writer and sets *writer to NULL, always.
+ * On failure every acknowledged frame can still be read; the store stays marked as unfinished.
+ * Takes a NULL writer: IST_OK.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_close(ist_writer **writer, ist_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
