@@ -1,0 +1,196 @@
+#include "fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+
+static int open_file(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags | O_CLOEXEC, mode);
+}
+
+struct fs_calls fs_calls = {
+    .open = open_file,
+    .close = close,
+    .read = read,
+    .write = write,
+    .seek = lseek,
+    .sync = fsync,
+    .rename = rename,
+    .unlink = unlink,
+    .mkdir = mkdir,
+    .rmdir = rmdir,
+};
+
+ist_status fs_write_all(int fd, const void *data, size_t size, const char *path, ist_error *error)
+{
+    const uint8_t *bytes = data;
+    while (size > 0) {
+        const ssize_t written = fs_calls.write(fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(error, errno, "%s: cannot write", path);
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return IST_OK;
+}
+
+static ist_status read_all(int fd, struct buffer *out, const char *path, ist_error *error)
+{
+    out->size = 0;
+    struct stat info;
+    size_t expected = fstat(fd, &info) == 0 && info.st_size > 0 ? (size_t)info.st_size : 0;
+    for (;;) {
+        // One byte more than expected, so that the end of the file shows without growing the buffer.
+        const size_t room = expected >= out->size ? expected - out->size + 1 : 4096;
+        const ist_status status = buffer_reserve(out, out->size + room, error);
+        if (status < 0)
+            return status;
+        const ssize_t got = fs_calls.read(fd, out->data + out->size, room);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "%s: cannot read", path);
+        if (got == 0)
+            return IST_OK;
+        out->size += (size_t)got;
+    }
+}
+
+ist_status fs_read_file(const char *path, struct buffer *out, ist_error *error)
+{
+    const int fd = fs_calls.open(path, O_RDONLY, 0);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", path);
+    const ist_status status = read_all(fd, out, path, error);
+    fs_calls.close(fd);
+    return status;
+}
+
+static ist_status write_and_close(int fd, const void *data, size_t size, bool sync, const char *path, ist_error *error)
+{
+    ist_status status = fs_write_all(fd, data, size, path, error);
+    if (status >= 0 && sync && fs_calls.sync(fd) < 0)
+        status = error_errno(error, errno, "%s: cannot bring it to the disk", path);
+    if (fs_calls.close(fd) < 0 && status >= 0)
+        status = error_errno(error, errno, "%s: cannot close", path);
+    return status;
+}
+
+static ist_status write_file(const char *path, const void *data, size_t size, bool sync, ist_error *error)
+{
+    const int fd = fs_calls.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (fd < 0)
+        return error_errno(error, errno, "%s: cannot create", path);
+    const ist_status status = write_and_close(fd, data, size, sync, path, error);
+    if (status < 0)
+        fs_calls.unlink(path);
+    return status;
+}
+
+ist_status fs_write_file(const char *path, const void *data, size_t size, ist_error *error)
+{
+    return write_file(path, data, size, false, error);
+}
+
+ist_status fs_write_file_whole(const char *path, const void *data, size_t size, ist_error *error)
+{
+    char part[PATH_MAX];
+    if ((size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    ist_status status = write_file(part, data, size, true, error);
+    if (status < 0)
+        return status;
+    if (fs_calls.rename(part, path) < 0) {
+        status = error_errno(error, errno, "%s: cannot rename", part);
+        fs_calls.unlink(part);
+        return status;
+    }
+    return fs_sync_directory_of(path, error);
+}
+
+ist_status fs_publish(const char *part, const char *path, ist_error *error)
+{
+    const int fd = fs_calls.open(part, O_RDONLY, 0);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", part);
+    const int synced = fs_calls.sync(fd);
+    const int reason = errno;
+    fs_calls.close(fd);
+    if (synced < 0)
+        return error_errno(error, reason, "%s: cannot bring it to the disk", part);
+    if (fs_calls.rename(part, path) < 0)
+        return error_errno(error, errno, "%s: cannot rename", part);
+    return fs_sync_directory_of(path, error);
+}
+
+ist_status fs_sync_directory_of(const char *path, ist_error *error)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash ? (size_t)(slash - path) : 0;
+    if (length >= sizeof directory)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    if (!slash)
+        strcpy(directory, ".");
+    else if (length == 0)
+        strcpy(directory, "/");
+    else {
+        memcpy(directory, path, length);
+        directory[length] = '\0';
+    }
+    const int fd = fs_calls.open(directory, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", directory);
+    const int synced = fs_calls.sync(fd);
+    const int reason = errno;
+    fs_calls.close(fd);
+    // Some file systems cannot sync a directory and say so with EINVAL; there is nothing more to be done on them.
+    if (synced < 0 && reason != EINVAL)
+        return error_errno(error, reason, "%s: cannot bring it to the disk", directory);
+    return IST_OK;
+}
+
+bool fs_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+void fs_remove_tree(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory) {
+        struct dirent *entry;
+        while ((entry = readdir(directory))) {
+            char child[PATH_MAX];
+            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                continue;
+            if ((size_t)snprintf(child, sizeof child, "%s/%s", path, entry->d_name) >= sizeof child)
+                continue;
+            struct stat info;
+            if (lstat(child, &info) == 0 && S_ISDIR(info.st_mode))
+                fs_remove_tree(child);
+            else
+                fs_calls.unlink(child);
+        }
+        closedir(directory);
+    }
+    fs_calls.rmdir(path);
+}
+
+const char *fs_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
