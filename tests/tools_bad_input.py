@@ -196,11 +196,10 @@ class SmallFileSystem(ToolTest):
                 shutil.rmtree(store)
 
     def test_full_from_the_beginning(self):
-        with open(os.path.join(self.mount, "filler"), "wb") as filler:
+        with open(os.path.join(self.mount, "filler"), "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 4096)
-                    filler.flush()
             except OSError:
                 pass
         result = run(SAVE, "--source", "test:", "--format", "npy", os.path.join(self.mount, "store"))
