@@ -11,8 +11,9 @@ int main(void)
     if (ist_writer_create(&writer, "mystore", &(ist_writer_params){.width = 320, .height = 240}, &error) < 0)
         return fprintf(stderr, "%s\n", error.message), 1;
     for (int i = 0; i < 100; i++) {
-        for (int x = 0; x < 320; x++)
-            pixels[120][x] = x / 3 == i ? 255 : 40;
+        for (int y = 0; y < 240; y++)
+            for (int x = 0; x < 320; x++)
+                pixels[y][x] = x / 3 == i ? 255 : 40;
         frame.number = i;
         frame.time_s = i / 25.0;
         if (ist_writer_add(writer, &frame, &error) < 0)
