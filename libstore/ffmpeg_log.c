@@ -17,7 +17,8 @@ static void take_message(void *context, int level, const char *format, va_list a
         av_log_default_callback(context, level, format, arguments);
         return;
     }
-    if ((level > AV_LOG_ERROR && level < FFMPEG_LOG_OFFSET) || level > AV_LOG_ERROR + FFMPEG_LOG_OFFSET)
+    const int plain_level = (level & 0xff) % FFMPEG_LOG_OFFSET; // above are colours
+    if (plain_level > AV_LOG_ERROR)
         return;
     char message[sizeof log->message];
     vsnprintf(message, sizeof message, format, arguments);
