@@ -164,6 +164,20 @@ static int check_format_name(const char *format)
     return cli_usage("--format: there is no format \"%s\"; choose one of %s", format, known);
 }
 
+/* A name that no reader can resolve would spoil the times of the store for good. */
+static int check_timezone(const char *name)
+{
+    static const char zones[] = "/usr/share/zoneinfo";
+    char path[256];
+    struct stat status;
+    if (stat(zones, &status) != 0)
+        return CLI_GO_ON; // a machine without the list
+    const int length = snprintf(path, sizeof path, "%s/%s", zones, name);
+    if (strstr(name, "..") || length >= (int)sizeof path || stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return cli_usage("--timezone: there is no time zone \"%s\"; names are as in Europe/Berlin", name);
+    return CLI_GO_ON;
+}
+
 static int check_destination(const char *path)
 {
     if (*path == '\0')
@@ -424,6 +438,8 @@ int main(int argc, char **argv)
         result = cli_usage("--source is missing");
     if (result == CLI_GO_ON && request.format)
         result = check_format_name(request.format);
+    if (result == CLI_GO_ON && request.timezone)
+        result = check_timezone(request.timezone);
     if (result == CLI_GO_ON) {
         request.destination = arguments[0];
         result = cli_finish(save(&request));
