@@ -230,7 +230,7 @@ static struct match find_directly(const struct matcher *matcher, struct search *
         .column_sum = search->column_sum,
         .column_square = search->column_square,
     };
-    struct match best = {.score = NAN};
+    struct match best = {.score = (double)NAN};
     for (int y = matcher->y_min; y <= matcher->y_max; y++) {
         if (y == matcher->y_min)
             windows_start(&windows, y);
@@ -251,6 +251,6 @@ static struct match find_directly(const struct matcher *matcher, struct search *
 struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane)
 {
     if (matcher->variance <= 0)
-        return (struct match){.score = NAN};
+        return (struct match){.score = (double)NAN};
     return matcher->spectrum ? tiles_find(matcher, search, plane) : find_directly(matcher, search, plane);
 }

@@ -251,7 +251,7 @@ static int smaller(int a, int b)
 struct match tiles_find(const struct matcher *matcher, struct search *search, const struct plane *plane)
 {
     struct contest contest = {
-        .matcher = matcher, .search = search, .plane = plane, .limit = -HUGE_VAL, .best = {.score = NAN}};
+        .matcher = matcher, .search = search, .plane = plane, .limit = -HUGE_VAL, .best = {.score = (double)NAN}};
     const int step_x = matcher->tile_width - matcher->width + 1;
     const int step_y = matcher->tile_height - matcher->height + 1;
     const int offset = searched_mean(matcher, plane);

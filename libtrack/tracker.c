@@ -279,9 +279,9 @@ trk_row tracker_blank_row(const ist_frame *frame, int roi, trk_row_status status
                      .frame_number = frame->number,
                      .frame_time_s = frame->time_s,
                      .roi = roi,
-                     .x_px = NAN,
-                     .y_px = NAN,
-                     .score = NAN,
+                     .x_px = (double)NAN,
+                     .y_px = (double)NAN,
+                     .score = (double)NAN,
                      .status = status};
 }
 
@@ -316,7 +316,7 @@ void tracker_measure_roi(const trk_tracker *tracker, trk_scratch *scratch, const
     const struct matcher *matcher = &tracker->matchers[roi];
     const trk_roi *home = &tracker->rois[roi];
     const struct match match = matcher_find(matcher, &scratch->search, plane);
-    row->x_px = row->y_px = NAN;
+    row->x_px = row->y_px = (double)NAN;
     row->score = match.score;
     if (isnan(match.score)) {
         row->status = TRK_FLAT;

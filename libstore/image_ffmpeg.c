@@ -1,0 +1,116 @@
+// The common formats of pictures, read by FFmpeg's decoders. What they are is told by their first bytes: the names
+// of files lie now and then.
+
+#include "image.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavutil/mem.h>
+#include <limits.h>
+#include <string.h>
+
+#include "error.h"
+#include "ffmpeg_log.h"
+#include "pixels.h"
+
+static const struct signature {
+    const char *bytes;
+    size_t size;
+    enum AVCodecID codec;
+} signatures[] = {
+    {"\x89PNG\r\n\x1a\n", 8, AV_CODEC_ID_PNG},
+    {"\xff\xd8\xff", 3, AV_CODEC_ID_MJPEG},
+    {"BM", 2, AV_CODEC_ID_BMP},
+    {"P1", 2, AV_CODEC_ID_PBM},
+    {"P2", 2, AV_CODEC_ID_PGM},
+    {"P3", 2, AV_CODEC_ID_PPM},
+    {"P4", 2, AV_CODEC_ID_PBM},
+    {"P5", 2, AV_CODEC_ID_PGM},
+    {"P6", 2, AV_CODEC_ID_PPM},
+    {"P7", 2, AV_CODEC_ID_PAM},
+    {"RIFF", 4, AV_CODEC_ID_WEBP},
+    {"GIF8", 4, AV_CODEC_ID_GIF},
+};
+
+static const AVCodec *find_decoder(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
+        if (size >= signatures[i].size && memcmp(data, signatures[i].bytes, signatures[i].size) == 0)
+            return avcodec_find_decoder(signatures[i].codec);
+    return NULL;
+}
+
+struct decoding {
+    AVCodecContext *decoder;
+    AVPacket *packet;
+    AVFrame *picture;
+    struct pixel_converter *converter;
+};
+
+static ist_status prepare(struct decoding *decoding, const AVCodec *codec, const uint8_t *data, size_t size,
+                          ist_error *error)
+{
+    decoding->decoder = avcodec_alloc_context3(codec);
+    decoding->packet = av_packet_alloc();
+    decoding->picture = av_frame_alloc();
+    decoding->converter = pixel_converter_create(PIXEL_RULE_FFMPEG);
+    // A packet of its own: decoders read some bytes behind the end.
+    if (!decoding->decoder || !decoding->packet || !decoding->picture || !decoding->converter ||
+        av_new_packet(decoding->packet, (int)size) < 0)
+        return error_memory(error);
+    memcpy(decoding->packet->data, data, size);
+    decoding->decoder->log_level_offset = FFMPEG_LOG_OFFSET;
+    decoding->decoder->thread_count = 1;
+    // A picture of which a part is missing is no picture.
+    decoding->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
+    return IST_OK;
+}
+
+static int decode(struct decoding *decoding, const AVCodec *codec)
+{
+    int code = avcodec_open2(decoding->decoder, codec, NULL);
+    if (code >= 0)
+        code = avcodec_send_packet(decoding->decoder, decoding->packet);
+    if (code >= 0)
+        code = avcodec_send_packet(decoding->decoder, NULL);
+    if (code >= 0)
+        code = avcodec_receive_frame(decoding->decoder, decoding->picture);
+    return code;
+}
+
+static void finish(struct decoding *decoding)
+{
+    avcodec_free_context(&decoding->decoder);
+    av_packet_free(&decoding->packet);
+    av_frame_free(&decoding->picture);
+    pixel_converter_destroy(decoding->converter);
+}
+
+static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *frame, ist_error *error)
+{
+    const AVCodec *codec = find_decoder(data, size);
+    if (!codec || size > INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)
+        return error_set(error, IST_ERROR_DATA, "not a picture of a known format");
+
+    struct ffmpeg_log log;
+    ffmpeg_log_begin(&log);
+    struct decoding decoding = {0};
+    ist_status status = prepare(&decoding, codec, data, size, error);
+    const int code = status < 0 ? 0 : decode(&decoding, codec);
+    if (code == AVERROR(ENOMEM))
+        status = error_memory(error);
+    else if (code < 0)
+        status = error_set(error, IST_ERROR_DATA, "%s: %s", codec->name,
+                           log.message[0] ? log.message : "damaged or cut off");
+    if (status >= 0)
+        status = pixel_converter_convert(decoding.converter, decoding.picture,
+                                         pixel_layout_for(decoding.picture->format, false), frame, error);
+    finish(&decoding);
+    ffmpeg_log_end(&log);
+    return status;
+}
+
+const struct image_format image_ffmpeg = {
+    .extensions =
+        (const char *const[]){"png", "jpg", "jpeg", "bmp", "pgm", "ppm", "pbm", "pnm", "pam", "webp", "gif", NULL},
+    .decode = decode_ffmpeg,
+};

@@ -1,0 +1,77 @@
+/* A kind of source: one entry in the table of source.c, one file of its own. */
+#ifndef SOURCE_KIND_H
+#define SOURCE_KIND_H
+
+#include <libstore/source.h>
+#include <stdatomic.h>
+
+struct source_kind {
+    const char *name; /* as in ist_source_info.kind */
+
+    /* True if this kind is the one for the location. The table is asked from top to bottom. */
+    bool (*accepts)(const char *location);
+
+    /*
+     * Opens `location` and keeps what it needs in source->state. Sets frame_rate, frame_count and creation_time_s of
+     * source->info where they are known. Shape and type may stay zero: then they are those of the first frame.
+     * After a failure close() is called too.
+     */
+    ist_status (*open)(ist_source *source, const char *location, const ist_source_params *params, ist_error *error);
+
+    /* Delivers pixels and time_s. Colour may be delivered where gray was asked for. */
+    ist_status (*next)(ist_source *source, ist_frame *frame, ist_error *error);
+
+    /* See ist_source_extra(). NULL: this kind has nothing to say. */
+    const char *(*extra)(const ist_source *source);
+
+    /* Frees source->state, which may be NULL or half made. */
+    void (*close)(ist_source *source);
+};
+
+struct ist_source {
+    const struct source_kind *kind;
+    ist_source_info info;
+    char *location;     /* as the caller named it, for messages */
+    const char *detail; /* which file of a folder was delivered last; NULL: only the location has a name */
+    void *state;        /* the kind's own */
+    bool gray;          /* the caller wants one channel */
+    bool ended;         /* nothing more comes, whether it was the end or a failure */
+    bool has_first;     /* `first` waits to be delivered */
+    ist_frame first;
+    int64_t delivered;
+    int64_t lost;
+    atomic_bool interrupted;
+};
+
+extern const struct source_kind source_test;
+extern const struct source_kind source_folder;
+extern const struct source_kind source_tiff;
+extern const struct source_kind source_ffmpeg;
+
+static inline bool source_is_interrupted(const ist_source *source)
+{
+    return atomic_load_explicit(&source->interrupted, memory_order_relaxed);
+}
+
+/* One KEY=VALUE of a list. */
+struct source_option {
+    char key[32];
+    char value[96];
+};
+
+/*
+ * Takes the next option from *text, where `separator` stands between two. IST_END: there are no more.
+ * IST_ERROR_ARGUMENT: not of the form KEY=VALUE.
+ */
+ist_status source_next_option(const char **text, char separator, struct source_option *option, ist_error *error);
+
+/* The value as a number from `low` to `high`. IST_ERROR_ARGUMENT names the key and the range. */
+ist_status source_option_number(const struct source_option *option, double low, double high, double *number,
+                                ist_error *error);
+ist_status source_option_integer(const struct source_option *option, int64_t low, int64_t high, int64_t *number,
+                                 ist_error *error);
+
+/* Reads the options of images without times: "rate=HZ" or "framerate=HZ". */
+ist_status source_rate_option(const char *options, double *rate, ist_error *error);
+
+#endif
