@@ -68,12 +68,12 @@ static double sexagesimal(const char *digits)
         char part[64];
         const size_t length = strcspn(digits, ":");
         if (length >= sizeof part)
-            return NAN;
+            return (double)NAN;
         memcpy(part, digits, length);
         part[length] = '\0';
         double value;
         if (!number_parse_double(part, &value))
-            return NAN;
+            return (double)NAN;
         sum = sum * 60 + value;
         digits += length + (digits[length] == ':');
     }
