@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "movement.h"
 
-enum { ROI_SIZE_MIN = 4 };
+enum { ROI_SIZE_MIN = 4, THREADS_MAX = 1024 };
 
 /* The command line as it was given. */
 struct request {
@@ -179,6 +180,12 @@ static int resolve_frames(struct movement_job *job, const struct request *reques
     return CLI_GO_ON;
 }
 
+static int processor_count(void)
+{
+    const long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (int)count;
+}
+
 static int resolve(struct movement_job *job, const struct request *request)
 {
     if (request->rois.count == 0)
@@ -192,7 +199,7 @@ static int resolve(struct movement_job *job, const struct request *request)
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
-        .threads = (int)request->threads,
+        .threads = request->threads ? (int)request->threads : processor_count(),
     };
     return resolve_frames(job, request);
 }
@@ -386,7 +393,7 @@ int main(int argc, char **argv)
          "below this correlation a ROI is lost, -1 to 1 (default: 0.3)", -1, 1},
         {"output", CLI_TEXT, &request.output, "DIR", "directory for the results (default: STORE-movement)", 0, 0},
         {"threads", CLI_INTEGER, &request.threads, "N",
-         "threads that measure (default: 0, one for each processor);\nresults do not depend on it", 0, 1024},
+         "threads that measure (default: 0, one for each processor);\nresults do not depend on it", 0, THREADS_MAX},
         {0},
     };
     const cli_tool tool = {

@@ -17,7 +17,9 @@ enum {
     WIDTH = 1200,
     PLOT_HEIGHT = 620,
     LEGEND_ROW_HEIGHT = 20,
-    LEGEND_COLUMNS = 8,
+    LEGEND_WIDTH = 1140,
+    LETTER_WIDTH = 9, // in px, rather too much
+    SAMPLE_WIDTH = 60,
 };
 
 /* Text in single quotes, as gnuplot takes it: the quote itself is doubled. */
@@ -43,7 +45,11 @@ static void put_colours(FILE *out, int roi_count)
 {
     static const char *const colours[COLOURS] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
                                                  "#E69F00", "#56B4E9", "#000000", "#8C6D1F"};
-    fputs("\n# Colours and widths of the curves, one line type for each ROI\n", out);
+    fputs(
+        "\n# Colours and widths of the curves, one line type for each ROI; behind them the dots where the search came\n"
+        "# to its edge\n"
+        "set linetype rois + 1 pt 6 ps 0.35 lc rgb '#d00000'\n",
+        out);
     if (roi_count <= COLOURS) {
         for (int i = 0; i < roi_count; i++)
             fprintf(out, "set linetype %d lc rgb '%s' lw 1.3\n", i + 1, colours[i]);
@@ -62,6 +68,25 @@ static void put_range(FILE *out, const char *name, double low, double high)
     snprintf(from, sizeof from, "%.4g", middle - half);
     snprintf(to, sizeof to, "%.4g", middle + half);
     fprintf(out, "%s_low = %s; %s_high = %s\n", name, from, name, to);
+}
+
+/* How the legend is laid out; no rows: there is none. */
+struct legend {
+    int columns, rows;
+};
+
+static const char edge_title[] = "edge of search";
+
+static struct legend lay_out_legend(const struct movement_job *job, bool edges)
+{
+    const bool needed = job->roi_count > 1 || job->rois[0].named || edges;
+    if (!needed || job->roi_count > LEGEND_MAX)
+        return (struct legend){0, 0};
+    size_t longest = edges ? strlen(edge_title) : 0;
+    for (int i = 0; i < job->roi_count; i++)
+        longest = strlen(job->rois[i].name) > longest ? strlen(job->rois[i].name) : longest;
+    const int columns = LEGEND_WIDTH / (SAMPLE_WIDTH + LETTER_WIDTH * (int)longest);
+    return (struct legend){columns, (job->roi_count + edges + columns - 1) / columns};
 }
 
 static void put_settings(FILE *out, const struct movement_job *job, const struct movement_summary *summary,
@@ -85,7 +110,8 @@ static void put_settings(FILE *out, const struct movement_job *job, const struct
     const int height = PLOT_HEIGHT + legend_rows * LEGEND_ROW_HEIGHT;
     fprintf(out, "height = %d.0           # of the picture; the legend takes %d of it\n", height,
             legend_rows * LEGEND_ROW_HEIGHT);
-    fprintf(out, "low = %d / height       # bottom of the plots\n", 60 + legend_rows * LEGEND_ROW_HEIGHT);
+    fprintf(out, "low = %d / height       # bottom and top of the plots\n", 70 + legend_rows * LEGEND_ROW_HEIGHT);
+    fputs("top = 1 - 48 / height\n", out);
     put_colours(out, job->roi_count);
 }
 
@@ -101,7 +127,7 @@ static void put_style(FILE *out, const struct movement_job *job)
     snprintf(title, sizeof title, "%s: motion since frame %lld", store_name(job), (long long)job->template_index);
     fprintf(out,
             "\n"
-            "set terminal svg size %d,height enhanced background rgb 'white' font 'sans-serif,13'\n"
+            "set terminal svg size %d,height background rgb 'white' font 'sans-serif,13'\n"
             "set output target\n"
             "set datafile separator ','\n"
             "set border 3 lc rgb '#606060'\n"
@@ -121,24 +147,21 @@ static void put_style(FILE *out, const struct movement_job *job)
 /* A curve for each ROI: column y of the table over `x`; and dots where the search came to its edge. */
 static void put_curves(FILE *out, const char *x, int y, bool edges)
 {
-    fprintf(out,
-            "plot for [i=1:rois] 'movement.csv' skip 1 every (rois * step)::(i - 1) using %s:%d \\\n"
-            "     with lines lt i title names[i] noenhanced",
+    fprintf(out, "plot for [i=1:rois] 'movement.csv' skip 1 every (rois * step)::(i - 1) using %s:%d with lines lt i",
             x, y);
     if (edges)
         fprintf(out,
-                ", \\\n     'movement.csv' skip 1 using %s:(strcol(8) eq 'edge' ? $%d : NaN) \\\n"
-                "     with points pt 6 ps 0.35 lc rgb '#d00000' title 'at the edge of the search'",
+                ", \\\n     'movement.csv' skip 1 using %s:(strcol(8) eq 'edge' ? $%d : NaN) with points lt rois + 1",
                 x, y);
     fputc('\n', out);
 }
 
-static void put_plots(FILE *out, bool legend, bool edges)
+static void put_plots(FILE *out, bool edges)
 {
     static const char time[] = "($3 - first_time)";
     fputs("\n# x over time, above\n"
-          "set lmargin at screen 0.065; set rmargin at screen 0.60\n"
-          "set tmargin at screen 1 - 48 / height; set bmargin at screen (1 - 48 / height + low) / 2 + 14 / height\n"
+          "set lmargin at screen 0.065; set rmargin at screen 0.59\n"
+          "set tmargin at screen top; set bmargin at screen (top + low) / 2 + 14 / height\n"
           "set ylabel 'x, to the right (px)'\n"
           "set format x ''\n"
           "set yrange [x_low:x_high]\n",
@@ -146,42 +169,56 @@ static void put_plots(FILE *out, bool legend, bool edges)
     put_curves(out, time, 5, edges);
     fputs("\n# y over time, below it\n"
           "unset label 1\n"
-          "set tmargin at screen (1 - 48 / height + low) / 2 - 14 / height; set bmargin at screen low\n"
+          "set tmargin at screen (top + low) / 2 - 14 / height; set bmargin at screen low\n"
           "set ylabel 'y, downwards (px)'\n"
           "set xlabel 'time since the first frame (s)'\n"
           "set format x '%g'\n"
           "set yrange [y_low:y_high]\n",
           out);
     put_curves(out, time, 6, edges);
-    fputs("\n# The path as it looks in the picture: y downwards, both axes alike\n"
-          "half = (x_high - x_low > y_high - y_low ? x_high - x_low : y_high - y_low) / 2\n"
-          "set lmargin at screen 0.68; set rmargin at screen 0.98\n"
-          "set tmargin at screen 1 - 48 / height; set bmargin at screen low\n"
-          "set size ratio -1\n"
-          "set xlabel 'x (px)'; set ylabel 'y (px)'\n"
-          "set xrange [(x_low + x_high) / 2 - half:(x_low + x_high) / 2 + half]\n"
-          "set yrange [(y_low + y_high) / 2 + half:(y_low + y_high) / 2 - half]\n",
-          out);
-    if (legend)
-        fprintf(out, "set key on at screen 0.5, 6 / height center bottom horizontal maxcols %d samplen 1.5 width 1\n",
-                LEGEND_COLUMNS);
+    fprintf(out,
+            "\n# The path as it looks in the picture, y downwards: a square with the same scale both ways\n"
+            "half = (x_high - x_low > y_high - y_low ? x_high - x_low : y_high - y_low) / 2\n"
+            "set lmargin at screen 0.66; set rmargin at screen 0.985\n"
+            "set tmargin at screen top; set bmargin at screen top - 0.325 * %d / height\n"
+            "set xlabel 'x (px)'; set ylabel 'y (px)'\n"
+            "set xrange [(x_low + x_high) / 2 - half:(x_low + x_high) / 2 + half]\n"
+            "set yrange [(y_low + y_high) / 2 + half:(y_low + y_high) / 2 - half]\n",
+            WIDTH);
     put_curves(out, "5", 6, edges);
-    fputs("unset multiplot\n", out);
+}
+
+/* In an empty plot of its own below the others, over the whole width. */
+static void put_legend(FILE *out, struct legend legend, bool edges)
+{
+    fprintf(out,
+            "\n# The legend\n"
+            "unset border; unset tics; unset grid; unset xlabel; unset ylabel\n"
+            "set lmargin at screen 0.03; set rmargin at screen 0.985\n"
+            "set tmargin at screen %d / height; set bmargin at screen 4 / height\n"
+            "set xrange [0:1]; set yrange [0:1]\n"
+            "set key on inside left top horizontal maxcols %d samplen 1.5 Left reverse noenhanced\n"
+            "plot for [i=1:rois] NaN with lines lt i lw 2 title names[i]",
+            legend.rows * LEGEND_ROW_HEIGHT + 16, legend.columns);
+    if (edges)
+        fprintf(out, ", NaN with points lt rois + 1 ps 0.6 title '%s'", edge_title);
+    fputc('\n', out);
 }
 
 static int write_script(const struct movement_job *job, const struct movement_summary *summary)
 {
     const bool edges = summary->rows[TRK_EDGE] > 0;
-    const bool legend = (job->roi_count > 1 || job->rois[0].named || edges) && job->roi_count <= LEGEND_MAX;
-    const int entries = job->roi_count + edges;
-    const int rows = legend ? (entries + LEGEND_COLUMNS - 1) / LEGEND_COLUMNS : 0;
+    const struct legend legend = lay_out_legend(job, edges);
     struct movement_file file;
     const int result = movement_file_open(&file, job, "movement.gnuplot");
     if (result != CLI_GO_ON)
         return result;
-    put_settings(file.stream, job, summary, rows);
+    put_settings(file.stream, job, summary, legend.rows);
     put_style(file.stream, job);
-    put_plots(file.stream, legend, edges);
+    put_plots(file.stream, edges);
+    if (legend.rows)
+        put_legend(file.stream, legend, edges);
+    fputs("unset multiplot\n", file.stream);
     return movement_file_finish(&file);
 }
 
