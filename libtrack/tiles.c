@@ -87,20 +87,36 @@ struct contest {
     int count;
 };
 
+/* Candidates from `first` on that lie side by side in a row, as many as can be scored in one go. */
+static int side_by_side(const struct contest *contest, int first)
+{
+    const struct candidate *candidates = &contest->candidates[first];
+    int count = 1;
+    while (first + count < contest->count && candidates[count].y == candidates->y &&
+           candidates[count].x == candidates->x + count)
+        count++;
+    return count;
+}
+
 static void score_candidates(struct contest *contest)
 {
-    for (int i = 0; i < contest->count; i++) {
-        const struct candidate *candidate = &contest->candidates[i];
-        if (candidate->most < contest->limit)
+    const struct matcher *matcher = contest->matcher;
+    int64_t dots[CANDIDATES];
+    for (int first = 0, count; first < contest->count; first += count) {
+        const struct candidate *candidates = &contest->candidates[first];
+        count = 1;
+        if (candidates->most < contest->limit)
             continue;
-        int64_t dot;
-        matcher_dots(contest->matcher, contest->search, contest->plane, candidate->x, candidate->y, 1, &dot);
-        const struct match match = {candidate->x, candidate->y,
-                                    matcher_score_sums(contest->matcher, dot, candidate->sum, candidate->square)};
-        if (match_is_better(&match, &contest->best))
-            contest->best = match;
-        if (match.score > contest->limit)
-            contest->limit = match.score;
+        // In a ramp without noise all places are equal: neighbours together cost far less than one by one.
+        count = side_by_side(contest, first);
+        matcher_dots(matcher, contest->search, contest->plane, candidates->x, candidates->y, count, dots);
+        for (int i = 0; i < count; i++) {
+            const double score = matcher_score_sums(matcher, dots[i], candidates[i].sum, candidates[i].square);
+            const struct match match = {candidates[i].x, candidates[i].y, score};
+            if (match_is_better(&match, &contest->best))
+                contest->best = match;
+            contest->limit = fmax(contest->limit, contest->best.score);
+        }
     }
     contest->count = 0;
 }
