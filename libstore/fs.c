@@ -77,30 +77,17 @@ ist_status fs_read_file(const char *path, struct buffer *out, ist_error *error)
     return status;
 }
 
-static ist_status write_and_close(int fd, const void *data, size_t size, bool sync, const char *path, ist_error *error)
-{
-    ist_status status = fs_write_all(fd, data, size, path, error);
-    if (status >= 0 && sync && fs_calls.sync(fd) < 0)
-        status = error_errno(error, errno, "%s: cannot bring it to the disk", path);
-    if (fs_calls.close(fd) < 0 && status >= 0)
-        status = error_errno(error, errno, "%s: cannot close", path);
-    return status;
-}
-
-static ist_status write_file(const char *path, const void *data, size_t size, bool sync, ist_error *error)
+ist_status fs_write_file(const char *path, const void *data, size_t size, ist_error *error)
 {
     const int fd = fs_calls.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (fd < 0)
         return error_errno(error, errno, "%s: cannot create", path);
-    const ist_status status = write_and_close(fd, data, size, sync, path, error);
+    ist_status status = fs_write_all(fd, data, size, path, error);
+    if (fs_calls.close(fd) < 0 && status >= 0)
+        status = error_errno(error, errno, "%s: cannot close", path);
     if (status < 0)
         fs_calls.unlink(path);
     return status;
-}
-
-ist_status fs_write_file(const char *path, const void *data, size_t size, ist_error *error)
-{
-    return write_file(path, data, size, false, error);
 }
 
 ist_status fs_write_file_whole(const char *path, const void *data, size_t size, ist_error *error)
@@ -108,27 +95,30 @@ ist_status fs_write_file_whole(const char *path, const void *data, size_t size, 
     char part[PATH_MAX];
     if ((size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
         return error_errno(error, ENAMETOOLONG, "%s", path);
-    ist_status status = write_file(part, data, size, true, error);
+    ist_status status = fs_write_file(part, data, size, error);
+    if (status >= 0)
+        status = fs_publish(part, path, error);
     if (status < 0)
-        return status;
-    if (fs_calls.rename(part, path) < 0) {
-        status = error_errno(error, errno, "%s: cannot rename", part);
         fs_calls.unlink(part);
-        return status;
-    }
-    return fs_sync_directory_of(path, error);
+    return status;
+}
+
+ist_status fs_sync_file(const char *path, ist_error *error)
+{
+    const int fd = fs_calls.open(path, O_RDONLY, 0);
+    if (fd < 0)
+        return error_errno(error, errno, "%s", path);
+    const int synced = fs_calls.sync(fd);
+    const int reason = errno;
+    fs_calls.close(fd);
+    return synced < 0 ? error_errno(error, reason, "%s: cannot bring it to the disk", path) : IST_OK;
 }
 
 ist_status fs_publish(const char *part, const char *path, ist_error *error)
 {
-    const int fd = fs_calls.open(part, O_RDONLY, 0);
-    if (fd < 0)
-        return error_errno(error, errno, "%s", part);
-    const int synced = fs_calls.sync(fd);
-    const int reason = errno;
-    fs_calls.close(fd);
-    if (synced < 0)
-        return error_errno(error, reason, "%s: cannot bring it to the disk", part);
+    const ist_status status = fs_sync_file(part, error);
+    if (status < 0)
+        return status;
     if (fs_calls.rename(part, path) < 0)
         return error_errno(error, errno, "%s: cannot rename", part);
     return fs_sync_directory_of(path, error);

@@ -44,6 +44,9 @@ ist_status fs_write_file(const char *path, const void *data, size_t size, ist_er
  */
 ist_status fs_write_file_whole(const char *path, const void *data, size_t size, ist_error *error);
 
+/* Brings the content of a file to the disk. */
+ist_status fs_sync_file(const char *path, ist_error *error);
+
 /* Brings a file under its final name, with its content on the disk before and the name after. */
 ist_status fs_publish(const char *part, const char *path, ist_error *error);
 

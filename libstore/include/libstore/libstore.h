@@ -7,5 +7,6 @@
 #include <libstore/reader.h>
 #include <libstore/source.h>
 #include <libstore/writer.h>
+#include <libstore/yaml.h>
 
 #endif

@@ -1,0 +1,46 @@
+/* The formats of imgstore that can be written. */
+#include <string.h>
+
+#include "chunk_writer.h"
+
+enum { CHUNKSIZE_VIDEO = 10000, CHUNKSIZE_DIRECTORY = 200 };
+
+static const struct chunk_format formats[] = {
+    {"avc1/mp4", ".mp4", true, false, false, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"mjpeg/avi", ".avi", true, false, false, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"npy", "npy", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"tif", "tif", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+};
+
+enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
+
+const struct chunk_format *chunk_format_at(int i)
+{
+    return i >= 0 && i < FORMAT_COUNT ? &formats[i] : NULL;
+}
+
+const struct chunk_format *chunk_format_find(const char *name)
+{
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    return NULL;
+}
+
+const char *ist_writer_format_name(int i)
+{
+    const struct chunk_format *format = chunk_format_at(i);
+    return format ? format->name : NULL;
+}
+
+bool ist_writer_format_is_lossless(const char *name)
+{
+    const struct chunk_format *format = name ? chunk_format_find(name) : NULL;
+    return format && format->lossless;
+}
+
+bool ist_writer_format_holds(const char *name, ist_pixel_type type)
+{
+    const struct chunk_format *format = name ? chunk_format_find(name) : NULL;
+    return format && (type == IST_PIXEL_U8 || (type == IST_PIXEL_U16 && format->holds_u16));
+}

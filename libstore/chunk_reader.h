@@ -1,0 +1,33 @@
+/* Reading one chunk: a video file or a folder of images. */
+#ifndef CHUNK_READER_H
+#define CHUNK_READER_H
+
+#include <libstore/frame.h>
+#include <stdint.h>
+
+#include "metadata.h"
+
+struct chunk_reader;
+
+struct chunk_reader_calls {
+    /*
+     * Opens the chunk with this number in the store's directory, finished or still being recorded.
+     * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
+     */
+    ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
+                       ist_error *error);
+
+    /*
+     * Reads the frame_idx-th frame, 0.., exactly; the frame's index, number and time stay.
+     * IST_ERROR_DATA: it is missing or damaged; others may be sound.
+     */
+    ist_status (*read)(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error);
+
+    /* Frees the reader and sets *reader to NULL. Takes a NULL reader. */
+    void (*close)(struct chunk_reader **reader);
+};
+
+extern const struct chunk_reader_calls video_reader_calls;
+extern const struct chunk_reader_calls directory_reader_calls;
+
+#endif

@@ -1,0 +1,50 @@
+/* Writing one chunk: a video file or a folder of images. */
+#ifndef CHUNK_WRITER_H
+#define CHUNK_WRITER_H
+
+#include <libstore/writer.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct chunk_writer;
+
+/* A format of imgstore, and how it is written. */
+struct chunk_format {
+    const char *name;      /* "avc1/mp4" */
+    const char *extension; /* of the chunk (video, with dot) or of its images (without) */
+    bool is_video;
+    bool lossless;
+    bool holds_u16;
+    int default_chunksize; /* frames */
+    const struct chunk_writer_calls *calls;
+};
+
+/* The i-th format, i = 0, 1, ..., or NULL behind the last; and the one of a name, or NULL. */
+const struct chunk_format *chunk_format_at(int i);
+const struct chunk_format *chunk_format_find(const char *name);
+
+struct chunk_writer_calls {
+    /* Fails as the first chunk would, for parameters that cannot be written. May be NULL. */
+    ist_status (*check)(const struct chunk_format *format, const ist_writer_params *params, ist_error *error);
+
+    /* Begins the chunk with this number in the store's directory. Leftovers of the same number are replaced. */
+    ist_status (*begin)(struct chunk_writer **writer, const struct chunk_format *format, const char *directory,
+                        int chunk, const ist_writer_params *params, ist_error *error);
+
+    /*
+     * Writes the next frame. When it returns IST_OK, the frame is with the operating system and
+     * can be read back even if this process dies now. After a failure the chunk can only be abandoned.
+     */
+    ist_status (*add)(struct chunk_writer *writer, const ist_frame *frame, ist_error *error);
+
+    /* Brings the chunk into its final form, on the disk, under its final name. Frees the writer, always. */
+    ist_status (*finish)(struct chunk_writer **writer, ist_error *error);
+
+    /* Lets go of the files as they are and frees the writer. Takes a NULL writer. */
+    void (*abandon)(struct chunk_writer **writer);
+};
+
+extern const struct chunk_writer_calls video_writer_calls;
+extern const struct chunk_writer_calls directory_writer_calls;
+
+#endif

@@ -1,0 +1,556 @@
+#include "index.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fs.h"
+#include "index_sql.h"
+
+enum statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_ADD_FRAME,
+    STATEMENT_SUMMARY,
+    STATEMENT_ADD_EXTRA,
+    STATEMENT_ENTRIES,
+    STATEMENT_COUNT
+};
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_ADD_FRAME] = "INSERT INTO frames (rowid, chunk, frame_idx, frame_number, frame_time) "
+                            "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_SUMMARY] = "UPDATE summary SET value = CASE name WHEN 'frame_time_min' THEN ?1 "
+                          "WHEN 'frame_time_max' THEN ?2 WHEN 'frame_min' THEN ?3 WHEN 'frame_max' THEN ?4 END",
+    [STATEMENT_ADD_EXTRA] = "INSERT INTO extra_data (frame, data) VALUES (?1, ?2)",
+    [STATEMENT_ENTRIES] = "SELECT frame_number, frame_time FROM frames WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
+};
+
+struct index {
+    sqlite3 *db;
+    const char *name; /* for messages */
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct chunk_range all; /* over every frame: for the summary */
+    struct chunk_range *ranges;
+    int range_count;
+    int range_capacity;
+};
+
+void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number, double last_time_s)
+{
+    if (range->frame_count == 0) {
+        range->number_min = range->number_max = number;
+        range->time_min_s = range->time_max_s = time_s;
+        range->numbers_rise = range->times_rise = true;
+    } else {
+        range->number_min = number < range->number_min ? number : range->number_min;
+        range->number_max = number > range->number_max ? number : range->number_max;
+        range->time_min_s = time_s < range->time_min_s ? time_s : range->time_min_s;
+        range->time_max_s = time_s > range->time_max_s ? time_s : range->time_max_s;
+        range->numbers_rise = range->numbers_rise && number >= last_number;
+        range->times_rise = range->times_rise && time_s >= last_time_s;
+    }
+    range->frame_count++;
+}
+
+static ist_status sql_failure(struct index *index, ist_error *error)
+{
+    const int code = sqlite3_errcode(index->db) & 0xff;
+    const ist_status status = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ? IST_ERROR_DATA
+                              : code == SQLITE_NOMEM                                                  ? IST_ERROR_MEMORY
+                                                                                                      : IST_ERROR_IO;
+    return error_set(error, status, "%s: %s", index->name, sqlite3_errmsg(index->db));
+}
+
+static ist_status execute(struct index *index, const char *sql, ist_error *error)
+{
+    return sqlite3_exec(index->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IST_OK : sql_failure(index, error);
+}
+
+static sqlite3_stmt *get_statement(struct index *index, enum statement which)
+{
+    if (!index->statements[which])
+        sqlite3_prepare_v3(index->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, &index->statements[which],
+                           NULL);
+    return index->statements[which];
+}
+
+/* Runs a prepared statement, its values bound before, that gives no rows. */
+static ist_status run(struct index *index, enum statement which, ist_error *error)
+{
+    sqlite3_stmt *statement = get_statement(index, which);
+    const int result = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    const ist_status status = result == SQLITE_DONE ? IST_OK : sql_failure(index, error);
+    sqlite3_reset(statement);
+    return status;
+}
+
+static ist_status allocate(struct index **index, ist_error *error)
+{
+    *index = calloc(1, sizeof **index);
+    if (!*index)
+        return error_memory(error);
+    (*index)->name = INDEX_FILE_NAME;
+    return IST_OK;
+}
+
+ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error)
+{
+    ist_status status = allocate(index, error);
+    if (status < 0)
+        return status;
+    struct index *created = *index;
+    if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
+        status = sql_failure(created, error);
+    // WAL with NORMAL: a commit is a write without a sync, and survives the death of the process.
+    if (status >= 0)
+        status = execute(created, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN", error);
+    if (status >= 0)
+        status = execute(created, index_sql, error);
+    if (status >= 0) {
+        char *note = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q); COMMIT", uuid);
+        status = note ? execute(created, note, error) : error_memory(error);
+        sqlite3_free(note);
+    }
+    if (status < 0)
+        index_close(index);
+    return status;
+}
+
+ist_status index_begin_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO chunks VALUES (%d, %Q)", chunk, chunk_path);
+    const ist_status status = sql ? execute(index, sql, error) : error_memory(error);
+    sqlite3_free(sql);
+    return status;
+}
+
+static ist_status insert_frame(struct index *index, int64_t frame_index, int chunk, int64_t frame_idx,
+                               const struct index_entry *entry, ist_error *error)
+{
+    sqlite3_stmt *insert = get_statement(index, STATEMENT_ADD_FRAME);
+    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_int(insert, 2, chunk);
+    sqlite3_bind_int64(insert, 3, frame_idx);
+    sqlite3_bind_int64(insert, 4, entry->number);
+    sqlite3_bind_double(insert, 5, entry->time_s);
+    return run(index, STATEMENT_ADD_FRAME, error);
+}
+
+/* Keeps imgstore's summary true at every moment, also for those who look at a store while it is recorded. */
+static ist_status write_summary(struct index *index, const struct chunk_range *all, ist_error *error)
+{
+    sqlite3_stmt *summary = get_statement(index, STATEMENT_SUMMARY);
+    sqlite3_bind_double(summary, 1, all->time_min_s);
+    sqlite3_bind_double(summary, 2, all->time_max_s);
+    sqlite3_bind_double(summary, 3, (double)all->number_min);
+    sqlite3_bind_double(summary, 4, (double)all->number_max);
+    return run(index, STATEMENT_SUMMARY, error);
+}
+
+ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, int frame_idx,
+                           const struct index_entry *entry, ist_error *error)
+{
+    struct chunk_range all = index->all;
+    chunk_range_add(&all, entry->number, entry->time_s, 0, 0);
+    ist_status status = run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
+    if (status >= 0)
+        status = write_summary(index, &all, error);
+    if (status >= 0)
+        status = run(index, STATEMENT_COMMIT, error);
+    if (status < 0) {
+        (void)run(index, STATEMENT_ROLLBACK, NULL);
+        return status;
+    }
+    index->all = all;
+    return IST_OK;
+}
+
+ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error)
+{
+    sqlite3_stmt *insert = get_statement(index, STATEMENT_ADD_EXTRA);
+    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_text(insert, 2, json, -1, SQLITE_TRANSIENT);
+    return run(index, STATEMENT_ADD_EXTRA, error);
+}
+
+ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error)
+{
+    sqlite3_stmt *insert;
+    if (sqlite3_prepare_v2(index->db, "INSERT INTO chunk_ranges VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", -1,
+                           &insert, NULL) != SQLITE_OK)
+        return sql_failure(index, error);
+    sqlite3_bind_int(insert, 1, range->chunk);
+    sqlite3_bind_int64(insert, 2, range->first_index);
+    sqlite3_bind_int64(insert, 3, range->frame_count);
+    sqlite3_bind_int64(insert, 4, range->number_min);
+    sqlite3_bind_int64(insert, 5, range->number_max);
+    sqlite3_bind_int(insert, 6, range->numbers_rise);
+    sqlite3_bind_double(insert, 7, range->time_min_s);
+    sqlite3_bind_double(insert, 8, range->time_max_s);
+    sqlite3_bind_int(insert, 9, range->times_rise);
+    const ist_status status = sqlite3_step(insert) == SQLITE_DONE ? IST_OK : sql_failure(index, error);
+    sqlite3_finalize(insert);
+    return status;
+}
+
+ist_status index_finish(struct index *index, ist_error *error)
+{
+    return execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+}
+
+static struct chunk_range *append_range(struct index *index, ist_error *error)
+{
+    if (index->range_count == index->range_capacity) {
+        const int capacity = index->range_capacity ? index->range_capacity * 2 : 16;
+        struct chunk_range *ranges = realloc(index->ranges, (size_t)capacity * sizeof *ranges);
+        if (!ranges) {
+            error_memory(error);
+            return NULL;
+        }
+        index->ranges = ranges;
+        index->range_capacity = capacity;
+    }
+    struct chunk_range *range = &index->ranges[index->range_count++];
+    *range = (struct chunk_range){0};
+    return range;
+}
+
+ist_status index_create_in_memory(struct index **index, ist_error *error)
+{
+    ist_status status = allocate(index, error);
+    if (status < 0)
+        return status;
+    if (sqlite3_open(":memory:", &(*index)->db) != SQLITE_OK)
+        status = sql_failure(*index, error);
+    if (status >= 0)
+        status = execute(*index, "BEGIN", error);
+    if (status >= 0)
+        status = execute(*index, index_sql, error);
+    // Only imgstore looks frames up by chunk, and it never sees this one.
+    if (status >= 0)
+        status = execute(*index, "DROP INDEX chunk_index", error);
+    if (status < 0)
+        index_close(index);
+    return status;
+}
+
+ist_status index_load_chunk(struct index *index, int chunk, const struct npz_index *frames, ist_error *error)
+{
+    if (frames->count == 0)
+        return IST_OK;
+    const int64_t first = index_frame_count(index);
+    struct chunk_range *range = append_range(index, error);
+    if (!range)
+        return IST_ERROR_MEMORY;
+    range->chunk = chunk;
+    range->first_index = first;
+    for (int64_t i = 0; i < frames->count; i++) {
+        const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
+        const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
+        if (status < 0)
+            return status;
+        chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
+                        i ? frames->times_s[i - 1] : 0);
+    }
+    return IST_OK;
+}
+
+ist_status index_load_finish(struct index *index, ist_error *error)
+{
+    return run(index, STATEMENT_COMMIT, error);
+}
+
+/* Opens for reading, and makes sure that it can be read: SQLite opens lazily. */
+static ist_status open_for_reading(struct index *index, const char *path, ist_error *error)
+{
+    if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        return sql_failure(index, error);
+    sqlite3_busy_timeout(index->db, 5000);
+    return execute(index, "SELECT count(*) FROM sqlite_master", error);
+}
+
+/*
+ * Opens a copy in the directory for temporary files: the way out when the recorder died and the disk is read-only,
+ * because SQLite must then go through the write-ahead log, and needs to write beside it.
+ */
+static ist_status open_copy(struct index *index, const char *path, ist_error *error)
+{
+    static const char *const endings[] = {"", "-wal"};
+    const char *temporary = getenv("TMPDIR");
+    char folder[PATH_MAX / 2], from[PATH_MAX], to[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/libstore-index-XXXXXX", temporary ? temporary : "/tmp");
+    if (!mkdtemp(folder))
+        return error_set(error, IST_ERROR_IO, "%s: cannot create a directory", folder);
+    struct buffer bytes = {0};
+    ist_status status = IST_OK;
+    for (int i = 0; i < 2 && status >= 0; i++) {
+        snprintf(from, sizeof from, "%s%s", path, endings[i]);
+        snprintf(to, sizeof to, "%s/index%s", folder, endings[i]);
+        if (!fs_exists(from))
+            continue;
+        status = fs_read_file(from, &bytes, error);
+        if (status >= 0)
+            status = fs_write_file(to, bytes.data, bytes.size, error);
+    }
+    buffer_free(&bytes);
+    if (status >= 0) {
+        snprintf(to, sizeof to, "%s/index", folder);
+        sqlite3_close_v2(index->db);
+        index->db = NULL;
+        // Read and write, so that the log can be worked in and nothing of it needs the files any more.
+        if (sqlite3_open_v2(to, &index->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+            status = sql_failure(index, error);
+        else
+            status = execute(index, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+    }
+    fs_remove_tree(folder);
+    return status;
+}
+
+static bool belongs_to(struct index *index, const char *uuid)
+{
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(index->db, "SELECT value FROM store_information WHERE name = 'uuid'", -1, &query, NULL) !=
+        SQLITE_OK)
+        return false;
+    const char *value = sqlite3_step(query) == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 0) : NULL;
+    const bool same = value && strcmp(value, uuid) == 0;
+    sqlite3_finalize(query);
+    return same;
+}
+
+static ist_status load_finished_ranges(struct index *index, ist_error *error)
+{
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(index->db,
+                           "SELECT chunk, first_index, frame_count, number_min, number_max, numbers_rise, time_min, "
+                           "time_max, times_rise FROM chunk_ranges ORDER BY first_index",
+                           -1, &query, NULL) != SQLITE_OK)
+        return sql_failure(index, error);
+    ist_status status = IST_OK;
+    int result;
+    while (status >= 0 && (result = sqlite3_step(query)) == SQLITE_ROW) {
+        const int64_t expected_first = index_frame_count(index);
+        struct chunk_range *range = append_range(index, error);
+        if (!range) {
+            status = IST_ERROR_MEMORY;
+            break;
+        }
+        *range = (struct chunk_range){
+            .chunk = sqlite3_column_int(query, 0),
+            .first_index = sqlite3_column_int64(query, 1),
+            .frame_count = sqlite3_column_int64(query, 2),
+            .number_min = sqlite3_column_int64(query, 3),
+            .number_max = sqlite3_column_int64(query, 4),
+            .numbers_rise = sqlite3_column_int(query, 5),
+            .time_min_s = sqlite3_column_double(query, 6),
+            .time_max_s = sqlite3_column_double(query, 7),
+            .times_rise = sqlite3_column_int(query, 8),
+        };
+        if (range->first_index != expected_first || range->frame_count < 1)
+            status = error_set(error, IST_ERROR_DATA, "%s: chunk %06d: its frames do not follow those before it",
+                               index->name, range->chunk);
+    }
+    if (status >= 0 && result != SQLITE_DONE)
+        status = sql_failure(index, error);
+    sqlite3_finalize(query);
+    return status;
+}
+
+/* Ranges of the frames that no finished chunk holds: those of a recording that goes on, or broke off. */
+static ist_status load_growing_ranges(struct index *index, ist_error *error)
+{
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(index->db,
+                           "SELECT rowid, chunk, frame_number, frame_time FROM frames WHERE rowid > ?1 ORDER BY rowid",
+                           -1, &query, NULL) != SQLITE_OK)
+        return sql_failure(index, error);
+    int64_t expected_rowid = index_frame_count(index) + 1;
+    sqlite3_bind_int64(query, 1, expected_rowid - 1);
+
+    struct chunk_range *range = NULL;
+    int64_t last_number = 0;
+    double last_time_s = 0;
+    ist_status status = IST_OK;
+    int result;
+    while (status >= 0 && (result = sqlite3_step(query)) == SQLITE_ROW) {
+        const int chunk = sqlite3_column_int(query, 1);
+        if (sqlite3_column_int64(query, 0) != expected_rowid++)
+            status = error_set(error, IST_ERROR_DATA, "%s: frames are missing in the middle", index->name);
+        else if ((!range || range->chunk != chunk) && !(range = append_range(index, error)))
+            status = IST_ERROR_MEMORY;
+        if (status < 0)
+            break;
+        if (range->frame_count == 0) {
+            range->chunk = chunk;
+            range->first_index = expected_rowid - 2;
+        }
+        const int64_t number = sqlite3_column_int64(query, 2);
+        const double time_s = sqlite3_column_double(query, 3);
+        chunk_range_add(range, number, time_s, last_number, last_time_s);
+        last_number = number;
+        last_time_s = time_s;
+    }
+    if (status >= 0 && result != SQLITE_DONE)
+        status = sql_failure(index, error);
+    sqlite3_finalize(query);
+    return status;
+}
+
+ist_status index_open(struct index **index, const char *path, const char *uuid, ist_error *error)
+{
+    *index = NULL;
+    if (!fs_exists(path))
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
+    ist_status status = allocate(index, error);
+    if (status < 0)
+        return status;
+    status = open_for_reading(*index, path, error);
+    if (status == IST_ERROR_IO)
+        status = open_copy(*index, path, error);
+    if (status >= 0 && !belongs_to(*index, uuid))
+        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
+    // One transaction, so that a recorder that goes on does not show half of a step.
+    if (status >= 0)
+        status = execute(*index, "BEGIN", error);
+    if (status >= 0)
+        status = load_finished_ranges(*index, error);
+    if (status >= 0)
+        status = load_growing_ranges(*index, error);
+    if (status >= 0)
+        status = execute(*index, "COMMIT", error);
+    if (status < 0)
+        index_close(index);
+    return status;
+}
+
+const struct chunk_range *index_ranges(const struct index *index, int *count)
+{
+    *count = index->range_count;
+    return index->ranges;
+}
+
+int64_t index_frame_count(const struct index *index)
+{
+    if (index->range_count == 0)
+        return 0;
+    const struct chunk_range *last = &index->ranges[index->range_count - 1];
+    return last->first_index + last->frame_count;
+}
+
+const struct chunk_range *index_range_of(const struct index *index, int64_t frame_index)
+{
+    int low = 0, high = index->range_count - 1;
+    while (low < high) {
+        const int middle = (low + high + 1) / 2;
+        if (index->ranges[middle].first_index <= frame_index)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return &index->ranges[low];
+}
+
+ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
+                         ist_error *error)
+{
+    sqlite3_stmt *query = get_statement(index, STATEMENT_ENTRIES);
+    if (!query)
+        return sql_failure(index, error);
+    sqlite3_bind_int64(query, 1, first + 1);
+    sqlite3_bind_int64(query, 2, first + count);
+    int64_t found = 0;
+    int result;
+    while ((result = sqlite3_step(query)) == SQLITE_ROW && found < count)
+        entries[found++] =
+            (struct index_entry){sqlite3_column_int64(query, 0), sqlite3_column_double(query, 1)};
+    ist_status status = IST_OK;
+    if (result != SQLITE_DONE)
+        status = sql_failure(index, error);
+    else if (found != count)
+        status = error_set(error, IST_ERROR_DATA, "%s: frame %lld is missing", index->name,
+                           (long long)(first + found));
+    sqlite3_reset(query);
+    return status;
+}
+
+/* One row of extra data as the user gets it. */
+static json_t *extra_object(sqlite3_stmt *row)
+{
+    const char *data = (const char *)sqlite3_column_text(row, 0);
+    json_t *object = data ? json_loads(data, 0, NULL) : NULL;
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return NULL;
+    }
+    json_object_set_new(object, "frame_time", json_real(sqlite3_column_double(row, 2)));
+    json_object_set_new(object, "frame_number", json_integer(sqlite3_column_int64(row, 1)));
+    json_object_set_new(object, "frame_index", json_integer(sqlite3_column_int64(row, 3) - 1));
+    return object;
+}
+
+static ist_status collect_extra(struct index *index, sqlite3_stmt *query, json_t *array, ist_error *error)
+{
+    int result;
+    while ((result = sqlite3_step(query)) == SQLITE_ROW) {
+        json_t *object = extra_object(query);
+        if (!object)
+            return error_set(error, IST_ERROR_DATA, "%s: extra data of frame %lld is damaged", index->name,
+                             (long long)sqlite3_column_int64(query, 3) - 1);
+        if (json_array_append_new(array, object) < 0)
+            return error_memory(error);
+    }
+    return result == SQLITE_DONE ? IST_OK : sql_failure(index, error);
+}
+
+ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error)
+{
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(index->db,
+                           "SELECT e.data, f.frame_number, f.frame_time, e.frame FROM extra_data AS e "
+                           "JOIN frames AS f ON f.rowid = e.frame WHERE e.frame BETWEEN ?1 AND ?2 "
+                           "ORDER BY e.frame, e.rowid",
+                           -1, &query, NULL) != SQLITE_OK)
+        return sql_failure(index, error);
+    sqlite3_bind_int64(query, 1, first + 1);
+    sqlite3_bind_int64(query, 2, first + count);
+    json_t *array = json_array();
+    ist_status status = array ? collect_extra(index, query, array, error) : error_memory(error);
+    if (status >= 0) {
+        char *text = json_dumps(array, JSON_REAL_PRECISION(17));
+        out->size = 0;
+        status = text ? buffer_append(out, text, strlen(text) + 1, error) : error_memory(error);
+        if (status >= 0)
+            out->size--;
+        free(text);
+    }
+    json_decref(array);
+    sqlite3_finalize(query);
+    return status;
+}
+
+void index_close(struct index **index)
+{
+    if (!*index)
+        return;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize((*index)->statements[i]);
+    sqlite3_close_v2((*index)->db);
+    free((*index)->ranges);
+    free(*index);
+    *index = NULL;
+}

@@ -1,0 +1,95 @@
+/* The index of a store in SQLite: which frames there are, where they lie, and what is bound to them. */
+#ifndef INDEX_H
+#define INDEX_H
+
+#include <libstore/error.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "npz.h"
+
+/* Name of the file in the store's directory. */
+#define INDEX_FILE_NAME ".index.sqlite"
+
+/* Frames of one chunk and the values they take. */
+struct chunk_range {
+    int chunk; /* number in the name of its file or folder */
+    int64_t first_index;
+    int64_t frame_count;
+    int64_t number_min;
+    int64_t number_max;
+    bool numbers_rise; /* no number is below the one before it */
+    double time_min_s;
+    double time_max_s;
+    bool times_rise;
+};
+
+/* Takes one more frame, the next one of the chunk, into the range; frame_count 0 begins. `last_*` is the frame before. */
+void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number,
+                     double last_time_s);
+
+struct index;
+
+/* One frame as the index has it. */
+struct index_entry {
+    int64_t number;
+    double time_s;
+};
+
+/*
+ * Writing: the index of a store that is being recorded. Every call below is one transaction,
+ * durable against the death of the process when it returns.
+ */
+
+/* Creates PATH, which must not exist, for the store `uuid`. */
+ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error);
+
+/* Notes a chunk; `chunk_path` is for imgstore. */
+ist_status index_begin_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error);
+
+/* Adds the frame with this index, the next one, as frame_idx of the chunk. */
+ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, int frame_idx,
+                           const struct index_entry *entry, ist_error *error);
+
+ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error);
+
+/* Notes that all of a chunk is in its files. */
+ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error);
+
+/* Brings everything into the one file, which can then be read from a disk that is read-only. */
+ist_status index_finish(struct index *index, ist_error *error);
+
+/*
+ * Filling an index in memory, chunk after chunk, for a store that has none: load the chunks, add
+ * their extra data with index_add_extra(), and end with index_load_finish(). Then it can be read.
+ */
+ist_status index_create_in_memory(struct index **index, ist_error *error);
+ist_status index_load_chunk(struct index *index, int chunk, const struct npz_index *frames, ist_error *error);
+ist_status index_load_finish(struct index *index, ist_error *error);
+
+/*
+ * Reading.
+ * IST_ERROR_NOT_FOUND: there is no such file, or it is not an index of the store `uuid` that this library wrote.
+ */
+ist_status index_open(struct index **index, const char *path, const char *uuid, ist_error *error);
+
+/* The chunks with their frames, in the order of the frames; the last may be still growing. Empty chunks are left out. */
+const struct chunk_range *index_ranges(const struct index *index, int *count);
+
+int64_t index_frame_count(const struct index *index);
+
+/* The range that holds a frame, which must exist. */
+const struct chunk_range *index_range_of(const struct index *index, int64_t frame_index);
+
+/* Entries of the frames first..first+count-1, which must exist. */
+ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
+                         ist_error *error);
+
+/* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
+ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);
+
+/* Closes the index and sets *index to NULL. Takes a NULL index. */
+void index_close(struct index **index);
+
+#endif

@@ -1,0 +1,100 @@
+#include "media_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libavformat/avio.h>
+#include <libavutil/error.h>
+#include <libavutil/mem.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "fs.h"
+
+enum { BUFFER_SIZE = 65536 };
+
+struct media_file {
+    int fd;
+    char path[]; /* for messages */
+};
+
+static int read_packet(void *opaque, uint8_t *data, int size)
+{
+    const struct media_file *file = opaque;
+    ssize_t got;
+    do
+        got = fs_calls.read(file->fd, data, (size_t)size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return AVERROR(errno);
+    return got == 0 ? AVERROR_EOF : (int)got;
+}
+
+static int write_packet(void *opaque, uint8_t *data, int size)
+{
+    const struct media_file *file = opaque;
+    return fs_write_all(file->fd, data, (size_t)size, file->path, NULL) < 0 ? AVERROR(errno) : size;
+}
+
+static int64_t seek(void *opaque, int64_t offset, int whence)
+{
+    const struct media_file *file = opaque;
+    if (whence & AVSEEK_SIZE) {
+        struct stat info;
+        return fstat(file->fd, &info) < 0 ? AVERROR(errno) : info.st_size;
+    }
+    const off_t at = fs_calls.seek(file->fd, offset, whence & ~AVSEEK_FORCE);
+    return at < 0 ? AVERROR(errno) : at;
+}
+
+ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, ist_error *error)
+{
+    *io = NULL;
+    const int fd = fs_calls.open(path, flags, 0666);
+    if (fd < 0)
+        return error_errno(error, errno, flags & O_CREAT ? "%s: cannot create" : "%s", path);
+    const size_t path_size = strlen(path) + 1;
+    struct media_file *file = malloc(sizeof *file + path_size);
+    uint8_t *buffer = av_malloc(BUFFER_SIZE);
+    const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+    if (file && buffer) {
+        file->fd = fd;
+        memcpy(file->path, path, path_size);
+        *io = avio_alloc_context(buffer, BUFFER_SIZE, writes, file, read_packet, write_packet, seek);
+    }
+    if (!*io) {
+        fs_calls.close(fd);
+        free(file);
+        av_free(buffer);
+        return error_memory(error);
+    }
+    return IST_OK;
+}
+
+void media_io_close(struct AVIOContext **io)
+{
+    if (!*io)
+        return;
+    struct media_file *file = (*io)->opaque;
+    fs_calls.close(file->fd);
+    free(file);
+    av_freep(&(*io)->buffer);
+    avio_context_free(io);
+}
+
+const char *media_error_text(int code)
+{
+    static _Thread_local char text[AV_ERROR_MAX_STRING_SIZE];
+    av_strerror(code, text, sizeof text);
+    return text;
+}
+
+ist_status media_error(ist_error *error, int code, const char *path, const char *what)
+{
+    // FFmpeg's own codes are far below those that it makes of errno values.
+    const bool from_system = code > -4096;
+    return error_set(error, from_system ? IST_ERROR_IO : IST_ERROR_DATA, "%s: %s: %s", path, what,
+                     media_error_text(code));
+}

@@ -1,0 +1,24 @@
+/* A file in FFmpeg's hands, read and written through fs_calls. */
+#ifndef MEDIA_IO_H
+#define MEDIA_IO_H
+
+#include <libstore/error.h>
+
+struct AVIOContext;
+
+/* Opens a file; `flags` as for open(2). *io is for AVFormatContext.pb. */
+ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, ist_error *error);
+
+/*
+ * Closes the file and sets *io to NULL. Takes a NULL io. What was written must have been flushed
+ * and its errors looked at before.
+ */
+void media_io_close(struct AVIOContext **io);
+
+/* Text for an error code of FFmpeg; of the file's own error, if there was one. Valid until the next call in this thread. */
+const char *media_error_text(int code);
+
+/* Fails with "PATH: WHAT: text of the code", as IST_ERROR_IO where the system refused, else as IST_ERROR_DATA. */
+ist_status media_error(ist_error *error, int code, const char *path, const char *what);
+
+#endif

@@ -1,0 +1,38 @@
+/* metadata.yaml: what a store says of itself. schema/metadata.md lists the keys. */
+#ifndef METADATA_H
+#define METADATA_H
+
+#include <libstore/frame.h>
+#include <stdbool.h>
+
+enum { METADATA_UUID_SIZE = 33, METADATA_TEXT_SIZE = 64 };
+
+/* All zero is valid; metadata_free() releases the user's part. */
+struct metadata {
+    bool is_video; /* class VideoImgStore, else DirectoryImgStore */
+    char format[METADATA_TEXT_SIZE];
+    char extension[METADATA_TEXT_SIZE]; /* of video chunks, ".mp4" */
+    char encoding[METADATA_TEXT_SIZE];  /* "": none */
+    char uuid[METADATA_UUID_SIZE];      /* "": none */
+    char timezone[METADATA_TEXT_SIZE];  /* IANA name */
+    double created_s;                   /* seconds since 1970 UTC */
+    int width;                          /* px, as stored: even for video */
+    int height;
+    int channels;
+    ist_pixel_type type;
+    int chunksize;
+    char *user_json; /* text of a JSON object */
+};
+
+/* Fills in uuid, created_s and, where it is empty, timezone for a store that begins now. */
+void metadata_begin(struct metadata *metadata);
+
+/* Writes DIRECTORY/metadata.yaml, whole or not at all. */
+ist_status metadata_write(const struct metadata *metadata, const char *directory, ist_error *error);
+
+/* Reads DIRECTORY/metadata.yaml. What old stores leave out is filled in as imgstore does. */
+ist_status metadata_read(struct metadata *metadata, const char *directory, ist_error *error);
+
+void metadata_free(struct metadata *metadata);
+
+#endif

@@ -1,0 +1,23 @@
+/* The npz beside a finished chunk: numbers and times of its frames, for imgstore the index. */
+#ifndef NPZ_H
+#define NPZ_H
+
+#include <libstore/error.h>
+#include <stdint.h>
+
+/* Two arrays of `count` elements; npz_index_free() releases them. All zero is empty. */
+struct npz_index {
+    int64_t count;
+    int64_t *numbers;
+    double *times_s;
+};
+
+/* Reads the file. Members that are not needed are passed over. IST_ERROR_DATA: damaged, or without the two arrays. */
+ist_status npz_read(const char *path, struct npz_index *index, ist_error *error);
+
+/* Writes the file, whole or not at all. */
+ist_status npz_write(const char *path, const struct npz_index *index, ist_error *error);
+
+void npz_index_free(struct npz_index *index);
+
+#endif

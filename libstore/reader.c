@@ -1,0 +1,362 @@
+#include <libstore/reader.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunk_reader.h"
+#include "error.h"
+#include "fs.h"
+#include "image.h"
+#include "index.h"
+#include "index_search.h"
+#include "metadata.h"
+#include "store_scan.h"
+
+struct ist_reader {
+    char directory[PATH_MAX];
+    struct metadata metadata;
+    ist_reader_info info;
+    struct index *index;
+    struct index_search *search;
+
+    const struct chunk_reader_calls *calls;
+    struct chunk_reader *chunk; /* the one read last; NULL: none */
+    int chunk_number;
+    int64_t next_index; /* for ist_reader_next() */
+};
+
+/*
+ * Opening
+ */
+
+/* The store's directory, without slashes at its end and without metadata.yaml. */
+static ist_status set_directory(ist_reader *r, const char *path, ist_error *error)
+{
+    static const char metadata_name[] = "metadata.yaml";
+    size_t length = strlen(path);
+    const char *name = fs_basename(path);
+    if (strcmp(name, metadata_name) == 0)
+        length = (size_t)(name - path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    if (length + 64 > sizeof r->directory)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    memcpy(r->directory, length ? path : ".", length ? length : 1);
+    r->directory[length ? length : 1] = '\0';
+
+    char metadata_path[PATH_MAX + sizeof metadata_name + 1];
+    snprintf(metadata_path, sizeof metadata_path, "%s/%s", r->directory, metadata_name);
+    if (!fs_exists(r->directory))
+        return error_errno(error, ENOENT, "%s", path);
+    if (!fs_exists(metadata_path))
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: is not a store: it holds no metadata.yaml", path);
+    return IST_OK;
+}
+
+static bool index_has_chunk(const struct index *index, int chunk)
+{
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < count; i++)
+        if (ranges[i].chunk == chunk)
+            return true;
+    return false;
+}
+
+/* Our own index where it is there and knows every finished chunk; else one made from what lies beside the chunks. */
+static ist_status open_index(ist_reader *r, ist_error *error)
+{
+    struct store_chunks chunks;
+    ist_status status = store_scan(&chunks, r->directory, r->metadata.is_video, error);
+    if (status < 0)
+        return status;
+    char path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
+    snprintf(path, sizeof path, "%s/%s", r->directory, INDEX_FILE_NAME);
+    bool usable = index_open(&r->index, path, r->metadata.uuid, error) >= 0;
+    for (int i = 0; i < chunks.count && usable; i++)
+        usable = index_has_chunk(r->index, chunks.chunks[i]);
+    if (!usable) {
+        index_close(&r->index);
+        status = store_load_index(&r->index, &chunks, r->directory, r->metadata.is_video, error);
+    }
+    store_chunks_free(&chunks);
+    return status;
+}
+
+static ist_status choose_calls(ist_reader *r, ist_error *error)
+{
+    if (*r->metadata.encoding)
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: encoding %s cannot be read", r->directory,
+                         r->metadata.encoding);
+    r->calls = r->metadata.is_video ? &video_reader_calls : &directory_reader_calls;
+    if (!r->metadata.is_video && !image_format_find(r->metadata.format))
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: format %s cannot be read", r->directory,
+                         r->metadata.format);
+    return IST_OK;
+}
+
+static bool is_lossless(const struct metadata *m)
+{
+    const struct image_format *image = m->is_video ? NULL : image_format_find(m->format);
+    return image && image->lossless;
+}
+
+static void fill_info(ist_reader *r)
+{
+    const struct metadata *m = &r->metadata;
+    ist_reader_info *info = &r->info;
+    char lock[PATH_MAX + 8];
+    snprintf(lock, sizeof lock, "%s/.lock", r->directory);
+    *info = (ist_reader_info){
+        .path = r->directory,
+        .class_name = m->is_video ? "VideoImgStore" : "DirectoryImgStore",
+        .format = m->format,
+        .encoding = m->encoding,
+        .uuid = m->uuid,
+        .timezone = m->timezone,
+        .user_metadata = m->user_json,
+        .created_s = m->created_s,
+        .width = m->width,
+        .height = m->height,
+        .channels = m->channels,
+        .type = m->type,
+        .chunksize = m->chunksize,
+        .lossless = is_lossless(m),
+        .unfinished = fs_exists(lock),
+        .frame_count = index_frame_count(r->index),
+    };
+    const struct chunk_range *ranges = index_ranges(r->index, &info->chunk_count);
+    for (int i = 0; i < info->chunk_count; i++) {
+        const struct chunk_range *range = &ranges[i];
+        if (i == 0 || range->number_min < info->number_min)
+            info->number_min = range->number_min;
+        if (i == 0 || range->number_max > info->number_max)
+            info->number_max = range->number_max;
+        if (i == 0 || range->time_min_s < info->time_min_s)
+            info->time_min_s = range->time_min_s;
+        if (i == 0 || range->time_max_s > info->time_max_s)
+            info->time_max_s = range->time_max_s;
+    }
+}
+
+ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error)
+{
+    ist_reader *r = *reader = calloc(1, sizeof *r);
+    if (!r)
+        return error_memory(error);
+    ist_status status = set_directory(r, path, error);
+    if (status >= 0)
+        status = metadata_read(&r->metadata, r->directory, error);
+    if (status >= 0)
+        status = choose_calls(r, error);
+    if (status >= 0)
+        status = open_index(r, error);
+    if (status >= 0)
+        status = index_search_create(&r->search, r->index, error);
+    if (status >= 0)
+        fill_info(r);
+    else
+        ist_reader_close(reader);
+    return status;
+}
+
+const ist_reader_info *ist_reader_get_info(const ist_reader *reader)
+{
+    return &reader->info;
+}
+
+void ist_reader_close(ist_reader **reader)
+{
+    ist_reader *r = *reader;
+    if (!r)
+        return;
+    if (r->chunk)
+        r->calls->close(&r->chunk);
+    if (r->search)
+        index_search_destroy(&r->search);
+    index_close(&r->index);
+    metadata_free(&r->metadata);
+    free(r);
+    *reader = NULL;
+}
+
+/*
+ * Frames
+ */
+
+static ist_status open_chunk(ist_reader *r, int chunk, ist_error *error)
+{
+    if (r->chunk && r->chunk_number == chunk)
+        return IST_OK;
+    if (r->chunk)
+        r->calls->close(&r->chunk);
+    r->chunk_number = chunk;
+    const ist_status status = r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, error);
+    // To whom asks for a frame that the index knows, a chunk that is not there is damage.
+    return status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status;
+}
+
+static ist_status check_frame(const ist_reader *r, const ist_frame *frame, ist_error *error)
+{
+    const struct metadata *m = &r->metadata;
+    if (frame->width == m->width && frame->height == m->height && frame->channels == m->channels)
+        return IST_OK;
+    return error_set(error, IST_ERROR_DATA,
+                     "chunk %06d: frame %lld is %d x %d pixels with %d channels, but the store says %d x %d with %d",
+                     r->chunk_number, (long long)frame->index, frame->width, frame->height, frame->channels, m->width,
+                     m->height, m->channels);
+}
+
+static ist_status no_such_frame(const ist_reader *r, int64_t index, ist_error *error)
+{
+    if (r->info.frame_count == 0)
+        return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame %lld: the store is empty", (long long)index);
+    return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame %lld: the store holds 0 to %lld",
+                     (long long)index, (long long)r->info.frame_count - 1);
+}
+
+/* Reads a frame whose entry is known. */
+static ist_status read_entry(ist_reader *r, int64_t index, const struct index_entry *entry, ist_frame *frame,
+                             ist_error *error)
+{
+    const struct chunk_range *range = index_range_of(r->index, index);
+    r->next_index = index + 1;
+    ist_status status = open_chunk(r, range->chunk, error);
+    if (status >= 0)
+        status = r->calls->read(r->chunk, index - range->first_index, frame, error);
+    if (status < 0)
+        return status;
+    frame->index = index;
+    frame->number = entry->number;
+    frame->time_s = entry->time_s;
+    return check_frame(r, frame, error);
+}
+
+ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame, ist_error *error)
+{
+    if (index < 0 || index >= reader->info.frame_count)
+        return no_such_frame(reader, index, error);
+    struct index_entry entry;
+    const ist_status status = index_entries(reader->index, index, 1, &entry, error);
+    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+}
+
+ist_status ist_reader_next(ist_reader *reader, ist_frame *frame, ist_error *error)
+{
+    if (reader->next_index >= reader->info.frame_count)
+        return IST_END;
+    return ist_reader_read_index(reader, reader->next_index, frame, error);
+}
+
+static ist_status search_number(ist_reader *r, int64_t number, ist_match match, int64_t *index,
+                                struct index_entry *entry, ist_error *error)
+{
+    const ist_status status = index_search_number(r->search, number, index, entry, error);
+    if (status >= 0 && match == IST_MATCH_EXACT && entry->number != number)
+        return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame with number %lld; the nearest is %lld",
+                         (long long)number, (long long)entry->number);
+    return status;
+}
+
+static ist_status search_time(ist_reader *r, double time_s, int64_t *index, struct index_entry *entry,
+                              ist_error *error)
+{
+    if (!isfinite(time_s))
+        return error_set(error, IST_ERROR_ARGUMENT, "a time that is not finite cannot be found");
+    return index_search_time(r->search, time_s, index, entry, error);
+}
+
+ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match match, ist_frame *frame,
+                                  ist_error *error)
+{
+    int64_t index;
+    struct index_entry entry;
+    const ist_status status = search_number(reader, number, match, &index, &entry, error);
+    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+}
+
+ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *frame, ist_error *error)
+{
+    int64_t index;
+    struct index_entry entry;
+    const ist_status status = search_time(reader, time_s, &index, &entry, error);
+    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+}
+
+ist_status ist_reader_find_number(ist_reader *reader, int64_t number, ist_match match, int64_t *index,
+                                  ist_error *error)
+{
+    struct index_entry entry;
+    return search_number(reader, number, match, index, &entry, error);
+}
+
+ist_status ist_reader_find_time(ist_reader *reader, double time_s, int64_t *index, ist_error *error)
+{
+    struct index_entry entry;
+    return search_time(reader, time_s, index, &entry, error);
+}
+
+/*
+ * What is known of the frames
+ */
+
+static ist_status check_range(const ist_reader *r, int64_t first, int64_t count, ist_error *error)
+{
+    if (first >= 0 && count >= 0 && first <= r->info.frame_count && count <= r->info.frame_count - first)
+        return IST_OK;
+    return error_set(error, IST_ERROR_NOT_FOUND, "frames %lld to %lld are not all there: the store holds %lld",
+                     (long long)first, (long long)(first + count - 1), (long long)r->info.frame_count);
+}
+
+ist_status ist_reader_frame_metadata(ist_reader *reader, int64_t first, int64_t count, int64_t *numbers,
+                                     double *times_s, ist_error *error)
+{
+    enum { BATCH = 256 };
+    struct index_entry entries[BATCH];
+    ist_status status = check_range(reader, first, count, error);
+    for (int64_t done = 0; done < count && status >= 0; done += BATCH) {
+        const int64_t batch = count - done < BATCH ? count - done : BATCH;
+        status = index_entries(reader->index, first + done, batch, entries, error);
+        for (int64_t i = 0; i < batch && status >= 0; i++) {
+            if (numbers)
+                numbers[done + i] = entries[i].number;
+            if (times_s)
+                times_s[done + i] = entries[i].time_s;
+        }
+    }
+    return status;
+}
+
+ist_status ist_reader_extra(ist_reader *reader, int64_t first, int64_t count, char **json, ist_error *error)
+{
+    *json = NULL;
+    struct buffer text = {0};
+    ist_status status = check_range(reader, first, count, error);
+    if (status >= 0)
+        status = index_extra(reader->index, first, count, &text, error);
+    if (status < 0)
+        buffer_free(&text);
+    *json = (char *)text.data;
+    return status;
+}
+
+void ist_reader_chunk(const ist_reader *reader, int i, int *chunk, int64_t *first_index, int64_t *frame_count)
+{
+    int count;
+    const struct chunk_range *range = &index_ranges(reader->index, &count)[i];
+    if (chunk)
+        *chunk = range->chunk;
+    if (first_index)
+        *first_index = range->first_index;
+    if (frame_count)
+        *frame_count = range->frame_count;
+}
+
+void ist_free(void *text)
+{
+    free(text);
+}

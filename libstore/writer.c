@@ -1,0 +1,429 @@
+#include <libstore/writer.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "chunk_path.h"
+#include "chunk_writer.h"
+#include "error.h"
+#include "fs.h"
+#include "index.h"
+#include "metadata.h"
+
+struct ist_writer {
+    char directory[PATH_MAX];
+    char folder_name[NAME_MAX + 1]; /* of the store, for imgstore's chunk_path */
+    int lock_fd;                    /* holds the lock while it is open */
+    ist_writer_params params;       /* its texts are not kept, but for encoder_options */
+    char *encoder_options;
+    const struct chunk_format *format;
+    struct metadata metadata;
+    struct index *index;
+
+    struct chunk_writer *chunk; /* NULL: none is open */
+    struct chunk_range range;   /* of the open chunk */
+    int next_chunk;
+    int64_t frame_count;
+    struct index_entry last; /* of the frame last added */
+
+    ist_error failure; /* what stopped the recording; status IST_OK: nothing did */
+};
+
+/*
+ * Creating
+ */
+
+static ist_status check_shape(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
+{
+    ist_frame probe = {0};
+    // The limits of a frame are those of a store.
+    if (params->width < 1 || params->height < 1 || params->width > 65535 || params->height > 65535)
+        return ist_frame_alloc(&probe, params->width, params->height, params->channels, params->type, error);
+    if (params->channels != 1 && params->channels != 3)
+        return error_set(error, IST_ERROR_ARGUMENT, "%d channels: only 1 (gray) and 3 (BGR) can be stored",
+                         params->channels);
+    if (params->type == IST_PIXEL_U16 && !format->holds_u16)
+        return error_set(error, IST_ERROR_ARGUMENT, "format %s holds 8 bits; npy and tif keep 16 bits as they are",
+                         format->name);
+    if (params->quality < 0 || params->quality > 100)
+        return error_set(error, IST_ERROR_ARGUMENT, "quality %d: it goes from 1 to 100", params->quality);
+    if (params->chunksize < 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "chunksize %d: it must be 1 or more", params->chunksize);
+    if (!isfinite(params->frame_rate) || params->frame_rate < 0 || params->frame_rate > 1e6)
+        return error_set(error, IST_ERROR_ARGUMENT, "a frame rate of %g per second cannot be noted",
+                         params->frame_rate);
+    return format->calls->check ? format->calls->check(format, params, error) : IST_OK;
+}
+
+static ist_status check_user_metadata(const char *text, ist_error *error)
+{
+    if (!text)
+        return IST_OK;
+    json_error_t where;
+    json_t *user = json_loads(text, 0, &where);
+    ist_status status = IST_OK;
+    if (!user)
+        status = error_set(error, IST_ERROR_ARGUMENT, "metadata is not JSON: %s", where.text);
+    else if (!json_is_object(user))
+        status = error_set(error, IST_ERROR_ARGUMENT, "metadata is not a JSON object");
+    else if (json_object_get(user, "__store"))
+        status = error_set(error, IST_ERROR_ARGUMENT, "metadata: the key __store belongs to the store");
+    json_decref(user);
+    return status;
+}
+
+static ist_status check_params(ist_writer_params *params, const struct chunk_format **format, ist_error *error)
+{
+    const char *name = params->format ? params->format : "avc1/mp4";
+    *format = chunk_format_find(name);
+    if (!*format) {
+        char known[256] = "";
+        for (int i = 0; chunk_format_at(i); i++)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
+                     chunk_format_at(i)->name);
+        return error_set(error, IST_ERROR_NOT_FOUND, "format '%s' is not known; there are %s", name, known);
+    }
+    if (params->channels == 0)
+        params->channels = 1;
+    if (params->chunksize == 0)
+        params->chunksize = (*format)->default_chunksize;
+    const ist_status status = check_shape(*format, params, error);
+    return status < 0 ? status : check_user_metadata(params->metadata_json, error);
+}
+
+static void fill_metadata(struct metadata *m, const struct chunk_format *format, const ist_writer_params *params)
+{
+    m->is_video = format->is_video;
+    snprintf(m->format, sizeof m->format, "%s", format->name);
+    if (format->is_video)
+        snprintf(m->extension, sizeof m->extension, "%s", format->extension);
+    m->width = format->is_video ? params->width & ~1 : params->width;
+    m->height = format->is_video ? params->height & ~1 : params->height;
+    m->channels = params->channels;
+    m->type = params->type;
+    m->chunksize = params->chunksize;
+    if (params->timezone)
+        snprintf(m->timezone, sizeof m->timezone, "%s", params->timezone);
+    metadata_begin(m);
+}
+
+/* Creates .lock, which tells everyone that the store is being recorded, and holds it with flock(2) as long as we live. */
+static ist_status take_lock(ist_writer *w, ist_error *error)
+{
+    char path[PATH_MAX + 8];
+    snprintf(path, sizeof path, "%s/.lock", w->directory);
+    w->lock_fd = fs_calls.open(path, O_RDWR | O_CREAT | O_EXCL, 0666);
+    if (w->lock_fd < 0)
+        return error_errno(error, errno, "%s: cannot create", path);
+    if (flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return error_errno(error, errno, "%s: cannot lock", path);
+    char host[256] = "", text[320];
+    gethostname(host, sizeof host - 1);
+    const int length = snprintf(text, sizeof text, "pid %ld\nhost %s\n", (long)getpid(), host);
+    return fs_write_all(w->lock_fd, text, (size_t)length, path, error);
+}
+
+static ist_status release_lock(ist_writer *w, bool remove, ist_error *error)
+{
+    ist_status status = IST_OK;
+    if (remove) {
+        char path[PATH_MAX + 8];
+        snprintf(path, sizeof path, "%s/.lock", w->directory);
+        if (fs_calls.unlink(path) < 0)
+            status = error_errno(error, errno, "%s: cannot remove", path);
+        else
+            status = fs_sync_directory_of(path, error);
+    }
+    if (w->lock_fd >= 0)
+        fs_calls.close(w->lock_fd);
+    w->lock_fd = -1;
+    return status;
+}
+
+static ist_status fill_directory(ist_writer *w, ist_error *error)
+{
+    ist_status status = take_lock(w, error);
+    if (status >= 0)
+        status = metadata_write(&w->metadata, w->directory, error);
+    if (status >= 0) {
+        char path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
+        snprintf(path, sizeof path, "%s/%s", w->directory, INDEX_FILE_NAME);
+        status = index_create(&w->index, path, w->metadata.uuid, error);
+        if (status < 0)
+            error_prefix(error, status, "%s", w->directory);
+    }
+    return status;
+}
+
+static void destroy(ist_writer **writer)
+{
+    ist_writer *w = *writer;
+    if (w->chunk)
+        w->format->calls->abandon(&w->chunk);
+    index_close(&w->index);
+    if (w->lock_fd >= 0)
+        fs_calls.close(w->lock_fd);
+    metadata_free(&w->metadata);
+    free(w->encoder_options);
+    free(w);
+    *writer = NULL;
+}
+
+static ist_status copy_params(ist_writer *w, const ist_writer_params *params, ist_error *error)
+{
+    w->params = *params;
+    w->params.format = w->params.metadata_json = w->params.timezone = w->params.encoder_options = NULL;
+    if (params->encoder_options && !(w->encoder_options = strdup(params->encoder_options)))
+        return error_memory(error);
+    w->params.encoder_options = w->encoder_options;
+    fill_metadata(&w->metadata, w->format, params);
+    if (params->metadata_json && !(w->metadata.user_json = strdup(params->metadata_json)))
+        return error_memory(error);
+    return IST_OK;
+}
+
+/* Takes the path without slashes at its end, which must leave room for the names of all files in the store. */
+static ist_status set_directory(ist_writer *w, const char *path, ist_error *error)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    if (length == 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "the path of the store is empty");
+    if (length + 64 > sizeof w->directory)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    memcpy(w->directory, path, length);
+    w->directory[length] = '\0';
+    snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
+    return IST_OK;
+}
+
+ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
+{
+    *writer = NULL;
+    ist_writer_params checked = *params;
+    const struct chunk_format *format;
+    ist_status status = check_params(&checked, &format, error);
+    if (status < 0)
+        return status;
+    ist_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return error_memory(error);
+    w->lock_fd = -1;
+    w->format = format;
+    status = set_directory(w, path, error);
+    if (status >= 0)
+        status = copy_params(w, &checked, error);
+    if (status >= 0 && fs_calls.mkdir(w->directory, 0777) < 0) {
+        status = error_errno(error, errno, "%s: cannot create the store", w->directory);
+    } else if (status >= 0) {
+        status = fill_directory(w, error);
+        if (status < 0)
+            fs_remove_tree(w->directory);
+    }
+    if (status < 0)
+        destroy(&w);
+    *writer = w;
+    return status;
+}
+
+/*
+ * Chunks
+ */
+
+static ist_status begin_chunk(ist_writer *w, ist_error *error)
+{
+    const int chunk = w->next_chunk;
+    char chunk_path[NAME_MAX + 32];
+    snprintf(chunk_path, sizeof chunk_path, w->format->is_video ? "%s/%06d" : "%s/%06d/index", w->folder_name, chunk);
+    ist_status status = w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, error);
+    if (status >= 0)
+        status = index_begin_chunk(w->index, chunk, chunk_path, error);
+    if (status < 0)
+        return status;
+    w->range = (struct chunk_range){.chunk = chunk, .first_index = w->frame_count};
+    w->next_chunk++;
+    return IST_OK;
+}
+
+/* The npz, which is the index for imgstore, from our index: so that both say the same. */
+static ist_status write_npz(ist_writer *w, ist_error *error)
+{
+    const size_t count = (size_t)w->range.frame_count;
+    struct index_entry *entries = malloc(count * sizeof *entries);
+    struct npz_index npz = {
+        .count = w->range.frame_count,
+        .numbers = malloc(count * sizeof *npz.numbers),
+        .times_s = malloc(count * sizeof *npz.times_s),
+    };
+    ist_status status = entries && npz.numbers && npz.times_s ? IST_OK : error_memory(error);
+    if (status >= 0)
+        status = index_entries(w->index, w->range.first_index, w->range.frame_count, entries, error);
+    if (status >= 0) {
+        for (size_t i = 0; i < count; i++) {
+            npz.numbers[i] = entries[i].number;
+            npz.times_s[i] = entries[i].time_s;
+        }
+        char path[PATH_MAX];
+        chunk_path_sidecar(path, w->directory, w->range.chunk, w->format->is_video, ".npz");
+        status = npz_write(path, &npz, error);
+    }
+    npz_index_free(&npz);
+    free(entries);
+    return status;
+}
+
+static ist_status write_extra(ist_writer *w, ist_error *error)
+{
+    struct buffer json = {0};
+    ist_status status = index_extra(w->index, w->range.first_index, w->range.frame_count, &json, error);
+    if (status >= 0 && strcmp((const char *)json.data, "[]") != 0) {
+        char path[PATH_MAX];
+        chunk_path_sidecar(path, w->directory, w->range.chunk, w->format->is_video, ".extra.json");
+        status = fs_write_file_whole(path, json.data, json.size, error);
+    }
+    buffer_free(&json);
+    return status;
+}
+
+/*
+ * A chunk is finished in steps that may break off anywhere: its pixels, then extra data and npz (with which it
+ * exists for imgstore), then the note in our index.
+ */
+static ist_status finish_chunk(ist_writer *w, ist_error *error)
+{
+    ist_status status = w->format->calls->finish(&w->chunk, error);
+    if (status >= 0)
+        status = write_extra(w, error);
+    if (status >= 0)
+        status = write_npz(w, error);
+    if (status >= 0)
+        status = index_finish_chunk(w->index, &w->range, error);
+    return status;
+}
+
+/*
+ * Recording
+ */
+
+/* Keeps what stopped the recording, so that every later call can name it. */
+static ist_status fail(ist_writer *w, ist_status status, const ist_error *cause, ist_error *error)
+{
+    w->failure = *cause;
+    if (w->chunk)
+        w->format->calls->abandon(&w->chunk);
+    if (error)
+        *error = *cause;
+    return status;
+}
+
+static ist_status refuse_after_failure(const ist_writer *w, ist_error *error)
+{
+    return error_set(error, IST_ERROR_STATE, "the recording stopped at frame %lld: %.400s", (long long)w->frame_count,
+                     w->failure.message);
+}
+
+static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_error *error)
+{
+    const ist_writer_params *p = &w->params;
+    if (!frame->data)
+        return error_set(error, IST_ERROR_ARGUMENT, "frame %lld has no pixels", (long long)w->frame_count);
+    if (frame->width != p->width || frame->height != p->height || frame->channels != p->channels ||
+        frame->type != p->type)
+        return error_set(error, IST_ERROR_ARGUMENT,
+                         "frame %lld: %d x %d pixels, %d channels of %zu bytes; the store was created for "
+                         "%d x %d, %d of %zu",
+                         (long long)w->frame_count, frame->width, frame->height, frame->channels,
+                         ist_pixel_size(frame->type), p->width, p->height, p->channels, ist_pixel_size(p->type));
+    if (!isfinite(frame->time_s))
+        return error_set(error, IST_ERROR_ARGUMENT, "frame %lld: its time is not finite", (long long)w->frame_count);
+    return IST_OK;
+}
+
+/* Pixels first, then the row in the index: what the index names is there. */
+static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *error)
+{
+    ist_status status = IST_OK;
+    // The chunk is finished only now, so that extra data of its last frame could still come.
+    if (w->chunk && w->range.frame_count >= w->params.chunksize)
+        status = finish_chunk(w, error);
+    if (status >= 0 && !w->chunk)
+        status = begin_chunk(w, error);
+    if (status >= 0)
+        status = w->format->calls->add(w->chunk, frame, error);
+    const struct index_entry entry = {frame->number, frame->time_s};
+    if (status >= 0)
+        status = index_add_frame(w->index, w->frame_count, w->range.chunk, (int)w->range.frame_count, &entry, error);
+    if (status < 0)
+        return status;
+    chunk_range_add(&w->range, entry.number, entry.time_s, w->last.number, w->last.time_s);
+    w->last = entry;
+    w->frame_count++;
+    return IST_OK;
+}
+
+ist_status ist_writer_add(ist_writer *writer, const ist_frame *frame, ist_error *error)
+{
+    if (writer->failure.status < 0)
+        return refuse_after_failure(writer, error);
+    ist_status status = check_frame(writer, frame, error);
+    if (status < 0)
+        return status;
+    ist_error cause = {0};
+    status = add_frame(writer, frame, &cause);
+    return status < 0 ? fail(writer, status, &cause, error) : IST_OK;
+}
+
+ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error)
+{
+    static const char *const reserved[] = {"frame_time", "frame_number", "frame_index"};
+    if (writer->failure.status < 0)
+        return refuse_after_failure(writer, error);
+    if (writer->frame_count == 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "extra data: there is no frame yet that it could belong to");
+    json_error_t where;
+    json_t *object = json_loads(json, 0, &where);
+    ist_status status = IST_OK;
+    if (!json_is_object(object))
+        status = error_set(error, IST_ERROR_ARGUMENT, "extra data is not a JSON object%s%s", object ? "" : ": ",
+                           object ? "" : where.text);
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved && status >= 0; i++)
+        if (json_object_get(object, reserved[i]))
+            status = error_set(error, IST_ERROR_ARGUMENT, "extra data: the key %s belongs to the store", reserved[i]);
+    json_decref(object);
+    // A failure here takes nothing away from the frames, so that the recording may go on.
+    return status < 0 ? status : index_add_extra(writer->index, writer->frame_count - 1, json, error);
+}
+
+int64_t ist_writer_frame_count(const ist_writer *writer)
+{
+    return writer->frame_count;
+}
+
+ist_status ist_writer_close(ist_writer **writer, ist_error *error)
+{
+    ist_writer *w = *writer;
+    if (!w)
+        return IST_OK;
+    ist_status status = IST_OK;
+    if (w->failure.status < 0)
+        status = refuse_after_failure(w, error);
+    if (status >= 0 && w->chunk)
+        status = finish_chunk(w, error);
+    if (status >= 0)
+        status = index_finish(w->index, error);
+    index_close(&w->index);
+    // The lock goes last: while it is there, the store counts as unfinished.
+    if (status >= 0)
+        status = release_lock(w, true, error);
+    destroy(writer);
+    return status;
+}

@@ -1,0 +1,49 @@
+-- The index of a store, .index.sqlite: this text is what libstore executes on a new one.
+--
+-- The first four tables and chunk_index are imgstore's, version '1', as its
+-- ImgStoreIndex.new_from_file() reads them. The others are libstore's own.
+-- Row i + 1 of frames is the frame with index i, so that a frame is found through the rowid.
+
+CREATE TABLE frames (
+    chunk INTEGER,         -- number of the chunk, as in the name of its file or folder
+    frame_idx INTEGER,     -- 0.. within the chunk
+    frame_number INTEGER,  -- the camera's counter
+    frame_time REAL        -- seconds, normally since 1970-01-01 UTC
+);
+CREATE INDEX chunk_index ON frames (chunk, frame_idx);
+
+CREATE TABLE chunks (
+    chunk INTEGER,
+    chunk_path TEXT        -- DIRECTORY/000000 (video) or DIRECTORY/000000/index (images)
+);
+
+CREATE TABLE index_information (name TEXT, value TEXT);
+INSERT INTO index_information VALUES ('version', '1');
+
+CREATE TABLE summary (name TEXT, value REAL);
+INSERT INTO summary VALUES
+    ('frame_time_min', NULL), ('frame_time_max', NULL), ('frame_min', NULL), ('frame_max', NULL);
+
+-- Extra data: JSON objects with the user's keys, bound to a frame, in the order of recording.
+CREATE TABLE extra_data (
+    frame INTEGER NOT NULL, -- rowid in frames
+    data TEXT NOT NULL
+);
+CREATE INDEX extra_data_frame ON extra_data (frame);
+
+-- What lies in each finished chunk, for finding frames by number and time without an index on
+-- every value: the values of most chunks rise, and then the chunk is searched by bisection.
+CREATE TABLE chunk_ranges (
+    chunk INTEGER PRIMARY KEY,
+    first_index INTEGER NOT NULL, -- index of its first frame
+    frame_count INTEGER NOT NULL,
+    number_min INTEGER NOT NULL,
+    number_max INTEGER NOT NULL,
+    numbers_rise INTEGER NOT NULL, -- 1: no number is below the one before it
+    time_min REAL NOT NULL,
+    time_max REAL NOT NULL,
+    times_rise INTEGER NOT NULL
+);
+
+-- The store that this index belongs to: uuid.
+CREATE TABLE store_information (name TEXT PRIMARY KEY, value TEXT);

@@ -1,0 +1,417 @@
+/* Laws of writing and reading stores: what goes in comes out, in any order, with number, time and extra data. */
+#include <check.h>
+#include <libstore/libstore.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../libstore/fs.h"
+#include "../libstore/npz.h"
+#include "barcode.h"
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/store-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    fs_remove_tree(folder);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void check_ok(ist_status status, const ist_error *error)
+{
+    ck_assert_msg(status >= 0, "%s", error->message);
+}
+
+/* One way of recording. */
+struct kind {
+    const char *format;
+    int channels;
+    ist_pixel_type type;
+    int quality;
+    int tolerance; /* largest difference of a sample after a round trip; -1: pixels may be anything but the barcode */
+};
+
+static const struct kind kinds[] = {
+    {"avc1/mp4", 1, IST_PIXEL_U8, 0, -1},   {"avc1/mp4", 1, IST_PIXEL_U8, 100, 0},
+    {"avc1/mp4", 3, IST_PIXEL_U8, 0, -1},   {"mjpeg/avi", 1, IST_PIXEL_U8, 0, -1},
+    {"mjpeg/avi", 3, IST_PIXEL_U8, 0, -1},  {"npy", 1, IST_PIXEL_U8, 0, 0},
+    {"npy", 3, IST_PIXEL_U8, 0, 0},         {"npy", 1, IST_PIXEL_U16, 0, 0},
+    {"npy", 3, IST_PIXEL_U16, 0, 0},        {"tif", 1, IST_PIXEL_U8, 0, 0},
+    {"tif", 3, IST_PIXEL_U8, 0, 0},         {"tif", 1, IST_PIXEL_U16, 0, 0},
+    {"tif", 3, IST_PIXEL_U16, 0, 0},
+};
+
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds, WIDTH = 160, HEIGHT = 66, FRAMES = 57, CHUNKSIZE = 10 };
+
+/* Numbers that jump, times that are not even. */
+static int64_t number_of(int64_t i)
+{
+    return 1000 + i + (i / 7) * 3;
+}
+
+static double time_of(int64_t i)
+{
+    return 1700000000.0 + (double)i * 0.04 + (double)(i % 5) * 0.0013;
+}
+
+/* Fills the frame with a picture that carries its index, and a pattern that depends on it. */
+static void draw(ist_frame *frame, const struct kind *kind, int64_t i)
+{
+    ist_error error;
+    check_ok(ist_frame_alloc(frame, WIDTH, HEIGHT, kind->channels, kind->type, &error), &error);
+    for (int y = 0; y < HEIGHT; y++)
+        for (int s = 0; s < WIDTH * kind->channels; s++) {
+            const int value = (int)((s * 3 + y * 5 + i * 7) % 256);
+            if (kind->type == IST_PIXEL_U16)
+                ((uint16_t *)(void *)(frame->data + y * frame->stride))[s] = (uint16_t)(value * 251 + 17);
+            else
+                frame->data[y * frame->stride + s] = (uint8_t)value;
+        }
+    barcode_draw(frame, i);
+    frame->number = number_of(i);
+    frame->time_s = time_of(i);
+}
+
+static ist_writer *begin(const struct kind *kind, const char *name)
+{
+    ist_error error;
+    ist_writer *writer;
+    check_ok(ist_writer_create(&writer, in_folder(name),
+                               &(ist_writer_params){.format = kind->format,
+                                                    .width = WIDTH,
+                                                    .height = HEIGHT,
+                                                    .channels = kind->channels,
+                                                    .type = kind->type,
+                                                    .quality = kind->quality,
+                                                    .chunksize = CHUNKSIZE,
+                                                    .metadata_json = "{\"n\": 3, \"text\": \"12:30\", \"on\": true}"},
+                               &error),
+             &error);
+    return writer;
+}
+
+static void record(ist_writer *writer, const struct kind *kind, int64_t first, int64_t end)
+{
+    ist_error error;
+    ist_frame frame = {0};
+    for (int64_t i = first; i < end; i++) {
+        draw(&frame, kind, i);
+        check_ok(ist_writer_add(writer, &frame, &error), &error);
+        if (i % 10 == 9 || i % 4 == 0) {
+            char extra[64];
+            snprintf(extra, sizeof extra, "{\"sample\": %lld, \"t\": 0.1}", (long long)i);
+            check_ok(ist_writer_add_extra(writer, extra, &error), &error);
+        }
+    }
+    ist_frame_free(&frame);
+}
+
+static void check_frame(const ist_frame *got, const struct kind *kind, int64_t i)
+{
+    ist_frame expected = {0};
+    draw(&expected, kind, i);
+    ck_assert_int_eq(got->index, i);
+    ck_assert_int_eq(got->number, expected.number);
+    ck_assert(got->time_s == expected.time_s);
+    ck_assert_int_eq(got->width, WIDTH);
+    ck_assert_int_eq(got->height, HEIGHT);
+    ck_assert_int_eq(got->channels, kind->channels);
+    ck_assert_int_eq(got->type, kind->type);
+    ck_assert_int_eq(barcode_read(got), i);
+    if (kind->tolerance == 0)
+        for (int y = 0; y < HEIGHT; y++)
+            ck_assert_mem_eq(got->data + y * got->stride, expected.data + y * expected.stride,
+                             (size_t)WIDTH * (size_t)kind->channels * ist_pixel_size(kind->type));
+    ist_frame_free(&expected);
+}
+
+static void check_store(const char *name, const struct kind *kind, int64_t frames)
+{
+    ist_error error;
+    ist_reader *reader;
+    ist_frame frame = {0};
+    check_ok(ist_reader_open(&reader, in_folder(name), &error), &error);
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, frames);
+    for (int64_t i = 0; i < frames; i++) {
+        check_ok(ist_reader_next(reader, &frame, &error), &error);
+        check_frame(&frame, kind, i);
+    }
+    ck_assert_int_eq(ist_reader_next(reader, &frame, &error), IST_END);
+    for (int64_t i = frames - 1; i >= 0; i--) {
+        check_ok(ist_reader_read_index(reader, i, &frame, &error), &error);
+        check_frame(&frame, kind, i);
+    }
+    srand(7);
+    for (int n = 0; n < 200; n++) {
+        const int64_t i = rand() % frames;
+        check_ok(ist_reader_read_number(reader, number_of(i), IST_MATCH_EXACT, &frame, &error), &error);
+        check_frame(&frame, kind, i);
+        check_ok(ist_reader_read_time(reader, time_of(i) + 0.003, &frame, &error), &error);
+        check_frame(&frame, kind, i);
+    }
+    char *extra;
+    check_ok(ist_reader_extra(reader, 0, frames, &extra, &error), &error);
+    ck_assert_ptr_nonnull(strstr(extra, "{\"sample\": 0, \"t\": 0.1"));
+    ck_assert_ptr_nonnull(strstr(extra, "\"frame_index\": 0}"));
+    ist_free(extra);
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+}
+
+START_TEST(test_round_trip)
+{
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_writer *writer = begin(kind, "store");
+    record(writer, kind, 0, FRAMES);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    ck_assert_ptr_null(writer);
+    check_store("store", kind, FRAMES);
+
+    // The npz and the index say the same: without the index nothing changes.
+    ck_assert_int_eq(unlink(in_folder("store/.index.sqlite")), 0);
+    check_store("store", kind, FRAMES);
+}
+END_TEST
+
+/* A store that is being recorded shows every acknowledged frame, finished chunks and the growing one. */
+START_TEST(test_read_while_recording)
+{
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_writer *writer = begin(kind, "store");
+    for (int64_t i = 0; i < 33; i++) {
+        record(writer, kind, i, i + 1);
+        if (i % 8 == 0 || i % CHUNKSIZE == 0)
+            check_store("store", kind, i + 1);
+    }
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_store("store", kind, 33);
+}
+END_TEST
+
+START_TEST(test_finished_chunk_has_npz)
+{
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_writer *writer = begin(kind, "store");
+    record(writer, kind, 0, CHUNKSIZE + 1);
+    struct npz_index npz;
+    const bool video = strchr(kind->format, '/');
+    check_ok(npz_read(in_folder(video ? "store/000000.npz" : "store/000000/index.npz"), &npz, &error), &error);
+    ck_assert_int_eq(npz.count, CHUNKSIZE);
+    for (int64_t i = 0; i < npz.count; i++) {
+        ck_assert_int_eq(npz.numbers[i], number_of(i));
+        ck_assert(npz.times_s[i] == time_of(i));
+    }
+    npz_index_free(&npz);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    ck_assert(!fs_exists(in_folder("store/.lock")));
+}
+END_TEST
+
+START_TEST(test_wrong_frame_changes_nothing)
+{
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_writer *writer = begin(kind, "store");
+    record(writer, kind, 0, 3);
+    ist_frame frame = {0};
+    draw(&frame, kind, 3);
+    ist_frame wrong = frame;
+    wrong.width = WIDTH - 2;
+    ck_assert_int_eq(ist_writer_add(writer, &wrong, &error), IST_ERROR_ARGUMENT);
+    wrong = frame;
+    wrong.channels = kind->channels == 1 ? 3 : 1;
+    ck_assert_int_eq(ist_writer_add(writer, &wrong, &error), IST_ERROR_ARGUMENT);
+    wrong = frame;
+    wrong.type = kind->type == IST_PIXEL_U8 ? IST_PIXEL_U16 : IST_PIXEL_U8;
+    ck_assert_int_eq(ist_writer_add(writer, &wrong, &error), IST_ERROR_ARGUMENT);
+    wrong = frame;
+    wrong.time_s = NAN;
+    ck_assert_int_eq(ist_writer_add(writer, &wrong, &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(ist_writer_add_extra(writer, "[1]", &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(ist_writer_add_extra(writer, "{\"frame_time\": 1}", &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(ist_writer_frame_count(writer), 3);
+    record(writer, kind, 3, 12);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_store("store", kind, 12);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+START_TEST(test_bad_params)
+{
+    static const ist_writer_params bad[] = {
+        {.format = "h265/mov", .width = 64, .height = 64},
+        {.width = 0, .height = 64},
+        {.width = 64, .height = 70000},
+        {.width = 64, .height = 64, .channels = 2},
+        {.width = 64, .height = 64, .type = IST_PIXEL_U16},
+        {.width = 64, .height = 64, .quality = 101},
+        {.width = 64, .height = 64, .chunksize = -1},
+        {.width = 64, .height = 64, .encoder_options = "no-such-option=1"},
+        {.width = 64, .height = 64, .encoder_options = "nonsense"},
+        {.width = 64, .height = 64, .metadata_json = "{"},
+        {.width = 64, .height = 64, .metadata_json = "[]"},
+        {.width = 64, .height = 64, .metadata_json = "{\"__store\": 1}"},
+        {.width = 64, .height = 64, .frame_rate = -1},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ist_error error = {0};
+        ist_writer *writer;
+        ck_assert_msg(ist_writer_create(&writer, in_folder("store"), &bad[i], &error) < 0, "case %zu", i);
+        ck_assert_ptr_null(writer);
+        ck_assert_msg(error.message[0] && error.status < 0, "case %zu", i);
+        ck_assert_msg(!fs_exists(in_folder("store")), "case %zu left something behind", i);
+    }
+}
+END_TEST
+
+START_TEST(test_existing_destination)
+{
+    ist_error error;
+    ist_writer *writer;
+    ck_assert_int_eq(mkdir(in_folder("store"), 0777), 0);
+    const ist_writer_params params = {.width = 64, .height = 64};
+    ck_assert_int_eq(ist_writer_create(&writer, in_folder("store"), &params, &error), IST_ERROR_EXISTS);
+    ck_assert_int_eq(rmdir(in_folder("store")), 0);
+    ck_assert_int_eq(ist_writer_create(&writer, in_folder("no/such/place"), &params, &error), IST_ERROR_NOT_FOUND);
+}
+END_TEST
+
+/* An encoder that would keep acknowledged frames to itself is refused. */
+START_TEST(test_encoder_that_holds_frames_back)
+{
+    ist_error error;
+    ist_writer *writer;
+    ist_frame frame = {0};
+    check_ok(ist_frame_alloc(&frame, 64, 64, 1, IST_PIXEL_U8, &error), &error);
+    memset(frame.data, 0, 64 * 64);
+    check_ok(ist_writer_create(&writer, in_folder("store"),
+                               &(ist_writer_params){.width = 64, .height = 64, .encoder_options = "tune=film"},
+                               &error),
+             &error);
+    ck_assert_int_eq(ist_writer_add(writer, &frame, &error), IST_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "keeps frames back"));
+    ck_assert_int_eq(ist_writer_add(writer, &frame, &error), IST_ERROR_STATE);
+    ck_assert_int_eq(ist_writer_close(&writer, &error), IST_ERROR_STATE);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* Video formats store even sizes, as imgstore does. */
+START_TEST(test_odd_size)
+{
+    ist_error error;
+    ist_writer *writer;
+    ist_reader *reader;
+    ist_frame frame = {0};
+    for (int channels = 1; channels <= 3; channels += 2) {
+        check_ok(ist_frame_alloc(&frame, 65, 43, channels, IST_PIXEL_U8, &error), &error);
+        memset(frame.data, 100, 65 * 43 * (size_t)channels);
+        check_ok(ist_writer_create(&writer, in_folder("store"),
+                                   &(ist_writer_params){.width = 65, .height = 43, .channels = channels}, &error),
+                 &error);
+        check_ok(ist_writer_add(writer, &frame, &error), &error);
+        check_ok(ist_writer_close(&writer, &error), &error);
+        check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+        check_ok(ist_reader_next(reader, &frame, &error), &error);
+        ck_assert_int_eq(frame.width, 64);
+        ck_assert_int_eq(frame.height, 42);
+        ck_assert_int_eq(frame.data[41 * frame.stride + 63 * channels], 100);
+        ist_reader_close(&reader);
+        fs_remove_tree(in_folder("store"));
+    }
+    ist_frame_free(&frame);
+}
+END_TEST
+
+START_TEST(test_empty_store)
+{
+    ist_error error;
+    ist_writer *writer;
+    ist_reader *reader;
+    ist_frame frame = {0};
+    int64_t index;
+    check_ok(ist_writer_create(&writer, in_folder("store"), &(ist_writer_params){.width = 64, .height = 64}, &error),
+             &error);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_ok(ist_reader_open(&reader, in_folder("store/metadata.yaml"), &error), &error);
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, 0);
+    ck_assert_int_eq(ist_reader_next(reader, &frame, &error), IST_END);
+    ck_assert_int_eq(ist_reader_read_index(reader, 0, &frame, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_int_eq(ist_reader_find_time(reader, 0, &index, &error), IST_ERROR_NOT_FOUND);
+    ist_reader_close(&reader);
+}
+END_TEST
+
+START_TEST(test_not_a_store)
+{
+    static const char *const bad[] = {
+        "",
+        "a: 1\n",
+        "[1, 2]\n",
+        "__store: {class: DirectoryImgStore, version: 3, format: npy, imgshape: [4, 4], imgdtype: uint8}\n",
+        "__store: {class: Somebody, version: 2, format: npy, imgshape: [4, 4], imgdtype: uint8}\n",
+        "__store: {class: DirectoryImgStore, version: 2, format: npy, imgshape: [4], imgdtype: uint8}\n",
+        "__store: {class: DirectoryImgStore, version: 2, format: xyz, imgshape: [4, 4], imgdtype: uint8}\n",
+        "__store: {class: DirectoryImgStore, version: 2, format: npy, imgshape: [4, 4], imgdtype: complex64}\n",
+        "__store: {class: DirectoryImgStore, version: 2, imgshape: [4, 4], imgdtype: uint8}\n",
+        "__store: [",
+        "a: &a [*a, *a]\n__store: {}\n",
+    };
+    ist_error error;
+    ist_reader *reader;
+    ck_assert_int_eq(ist_reader_open(&reader, in_folder("nothing"), &error), IST_ERROR_NOT_FOUND);
+    ck_assert_int_eq(mkdir(in_folder("store"), 0777), 0);
+    ck_assert_int_eq(ist_reader_open(&reader, in_folder("store"), &error), IST_ERROR_NOT_FOUND);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        check_ok(fs_write_file(in_folder("store/metadata.yaml"), bad[i], strlen(bad[i]), &error), &error);
+        error = (ist_error){0};
+        const ist_status status = ist_reader_open(&reader, in_folder("store"), &error);
+        ck_assert_msg(status == IST_ERROR_DATA || status == IST_ERROR_UNSUPPORTED, "case %zu: %d", i, status);
+        ck_assert_msg(strstr(error.message, "store"), "case %zu: %s", i, error.message);
+        ck_assert_ptr_null(reader);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 120);
+    tcase_add_checked_fixture(all, make_folder, remove_folder);
+    tcase_add_loop_test(all, test_round_trip, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_read_while_recording, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_finished_chunk_has_npz, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
+    tcase_add_test(all, test_bad_params);
+    tcase_add_test(all, test_existing_destination);
+    tcase_add_test(all, test_encoder_that_holds_frames_back);
+    tcase_add_test(all, test_odd_size);
+    tcase_add_test(all, test_empty_store);
+    tcase_add_test(all, test_not_a_store);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
