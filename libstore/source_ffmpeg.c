@@ -174,6 +174,14 @@ static AVStream *choose_stream(AVFormatContext *input)
     return NULL;
 }
 
+// A single picture, or a numbered sequence of them.
+static bool is_still(const AVFormatContext *input)
+{
+    const char *name = input->iformat->name;
+    const size_t length = strlen(name);
+    return strcmp(name, "image2") == 0 || (length > 5 && strcmp(name + length - 5, "_pipe") == 0);
+}
+
 static ist_status open_decoder(ist_source *source, struct ffmpeg_log *log, ist_error *error)
 {
     struct state *state = source->state;
@@ -194,6 +202,8 @@ static ist_status open_decoder(ist_source *source, struct ffmpeg_log *log, ist_e
     state->decoder->pkt_timebase = state->stream->time_base;
     state->decoder->log_level_offset = FFMPEG_LOG_OFFSET;
     state->decoder->thread_count = 0;
+    if (is_still(state->input)) // half a picture is none; in a video the rest is made up from the one before
+        state->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
     if (state->is_live) // frame threads hold back as many frames as there are threads
         state->decoder->thread_type = FF_THREAD_SLICE;
     if (code >= 0)
@@ -331,7 +341,7 @@ static ist_status feed(ist_source *source, ist_error *error)
     else if (code != AVERROR_EOF)
         av_strerror(code, state->complaint, sizeof state->complaint);
     // At a sound end a demuxer has nothing to complain of.
-    if (code < 0 && log.message[0])
+    if (code < 0 && log.by_demuxer)
         snprintf(state->complaint, sizeof state->complaint, "%.*s", (int)sizeof state->complaint - 1, log.message);
     int sent = 0;
     if (code != AVERROR_EXIT) {

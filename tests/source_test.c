@@ -426,6 +426,21 @@ START_TEST(what_is_no_video_says_so)
 }
 END_TEST
 
+START_TEST(single_picture_is_one_frame)
+{
+    write_pgm("one.pgm", 5, 77);
+    ist_source *source = open_source(path_of("one.pgm"), NULL);
+    ist_frame frame = {0};
+    ck_assert(next(source, &frame));
+    ck_assert(frame.width == 5 && frame.height == 2 && frame.channels == 1 && sample(&frame, 4, 1, 0) == 77);
+    ck_assert(!next(source, &frame));
+    ist_frame_free(&frame);
+    ist_source_close(&source);
+    write_file(path_of("one.pgm"), "P5\n5 2\n255\nabc", 15);
+    assert_fails(path_of("one.pgm"), NULL, IST_ERROR_DATA, "one.pgm: ");
+}
+END_TEST
+
 START_TEST(filter_graph_keeps_gray_and_depth)
 {
     static const struct {
@@ -561,6 +576,7 @@ int main(void)
     tcase_add_loop_test(tests, video_gives_every_frame_with_its_time, 0, sizeof videos / sizeof *videos);
     tcase_add_loop_test(tests, video_that_is_cut_off_says_so, 0, sizeof videos / sizeof *videos);
     tcase_add_test(tests, what_is_no_video_says_so);
+    tcase_add_test(tests, single_picture_is_one_frame);
     tcase_add_test(tests, filter_graph_keeps_gray_and_depth);
     tcase_add_loop_test(tests, pipe_is_read_to_its_end, 0, 2);
     tcase_add_test(tests, waiting_can_be_interrupted);
