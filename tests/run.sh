@@ -31,16 +31,18 @@ build() { # DIRECTORY CC OPTION...
     directory=$1
     compiler=$2
     shift 2
+    # An old directory is configured anew, as a package may have come since.
+    again=
     if [ -f "$directory/build.ninja" ]; then
-        meson configure "$directory" -Dwerror=true "$@"
-    else
-        CC=$compiler meson setup "$directory" -Dwerror=true "$@"
-    fi >/dev/null && meson compile -C "$directory" >"$directory/compile-log.txt" 2>&1 && return
-    if [ -f "$directory/compile-log.txt" ]; then
-        cat "$directory/compile-log.txt"
-    else
-        cat "$directory/meson-logs/meson-log.txt"
+        again=--reconfigure
     fi
+    mkdir -p "$directory"
+    log=$directory/build-log.txt
+    if CC=$compiler meson setup $again "$directory" -Dwerror=true "$@" >"$log" 2>&1 &&
+        meson compile -C "$directory" >>"$log" 2>&1; then
+        return 0
+    fi
+    grep -v '^\[[0-9]*/[0-9]*\] ' "$log" # all but the steps that went well
     return 1
 }
 
