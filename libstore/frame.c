@@ -12,8 +12,7 @@ size_t ist_pixel_size(ist_pixel_type type)
     return type == IST_PIXEL_U16 ? 2 : 1;
 }
 
-ist_status ist_frame_alloc(ist_frame *frame, int width, int height, int channels, ist_pixel_type type,
-                           ist_error *error)
+ist_status ist_frame_alloc(ist_frame *frame, int width, int height, int channels, ist_pixel_type type, ist_error *error)
 {
     if (width < 1 || height < 1 || width > SIZE_MAX_PX || height > SIZE_MAX_PX)
         return error_set(error, IST_ERROR_ARGUMENT, "a picture of %d x %d pixels: each side must be 1 to %d", width,

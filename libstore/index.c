@@ -476,14 +476,12 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
     int64_t found = 0;
     int result;
     while ((result = sqlite3_step(query)) == SQLITE_ROW && found < count)
-        entries[found++] =
-            (struct index_entry){sqlite3_column_int64(query, 0), sqlite3_column_double(query, 1)};
+        entries[found++] = (struct index_entry){sqlite3_column_int64(query, 0), sqlite3_column_double(query, 1)};
     ist_status status = IST_OK;
     if (result != SQLITE_DONE)
         status = sql_failure(index, error);
     else if (found != count)
-        status = error_set(error, IST_ERROR_DATA, "%s: frame %lld is missing", index->name,
-                           (long long)(first + found));
+        status = error_set(error, IST_ERROR_DATA, "%s: frame %lld is missing", index->name, (long long)(first + found));
     sqlite3_reset(query);
     return status;
 }

@@ -25,9 +25,9 @@ struct chunk_range {
     bool times_rise;
 };
 
-/* Takes one more frame, the next one of the chunk, into the range; frame_count 0 begins. `last_*` is the frame before. */
-void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number,
-                     double last_time_s);
+/* Takes one more frame, the next one of the chunk, into the range; frame_count 0 begins. `last_*` is the frame before.
+ */
+void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number, double last_time_s);
 
 struct index;
 
@@ -74,7 +74,8 @@ ist_status index_load_finish(struct index *index, ist_error *error);
  */
 ist_status index_open(struct index **index, const char *path, const char *uuid, ist_error *error);
 
-/* The chunks with their frames, in the order of the frames; the last may be still growing. Empty chunks are left out. */
+/* The chunks with their frames, in the order of the frames; the last may be still growing. Empty chunks are left out.
+ */
 const struct chunk_range *index_ranges(const struct index *index, int *count);
 
 int64_t index_frame_count(const struct index *index);

@@ -21,7 +21,7 @@ struct sorted_row {
 
 struct index_search {
     struct index *index;
-    bool disjoint[2]; /* by column: each chunk's values lie above those of the chunk before it */
+    bool disjoint[2];          /* by column: each chunk's values lie above those of the chunk before it */
     struct sorted_row *sorted; /* values of one chunk in order */
     int64_t sorted_count;
     int sorted_chunk; /* -1: none */
@@ -221,8 +221,8 @@ static struct distance distance_to_range(const struct chunk_range *range, const 
     return (struct distance){0, 0};
 }
 
-static ist_status search_range(struct index_search *search, const struct chunk_range *range,
-                               const struct value *wanted, struct candidate *best, ist_error *error)
+static ist_status search_range(struct index_search *search, const struct chunk_range *range, const struct value *wanted,
+                               struct candidate *best, ist_error *error)
 {
     if (best->found && compare_distance(distance_to_range(range, wanted), distance_between(&best->value, wanted)) > 0)
         return IST_OK;

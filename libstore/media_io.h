@@ -15,7 +15,8 @@ ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, i
  */
 void media_io_close(struct AVIOContext **io);
 
-/* Text for an error code of FFmpeg; of the file's own error, if there was one. Valid until the next call in this thread. */
+/* Text for an error code of FFmpeg; of the file's own error, if there was one. Valid until the next call in this
+ * thread. */
 const char *media_error_text(int code);
 
 /* Fails with "PATH: WHAT: text of the code", as IST_ERROR_IO where the system refused, else as IST_ERROR_DATA. */

@@ -107,9 +107,9 @@ static json_t *store_to_json(const struct metadata *m)
     json_t *shape = json_pack("[i, i]", m->height, m->width);
     if (shape && m->channels == 3)
         json_array_append_new(shape, json_integer(3));
-    json_t *store = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:s, s:o, s:s, s:s, s:i}", "chunksize", m->chunksize,
-                              "class", m->is_video ? "VideoImgStore" : "DirectoryImgStore", "created_utc", created,
-                              "encoding", *m->encoding ? m->encoding : NULL, "format", m->format, "imgdtype",
+    json_t *store = json_pack("{s:i, s:s, s:s, s:s?, s:s, s:s, s:o, s:s, s:s, s:i}", "chunksize", m->chunksize, "class",
+                              m->is_video ? "VideoImgStore" : "DirectoryImgStore", "created_utc", created, "encoding",
+                              *m->encoding ? m->encoding : NULL, "format", m->format, "imgdtype",
                               m->type == IST_PIXEL_U16 ? "uint16" : "uint8", "imgshape", shape, "timezone_local",
                               m->timezone, "uuid", m->uuid, "version", STORE_VERSION);
     if (store && m->is_video)
@@ -218,8 +218,7 @@ static double created_from_path(const char *directory, const char *file)
     return stat(file, &info) == 0 ? (double)info.st_mtim.tv_sec + (double)info.st_mtim.tv_nsec * 1e-9 : 0;
 }
 
-static ist_status read_root(struct metadata *m, json_t *root, const char *directory, const char *path,
-                            ist_error *error)
+static ist_status read_root(struct metadata *m, json_t *root, const char *directory, const char *path, ist_error *error)
 {
     const json_t *store = json_object_get(root, "__store");
     if (!json_is_object(store))

@@ -90,7 +90,8 @@ ist_status packet_table_read(struct packet_table *table, AVFormatContext *file, 
 
 int64_t packet_table_key_for(const struct packet_table *table, int64_t frame)
 {
-    // A frame that is shown before the key picture, though it comes behind it in the file, needs the one before (open GOP).
+    // A frame that is shown before the key picture, though it comes behind it in the file, needs the one before (open
+    // GOP).
     for (int64_t i = table->packet_of_frame[frame]; i > 0; i--)
         if (table->packets[i].key && table->packets[i].frame >= 0 && table->packets[i].frame <= frame)
             return i;
@@ -99,7 +100,8 @@ int64_t packet_table_key_for(const struct packet_table *table, int64_t frame)
 
 int64_t packet_table_find(const struct packet_table *table, const AVPacket *packet)
 {
-    // Positions and decoding times rise in nearly every file, then bisection finds the packet; the walk is for the rest.
+    // Positions and decoding times rise in nearly every file, then bisection finds the packet; the walk is for the
+    // rest.
     int64_t low = 0, high = table->count - 1;
     while (low < high && packet->pos >= 0) {
         const int64_t middle = (low + high) / 2;

@@ -215,8 +215,8 @@ static ist_status no_such_frame(const ist_reader *r, int64_t index, ist_error *e
 {
     if (r->info.frame_count == 0)
         return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame %lld: the store is empty", (long long)index);
-    return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame %lld: the store holds 0 to %lld",
-                     (long long)index, (long long)r->info.frame_count - 1);
+    return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame %lld: the store holds 0 to %lld", (long long)index,
+                     (long long)r->info.frame_count - 1);
 }
 
 /* Reads a frame whose entry is known. */
@@ -262,8 +262,7 @@ static ist_status search_number(ist_reader *r, int64_t number, ist_match match, 
     return status;
 }
 
-static ist_status search_time(ist_reader *r, double time_s, int64_t *index, struct index_entry *entry,
-                              ist_error *error)
+static ist_status search_time(ist_reader *r, double time_s, int64_t *index, struct index_entry *entry, ist_error *error)
 {
     if (!isfinite(time_s))
         return error_set(error, IST_ERROR_ARGUMENT, "a time that is not finite cannot be found");
@@ -287,8 +286,7 @@ ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *fr
     return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
 }
 
-ist_status ist_reader_find_number(ist_reader *reader, int64_t number, ist_match match, int64_t *index,
-                                  ist_error *error)
+ist_status ist_reader_find_number(ist_reader *reader, int64_t number, ist_match match, int64_t *index, ist_error *error)
 {
     struct index_entry entry;
     return search_number(reader, number, match, index, &entry, error);

@@ -110,8 +110,8 @@ static ist_status add_row(struct index *index, json_t *row, int64_t frame, ist_e
     return status;
 }
 
-static ist_status load_extra(struct index *index, const char *path, const struct npz_index *frames,
-                             int64_t first_index, ist_error *error)
+static ist_status load_extra(struct index *index, const char *path, const struct npz_index *frames, int64_t first_index,
+                             ist_error *error)
 {
     struct buffer text = {0};
     ist_status status = fs_read_file(path, &text, error);

@@ -22,7 +22,7 @@
 
 struct chunk_reader {
     char path[PATH_MAX];
-    const char *name; /* for messages, without .live */
+    const char *name;  /* for messages, without .live */
     int width, height; /* px, as the store has them */
     struct pixel_layout layout;
 

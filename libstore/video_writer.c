@@ -62,8 +62,8 @@ struct chunk_writer {
     AVFormatContext *muxer;
     AVCodecContext *encoder;
     AVPacket *packet;
-    AVFrame *picture;        /* what the encoder gets */
-    struct SwsContext *sws;  /* BGR to the encoder's pixels */
+    AVFrame *picture;       /* what the encoder gets */
+    struct SwsContext *sws; /* BGR to the encoder's pixels */
     int64_t frame_count;
     char path[PATH_MAX];
     char live_path[PATH_MAX];
@@ -400,8 +400,8 @@ static ist_status remux(struct chunk_writer *w, const char *part, ist_error *err
         from->pb = in;
         to->pb = out;
         const int result = avformat_open_input(&from, NULL, NULL, NULL);
-        status = result < 0 ? media_error(error, result, w->name, "cannot finish the chunk")
-                            : copy_all(w, from, to, error);
+        status =
+            result < 0 ? media_error(error, result, w->name, "cannot finish the chunk") : copy_all(w, from, to, error);
     }
     avformat_close_input(&from);
     avformat_free_context(to);

@@ -115,7 +115,8 @@ static void fill_metadata(struct metadata *m, const struct chunk_format *format,
     metadata_begin(m);
 }
 
-/* Creates .lock, which tells everyone that the store is being recorded, and holds it with flock(2) as long as we live. */
+/* Creates .lock, which tells everyone that the store is being recorded, and holds it with flock(2) as long as we live.
+ */
 static ist_status take_lock(ist_writer *w, ist_error *error)
 {
     char path[PATH_MAX + 8];

@@ -68,12 +68,12 @@ static double sexagesimal(const char *digits)
         char part[64];
         const size_t length = strcspn(digits, ":");
         if (length >= sizeof part)
-            return NAN;
+            return (double)NAN;
         memcpy(part, digits, length);
         part[length] = '\0';
         double value;
         if (!number_parse_double(part, &value))
-            return NAN;
+            return (double)NAN;
         sum = sum * 60 + value;
         digits += length + (digits[length] == ':');
     }
@@ -156,8 +156,7 @@ static json_t *scalar_to_json(struct conversion *c, const yaml_node_t *node)
     const bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     json_t *value = plain ? resolve(text) : json_string(text);
     if (!value)
-        error_set(c->error, IST_ERROR_DATA, "%s: line %zu: text that is not UTF-8", c->what,
-                  node->start_mark.line + 1);
+        error_set(c->error, IST_ERROR_DATA, "%s: line %zu: text that is not UTF-8", c->what, node->start_mark.line + 1);
     return value;
 }
 
@@ -354,7 +353,8 @@ ist_status yaml_emit(const json_t *value, struct buffer *out, ist_error *error)
                       yaml_document_end_event_initialize(&event, 1) && yaml_emitter_emit(&emitter, &event) &&
                       yaml_stream_end_event_initialize(&event) && yaml_emitter_emit(&emitter, &event);
     const char *problem = emitter.problem ? emitter.problem : "out of memory";
-    const ist_status status = done ? IST_OK : error_set(error, IST_ERROR_DATA, "cannot be written as YAML: %s", problem);
+    const ist_status status =
+        done ? IST_OK : error_set(error, IST_ERROR_DATA, "cannot be written as YAML: %s", problem);
     yaml_emitter_delete(&emitter);
     return status;
 }

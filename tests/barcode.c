@@ -28,7 +28,7 @@ int64_t barcode_read(const ist_frame *frame)
         const int x = (LEFT + bit * BLOCK_WIDTH + BLOCK_WIDTH / 2) * frame->channels;
         const uint8_t *row = frame->data + (TOP + BLOCK_HEIGHT / 2) * frame->stride;
         const int white = frame->type == IST_PIXEL_U16 ? ((const uint16_t *)(const void *)row)[x] > UINT16_MAX / 2
-                                                        : row[x] > UINT8_MAX / 2;
+                                                       : row[x] > UINT8_MAX / 2;
         index |= (int64_t)white << bit;
     }
     return index;

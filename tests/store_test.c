@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../libstore/fs.h"
-#include "../libstore/npz.h"
 #include "barcode.h"
+#include "fs.h"
+#include "npz.h"
 
 static char folder[64];
 
@@ -47,12 +47,10 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"avc1/mp4", 1, IST_PIXEL_U8, 0, -1},   {"avc1/mp4", 1, IST_PIXEL_U8, 100, 0},
-    {"avc1/mp4", 3, IST_PIXEL_U8, 0, -1},   {"mjpeg/avi", 1, IST_PIXEL_U8, 0, -1},
-    {"mjpeg/avi", 3, IST_PIXEL_U8, 0, -1},  {"npy", 1, IST_PIXEL_U8, 0, 0},
-    {"npy", 3, IST_PIXEL_U8, 0, 0},         {"npy", 1, IST_PIXEL_U16, 0, 0},
-    {"npy", 3, IST_PIXEL_U16, 0, 0},        {"tif", 1, IST_PIXEL_U8, 0, 0},
-    {"tif", 3, IST_PIXEL_U8, 0, 0},         {"tif", 1, IST_PIXEL_U16, 0, 0},
+    {"avc1/mp4", 1, IST_PIXEL_U8, 0, -1},  {"avc1/mp4", 1, IST_PIXEL_U8, 100, 0}, {"avc1/mp4", 3, IST_PIXEL_U8, 0, -1},
+    {"mjpeg/avi", 1, IST_PIXEL_U8, 0, -1}, {"mjpeg/avi", 3, IST_PIXEL_U8, 0, -1}, {"npy", 1, IST_PIXEL_U8, 0, 0},
+    {"npy", 3, IST_PIXEL_U8, 0, 0},        {"npy", 1, IST_PIXEL_U16, 0, 0},       {"npy", 3, IST_PIXEL_U16, 0, 0},
+    {"tif", 1, IST_PIXEL_U8, 0, 0},        {"tif", 3, IST_PIXEL_U8, 0, 0},        {"tif", 1, IST_PIXEL_U16, 0, 0},
     {"tif", 3, IST_PIXEL_U16, 0, 0},
 };
 
@@ -243,7 +241,7 @@ START_TEST(test_wrong_frame_changes_nothing)
     wrong.type = kind->type == IST_PIXEL_U8 ? IST_PIXEL_U16 : IST_PIXEL_U8;
     ck_assert_int_eq(ist_writer_add(writer, &wrong, &error), IST_ERROR_ARGUMENT);
     wrong = frame;
-    wrong.time_s = NAN;
+    wrong.time_s = (double)NAN;
     ck_assert_int_eq(ist_writer_add(writer, &wrong, &error), IST_ERROR_ARGUMENT);
     ck_assert_int_eq(ist_writer_add_extra(writer, "[1]", &error), IST_ERROR_ARGUMENT);
     ck_assert_int_eq(ist_writer_add_extra(writer, "{\"frame_time\": 1}", &error), IST_ERROR_ARGUMENT);
@@ -304,8 +302,7 @@ START_TEST(test_encoder_that_holds_frames_back)
     check_ok(ist_frame_alloc(&frame, 64, 64, 1, IST_PIXEL_U8, &error), &error);
     memset(frame.data, 0, 64 * 64);
     check_ok(ist_writer_create(&writer, in_folder("store"),
-                               &(ist_writer_params){.width = 64, .height = 64, .encoder_options = "tune=film"},
-                               &error),
+                               &(ist_writer_params){.width = 64, .height = 64, .encoder_options = "tune=film"}, &error),
              &error);
     ck_assert_int_eq(ist_writer_add(writer, &frame, &error), IST_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message, "keeps frames back"));

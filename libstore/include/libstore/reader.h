@@ -18,24 +18,24 @@ extern "C" {
 typedef struct ist_reader ist_reader;
 
 typedef struct ist_reader_info {
-    const char *path;       /* the store's directory */
-    const char *class_name; /* "VideoImgStore" or "DirectoryImgStore" */
-    const char *format;     /* as in metadata.yaml, "avc1/mp4" */
-    const char *encoding;   /* of raw data, "cv_bayerbg"; "": none */
-    const char *uuid;       /* 32 hex digits; "": none */
-    const char *timezone;   /* IANA name of the place of recording */
+    const char *path;          /* the store's directory */
+    const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore" */
+    const char *format;        /* as in metadata.yaml, "avc1/mp4" */
+    const char *encoding;      /* of raw data, "cv_bayerbg"; "": none */
+    const char *uuid;          /* 32 hex digits; "": none */
+    const char *timezone;      /* IANA name of the place of recording */
     const char *user_metadata; /* text of a JSON object */
     double created_s;          /* when the store was created, seconds since 1970 UTC */
     int width;                 /* px */
     int height;                /* px */
     int channels;              /* 1 or 3 */
     ist_pixel_type type;
-    int chunksize;        /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
+    int chunksize; /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
     int chunk_count;
-    bool lossless;        /* the format keeps every sample */
-    bool unfinished;      /* it is being recorded, or its recorder died */
+    bool lossless;   /* the format keeps every sample */
+    bool unfinished; /* it is being recorded, or its recorder died */
     int64_t frame_count;
-    int64_t number_min;   /* 0 when there are no frames, as the next three */
+    int64_t number_min; /* 0 when there are no frames, as the next three */
     int64_t number_max;
     double time_min_s;
     double time_max_s;

@@ -22,16 +22,16 @@ typedef struct ist_writer ist_writer;
 
 /* What to record. Zero means default, except for the size. */
 typedef struct ist_writer_params {
-    const char *format;  /* one of ist_writer_format_name(); NULL: "avc1/mp4" */
-    int width;           /* px; the video formats store width and height rounded down to even */
-    int height;          /* px */
-    int channels;        /* 1 gray, 3 BGR; 0: 1 */
-    ist_pixel_type type; /* the video formats hold IST_PIXEL_U8 only */
-    int chunksize;       /* frames in a chunk; 0: 10000 for video, 200 for images */
-    double frame_rate;   /* frames per second noted in video files; 0: 25. Frame times are in the index. */
-    int quality;         /* video, 1 (small) .. 100; 0: 65 for avc1/mp4, 96 for mjpeg/avi.
-                            avc1/mp4: x264's CRF = 0.51 (100 - quality), so 100 keeps gray exactly;
-                            mjpeg/avi: quantiser = 1 + 0.3 (100 - quality) */
+    const char *format;          /* one of ist_writer_format_name(); NULL: "avc1/mp4" */
+    int width;                   /* px; the video formats store width and height rounded down to even */
+    int height;                  /* px */
+    int channels;                /* 1 gray, 3 BGR; 0: 1 */
+    ist_pixel_type type;         /* the video formats hold IST_PIXEL_U8 only */
+    int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
+    double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
+    int quality;                 /* video, 1 (small) .. 100; 0: 65 for avc1/mp4, 96 for mjpeg/avi.
+                                    avc1/mp4: x264's CRF = 0.51 (100 - quality), so 100 keeps gray exactly;
+                                    mjpeg/avi: quantiser = 1 + 0.3 (100 - quality) */
     const char *encoder_options; /* "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none */
     const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
     const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
