@@ -341,7 +341,7 @@ static int conclude(struct recording *rec, enum ending ending)
         return cli_fail("%s; %" PRId64 " frames are safe in %s, which stays marked as unfinished", close_error.message,
                         kept, path);
     if (ending == SOURCE_BROKE)
-        return cli_fail("%s; the %" PRId64 " frames before are sound and kept in %s", rec->error.message, kept, path);
+        return cli_fail("%s; %" PRId64 " frames are sound and kept in %s", rec->error.message, kept, path);
     print_summary(rec, kept);
     return CLI_SUCCESS;
 }
