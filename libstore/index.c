@@ -127,7 +127,7 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
     return status;
 }
 
-ist_status index_begin_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error)
+static ist_status insert_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error)
 {
     char *sql = sqlite3_mprintf("INSERT INTO chunks VALUES (%d, %Q)", chunk, chunk_path);
     const ist_status status = sql ? execute(index, sql, error) : error_memory(error);
@@ -158,7 +158,7 @@ static ist_status write_summary(struct index *index, const struct chunk_range *a
     return run(index, STATEMENT_SUMMARY, error);
 }
 
-ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, int frame_idx,
+ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, const char *chunk_path, int frame_idx,
                            const struct index_entry *entry, ist_error *error)
 {
     struct chunk_range all = index->all;
@@ -166,7 +166,10 @@ ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, 
     ist_status status = run(index, STATEMENT_BEGIN, error);
     if (status < 0)
         return status;
-    status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
+    if (frame_idx == 0)
+        status = insert_chunk(index, chunk, chunk_path, error);
+    if (status >= 0)
+        status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
     if (status >= 0)
         status = write_summary(index, &all, error);
     if (status >= 0)

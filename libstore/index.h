@@ -45,11 +45,11 @@ struct index_entry {
 /* Creates PATH, which must not exist, for the store `uuid`. */
 ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error);
 
-/* Notes a chunk; `chunk_path` is for imgstore. */
-ist_status index_begin_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error);
-
-/* Adds the frame with this index, the next one, as frame_idx of the chunk. */
-ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, int frame_idx,
+/*
+ * Adds the frame with this index, the next one, as frame_idx of the chunk. The first frame of a chunk brings the
+ * chunk into the index, with `chunk_path` for imgstore.
+ */
+ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, const char *chunk_path, int frame_idx,
                            const struct index_entry *entry, ist_error *error);
 
 ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error);

@@ -28,8 +28,9 @@ struct ist_writer {
     struct metadata metadata;
     struct index *index;
 
-    struct chunk_writer *chunk; /* NULL: none is open */
-    struct chunk_range range;   /* of the open chunk */
+    struct chunk_writer *chunk;     /* NULL: none is open */
+    struct chunk_range range;       /* of the open chunk */
+    char chunk_path[NAME_MAX + 32]; /* of the open chunk, for imgstore */
     int next_chunk;
     int64_t frame_count;
     struct index_entry last; /* of the frame last added */
@@ -243,13 +244,11 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
 static ist_status begin_chunk(ist_writer *w, ist_error *error)
 {
     const int chunk = w->next_chunk;
-    char chunk_path[NAME_MAX + 32];
-    snprintf(chunk_path, sizeof chunk_path, w->format->is_video ? "%s/%06d" : "%s/%06d/index", w->folder_name, chunk);
-    ist_status status = w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, error);
-    if (status >= 0)
-        status = index_begin_chunk(w->index, chunk, chunk_path, error);
+    const ist_status status = w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, error);
     if (status < 0)
         return status;
+    snprintf(w->chunk_path, sizeof w->chunk_path, w->format->is_video ? "%s/%06d" : "%s/%06d/index", w->folder_name,
+             chunk);
     w->range = (struct chunk_range){.chunk = chunk, .first_index = w->frame_count};
     w->next_chunk++;
     return IST_OK;
@@ -362,7 +361,8 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
         status = w->format->calls->add(w->chunk, frame, error);
     const struct index_entry entry = {frame->number, frame->time_s};
     if (status >= 0)
-        status = index_add_frame(w->index, w->frame_count, w->range.chunk, (int)w->range.frame_count, &entry, error);
+        status = index_add_frame(w->index, w->frame_count, w->range.chunk, w->chunk_path, (int)w->range.frame_count,
+                                 &entry, error);
     if (status < 0)
         return status;
     chunk_range_add(&w->range, entry.number, entry.time_s, w->last.number, w->last.time_s);

@@ -173,10 +173,9 @@ START_TEST(test_file)
             if (i > 0)
                 check_ok(index_finish_chunk(writing, &range, &error), &error);
             range = (struct chunk_range){.chunk = (int)(i / 10), .first_index = i};
-            check_ok(index_begin_chunk(writing, range.chunk, "store/0", &error), &error);
         }
         const struct index_entry entry = {wrapping(i), jittered(i)};
-        check_ok(index_add_frame(writing, i, range.chunk, (int)(i % 10), &entry, &error), &error);
+        check_ok(index_add_frame(writing, i, range.chunk, "store/0", (int)(i % 10), &entry, &error), &error);
         chunk_range_add(&range, entry.number, entry.time_s, last.number, last.time_s);
         last = entry;
         check_ok(index_add_extra(writing, i, "{\"a\": 1}", &error), &error);

@@ -77,8 +77,8 @@ static const char *const values[] = {
     "{\"tiny\": 1e-300, \"third\": 0.33333333333333331, \"big\": 1e22, \"one\": 1.0, \"neg\": -2.5e-9}",
     "{\"text\": \"line one\\nline two\\n\\n  three: 'x' \\\"y\\\"\\t\\u0001\\u00e9\\ud83d\\ude00\"}",
     "{\"deep\": [[[[{\"a\": [1, [2, {\"b\": null}]]}]]]]}",
-    "{\"long\": \"word word word word word word word word word word word word word word word word word word word "
-    "word word word word word word word word word word word word\"}",
+    ("{\"long\": \"word word word word word word word word word word word word word word word word word word word "
+     "word word word word word word word word word word word word\"}"),
 };
 
 START_TEST(test_round_trip)
