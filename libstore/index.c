@@ -104,7 +104,7 @@ static ist_status allocate(struct index **index, ist_error *error)
     return IST_OK;
 }
 
-ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error)
+ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
 {
     ist_status status = allocate(index, error);
     if (status < 0)
@@ -112,9 +112,13 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
     struct index *created = *index;
     if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         status = sql_failure(created, error);
-    // WAL with NORMAL: a commit is a write without a sync, and survives the death of the process.
+    // WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync.
     if (status >= 0)
-        status = execute(created, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN", error);
+        status = execute(created, "PRAGMA journal_mode = WAL", error);
+    if (status >= 0)
+        status = execute(created, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
+    if (status >= 0)
+        status = execute(created, "BEGIN", error);
     if (status >= 0)
         status = execute(created, index_sql, error);
     if (status >= 0) {
@@ -212,7 +216,10 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
 
 ist_status index_finish(struct index *index, ist_error *error)
 {
-    return execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+    // Somebody who is reading at this moment keeps the log in use; then it stays, and nothing is the worse for it.
+    const ist_status status = execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+    const int code = sqlite3_errcode(index->db) & 0xff;
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? IST_OK : status;
 }
 
 static struct chunk_range *append_range(struct index *index, ist_error *error)

@@ -42,8 +42,9 @@ struct index_entry {
  * durable against the death of the process when it returns.
  */
 
-/* Creates PATH, which must not exist, for the store `uuid`. */
-ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error);
+/* Creates PATH, which must not exist, for the store `uuid`. With `durable` every transaction survives a power loss too.
+ */
+ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error);
 
 /*
  * Adds the frame with this index, the next one, as frame_idx of the chunk. The first frame of a chunk brings the

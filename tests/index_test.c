@@ -164,7 +164,7 @@ START_TEST(test_file)
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *writing, *reading;
-    check_ok(index_create(&writing, path, "0123", &error), &error);
+    check_ok(index_create(&writing, path, "0123", false, &error), &error);
     ck_assert_int_eq(index_open(&reading, path, "4567", &error), IST_ERROR_NOT_FOUND);
     struct chunk_range range = {0};
     struct index_entry last = {0};

@@ -210,8 +210,11 @@ START_TEST(test_finished_chunk_has_npz)
     ist_writer *writer = begin(kind, "store");
     record(writer, kind, 0, CHUNKSIZE + 1);
     struct npz_index npz;
-    const bool video = strchr(kind->format, '/');
-    check_ok(npz_read(in_folder(video ? "store/000000.npz" : "store/000000/index.npz"), &npz, &error), &error);
+    const char *path = in_folder(strchr(kind->format, '/') ? "store/000000.npz" : "store/000000/index.npz");
+    // Chunks are finished beside the recording.
+    for (int i = 0; i < 1000 && !fs_exists(path); i++)
+        usleep(10000);
+    check_ok(npz_read(path, &npz, &error), &error);
     ck_assert_int_eq(npz.count, CHUNKSIZE);
     for (int64_t i = 0; i < npz.count; i++) {
         ck_assert_int_eq(npz.numbers[i], number_of(i));
@@ -220,6 +223,28 @@ START_TEST(test_finished_chunk_has_npz)
     npz_index_free(&npz);
     check_ok(ist_writer_close(&writer, &error), &error);
     ck_assert(!fs_exists(in_folder("store/.lock")));
+}
+END_TEST
+
+/* Somebody who looks at the store when it is closed keeps nothing from being closed, and reads on. */
+START_TEST(test_close_while_read)
+{
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_frame frame = {0};
+    ist_reader *reader;
+    ist_writer *writer = begin(kind, "store");
+    record(writer, kind, 0, 15);
+    check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+    check_ok(ist_reader_read_index(reader, 12, &frame, &error), &error);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    for (int64_t i = 14; i >= 0; i--) {
+        check_ok(ist_reader_read_index(reader, i, &frame, &error), &error);
+        check_frame(&frame, kind, i);
+    }
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+    check_store("store", kind, 15);
 }
 END_TEST
 
@@ -398,6 +423,7 @@ int main(void)
     tcase_add_loop_test(all, test_round_trip, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_read_while_recording, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_finished_chunk_has_npz, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_close_while_read, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
     tcase_add_test(all, test_bad_params);
     tcase_add_test(all, test_existing_destination);

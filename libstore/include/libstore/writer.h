@@ -12,11 +12,14 @@ extern "C" {
 /*
  * A store being recorded.
  *
- * A frame whose ist_writer_add() returned IST_OK is on its way to the disk in the hands of the
- * operating system: it survives the death of this process at any moment (kill -9), with its
- * number, time and extra data, and a reader finds it at once.
+ * A frame whose ist_writer_add() returned IST_OK is in the hands of the operating system: it
+ * survives the death of this process at any moment (kill -9), with its number, time and extra
+ * data, and a reader finds it at once. About a second later it is on the disk and survives a loss
+ * of power as well: what can be lost is the time since the last sync began, one second and the
+ * duration of a sync on this disk. With `durable` nothing is lost then either, at the price of two syncs a frame.
  *
- * Thread-safety: one thread at a time.
+ * Thread-safety: one thread at a time. Two threads of the writer's own work beside it, one that
+ * brings frames to the disk, one that finishes a chunk while the next is recorded.
  */
 typedef struct ist_writer ist_writer;
 
@@ -35,6 +38,7 @@ typedef struct ist_writer_params {
     const char *encoder_options; /* "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none */
     const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
     const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
+    bool durable;                /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
 } ist_writer_params;
 
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
@@ -59,7 +63,7 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
 
 /*
  * Appends one frame with its number and time_s; its index is set by the store. The pixels are
- * not kept. Every so often (at the end of a chunk) this takes longer, as the chunk is closed.
+ * not kept. Waits at the end of a chunk only when the one before is still being finished.
  *
  * IST_ERROR_ARGUMENT: another shape or type than at creation, or a time that is not finite;
  * nothing changes. IST_ERROR_IO: the frame could not be kept; those before are safe, and
