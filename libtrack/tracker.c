@@ -10,8 +10,6 @@
 
 enum { ROI_SIZE_MIN = 4, THREADS_MAX = 1024 };
 
-static const double DEFAULT_MIN_SCORE = 0.3;
-
 struct trk_tracker {
     int width, height, channels;
     ist_pixel_type type;
@@ -157,7 +155,7 @@ ist_status trk_tracker_create(trk_tracker **tracker, int width, int height, int 
     new->channels = channels;
     new->type = type;
     new->roi_count = roi_count;
-    new->min_score = given.min_score == 0 ? DEFAULT_MIN_SCORE : given.min_score;
+    new->min_score = given.min_score == 0 ? TRK_MIN_SCORE : given.min_score;
     new->threads = given.threads;
     new->kernels = kernels_get(given.cpu_plain ? 0 : given.cpu_mask ? given.cpu_mask : ~0u);
     status = init_rois(new, rois, given.max_movement_px, error);
