@@ -13,6 +13,9 @@
 #include "fs.h"
 #include "index_sql.h"
 
+/* How long to wait for a reader or writer who is at the file at the same moment. */
+enum { BUSY_TIMEOUT_MS = 5000 };
+
 enum statement {
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,
@@ -104,6 +107,15 @@ static ist_status allocate(struct index **index, ist_error *error)
     return IST_OK;
 }
 
+/* WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync. */
+static ist_status set_journal(struct index *index, bool durable, ist_error *error)
+{
+    const ist_status status = execute(index, "PRAGMA journal_mode = WAL", error);
+    if (status < 0)
+        return status;
+    return execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
+}
+
 ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
 {
     ist_status status = allocate(index, error);
@@ -112,11 +124,8 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
     struct index *created = *index;
     if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         status = sql_failure(created, error);
-    // WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync.
     if (status >= 0)
-        status = execute(created, "PRAGMA journal_mode = WAL", error);
-    if (status >= 0)
-        status = execute(created, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
+        status = set_journal(created, durable, error);
     if (status >= 0)
         status = execute(created, "BEGIN", error);
     if (status >= 0)
@@ -289,7 +298,7 @@ static ist_status open_for_reading(struct index *index, const char *path, ist_er
 {
     if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         return sql_failure(index, error);
-    sqlite3_busy_timeout(index->db, 5000);
+    sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
     return execute(index, "SELECT count(*) FROM sqlite_master", error);
 }
 
@@ -370,6 +379,7 @@ static ist_status load_finished_ranges(struct index *index, ist_error *error)
             .time_min_s = sqlite3_column_double(query, 6),
             .time_max_s = sqlite3_column_double(query, 7),
             .times_rise = sqlite3_column_int(query, 8),
+            .finished = true,
         };
         if (range->first_index != expected_first || range->frame_count < 1)
             status = error_set(error, IST_ERROR_DATA, "%s: chunk %06d: its frames do not follow those before it",
@@ -421,6 +431,20 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
     return status;
 }
 
+/* All in one savepoint, so that a recorder that goes on does not show half of a step. */
+ist_status index_reload(struct index *index, ist_error *error)
+{
+    index->range_count = 0;
+    ist_status status = execute(index, "SAVEPOINT load", error);
+    if (status < 0)
+        return status;
+    status = load_finished_ranges(index, error);
+    if (status >= 0)
+        status = load_growing_ranges(index, error);
+    const ist_status released = execute(index, "RELEASE load", status < 0 ? NULL : error);
+    return status < 0 ? status : released;
+}
+
 ist_status index_open(struct index **index, const char *path, const char *uuid, ist_error *error)
 {
     *index = NULL;
@@ -434,17 +458,83 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
         status = open_copy(*index, path, error);
     if (status >= 0 && !belongs_to(*index, uuid))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
-    // One transaction, so that a recorder that goes on does not show half of a step.
     if (status >= 0)
-        status = execute(*index, "BEGIN", error);
-    if (status >= 0)
-        status = load_finished_ranges(*index, error);
-    if (status >= 0)
-        status = load_growing_ranges(*index, error);
-    if (status >= 0)
-        status = execute(*index, "COMMIT", error);
+        status = index_reload(*index, error);
     if (status < 0)
         index_close(index);
+    return status;
+}
+
+/* The range over all frames, as the summary has it. */
+static struct chunk_range range_over_all(const struct index *index)
+{
+    struct chunk_range all = {0};
+    for (int i = 0; i < index->range_count; i++) {
+        const struct chunk_range *range = &index->ranges[i];
+        chunk_range_add(&all, range->number_min, range->time_min_s, 0, 0);
+        chunk_range_add(&all, range->number_max, range->time_max_s, 0, 0);
+    }
+    return all;
+}
+
+ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
+{
+    *index = NULL;
+    if (!fs_exists(path))
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
+    ist_status status = allocate(index, error);
+    if (status < 0)
+        return status;
+    struct index *reopened = *index;
+    if (sqlite3_open_v2(path, &reopened->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        status = sql_failure(reopened, error);
+    sqlite3_busy_timeout(reopened->db, BUSY_TIMEOUT_MS);
+    if (status >= 0 && !belongs_to(reopened, uuid))
+        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
+    if (status >= 0)
+        status = set_journal(reopened, durable, error);
+    if (status >= 0)
+        status = index_reload(reopened, error);
+    if (status < 0)
+        index_close(index);
+    else
+        reopened->all = range_over_all(reopened);
+    return status;
+}
+
+static ist_status drop_rows(struct index *index, int64_t first, int64_t count, ist_error *error)
+{
+    // Rows move up by way of negative rowids, so that no two are ever the same.
+    static const char sql[] = "DELETE FROM extra_data WHERE frame BETWEEN %lld AND %lld;"
+                              "DELETE FROM frames WHERE rowid BETWEEN %lld AND %lld;"
+                              "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
+                              "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
+                              "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
+                              "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
+    const long long from = first + 1, to = first + count, shift = count;
+    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to);
+    const ist_status status = filled ? execute(index, filled, error) : error_memory(error);
+    sqlite3_free(filled);
+    return status;
+}
+
+ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error)
+{
+    ist_status status = run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    status = drop_rows(index, first, count, error);
+    if (status >= 0)
+        status = index_reload(index, error);
+    const struct chunk_range all = range_over_all(index);
+    if (status >= 0)
+        status = write_summary(index, &all, error);
+    if (status >= 0)
+        status = run(index, STATEMENT_COMMIT, error);
+    if (status < 0)
+        (void)run(index, STATEMENT_ROLLBACK, NULL);
+    else
+        index->all = all;
     return status;
 }
 

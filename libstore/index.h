@@ -23,6 +23,7 @@ struct chunk_range {
     double time_min_s;
     double time_max_s;
     bool times_rise;
+    bool finished; /* all of the chunk is in its files */
 };
 
 /* Takes one more frame, the next one of the chunk, into the range; frame_count 0 begins. `last_*` is the frame before.
@@ -46,6 +47,9 @@ struct index_entry {
  */
 ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error);
 
+/* Opens the index of a store that was left unfinished, to write on or to repair; it can be read as well. */
+ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error);
+
 /*
  * Adds the frame with this index, the next one, as frame_idx of the chunk. The first frame of a chunk brings the
  * chunk into the index, with `chunk_path` for imgstore.
@@ -57,6 +61,12 @@ ist_status index_add_extra(struct index *index, int64_t frame_index, const char 
 
 /* Notes that all of a chunk is in its files. */
 ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error);
+
+/* Brings index_ranges() up to date with what was written. */
+ist_status index_reload(struct index *index, ist_error *error);
+
+/* Takes the frames first..first+count-1 out, with their extra data; those behind move up. */
+ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
 
 /* Brings everything into the one file, which can then be read from a disk that is read-only. */
 ist_status index_finish(struct index *index, ist_error *error);

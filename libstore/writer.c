@@ -1,15 +1,12 @@
 #include <libstore/writer.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "chunk_path.h"
 #include "chunk_writer.h"
@@ -18,6 +15,8 @@
 #include "index.h"
 #include "keeper.h"
 #include "metadata.h"
+#include "store_lock.h"
+#include "store_path.h"
 
 struct ist_writer {
     char directory[PATH_MAX];
@@ -119,43 +118,9 @@ static void fill_metadata(struct metadata *m, const struct chunk_format *format,
     metadata_begin(m);
 }
 
-/* Creates .lock, which tells everyone that the store is being recorded, and holds it with flock(2) as long as we live.
- */
-static ist_status take_lock(ist_writer *w, ist_error *error)
-{
-    char path[PATH_MAX + 8];
-    snprintf(path, sizeof path, "%s/.lock", w->directory);
-    w->lock_fd = fs_calls.open(path, O_RDWR | O_CREAT | O_EXCL, 0666);
-    if (w->lock_fd < 0)
-        return error_errno(error, errno, "%s: cannot create", path);
-    if (flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return error_errno(error, errno, "%s: cannot lock", path);
-    char host[256] = "", text[320];
-    gethostname(host, sizeof host - 1);
-    const int length = snprintf(text, sizeof text, "pid %ld\nhost %s\n", (long)getpid(), host);
-    return fs_write_all(w->lock_fd, text, (size_t)length, path, error);
-}
-
-static ist_status release_lock(ist_writer *w, bool remove, ist_error *error)
-{
-    ist_status status = IST_OK;
-    if (remove) {
-        char path[PATH_MAX + 8];
-        snprintf(path, sizeof path, "%s/.lock", w->directory);
-        if (fs_calls.unlink(path) < 0)
-            status = error_errno(error, errno, "%s: cannot remove", path);
-        else
-            status = fs_sync_directory_of(path, error);
-    }
-    if (w->lock_fd >= 0)
-        fs_calls.close(w->lock_fd);
-    w->lock_fd = -1;
-    return status;
-}
-
 static ist_status fill_directory(ist_writer *w, ist_error *error)
 {
-    ist_status status = take_lock(w, error);
+    ist_status status = store_lock_take(&w->lock_fd, w->directory, error);
     if (status >= 0)
         status = metadata_write(&w->metadata, w->directory, error);
     snprintf(w->index_path, sizeof w->index_path, "%s/%s", w->directory, INDEX_FILE_NAME);
@@ -177,8 +142,7 @@ static void destroy(ist_writer **writer)
         w->format->calls->abandon(&w->chunk);
     keeper_stop(&w->keeper);
     index_close(&w->index);
-    if (w->lock_fd >= 0)
-        fs_calls.close(w->lock_fd);
+    store_lock_abandon(&w->lock_fd);
     metadata_free(&w->metadata);
     free(w->encoder_options);
     free(w);
@@ -198,22 +162,6 @@ static ist_status copy_params(ist_writer *w, const ist_writer_params *params, is
     return IST_OK;
 }
 
-/* Takes the path without slashes at its end, which must leave room for the names of all files in the store. */
-static ist_status set_directory(ist_writer *w, const char *path, ist_error *error)
-{
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    if (length == 0)
-        return error_set(error, IST_ERROR_ARGUMENT, "the path of the store is empty");
-    if (length + 64 > sizeof w->directory)
-        return error_errno(error, ENAMETOOLONG, "%s", path);
-    memcpy(w->directory, path, length);
-    w->directory[length] = '\0';
-    snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
-    return IST_OK;
-}
-
 ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
 {
     *writer = NULL;
@@ -227,7 +175,8 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
         return error_memory(error);
     w->lock_fd = -1;
     w->format = format;
-    status = set_directory(w, path, error);
+    status = store_path_directory(w->directory, path, error);
+    snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
     if (status >= 0)
         status = copy_params(w, &checked, error);
     if (status >= 0 && fs_calls.mkdir(w->directory, 0777) < 0) {
@@ -400,7 +349,7 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
     index_close(&w->index);
     // The lock goes last: while it is there, the store counts as unfinished.
     if (status >= 0)
-        status = release_lock(w, true, error);
+        status = store_lock_release(&w->lock_fd, w->directory, error);
     destroy(writer);
     return status;
 }

@@ -155,7 +155,7 @@ static void check_store(const char *name, const struct kind *kind, int64_t frame
         check_frame(&frame, kind, i);
     }
     srand(7);
-    for (int n = 0; n < 200; n++) {
+    for (int n = 0; n < 100; n++) {
         const int64_t i = rand() % frames;
         check_ok(ist_reader_read_number(reader, number_of(i), IST_MATCH_EXACT, &frame, &error), &error);
         check_frame(&frame, kind, i);
@@ -190,12 +190,12 @@ END_TEST
 /* A store that is being recorded shows every acknowledged frame, finished chunks and the growing one. */
 START_TEST(test_read_while_recording)
 {
-    const struct kind *kind = &kinds[_i];
+    const struct kind *kind = &kinds[3 * _i];
     ist_error error;
     ist_writer *writer = begin(kind, "store");
     for (int64_t i = 0; i < 33; i++) {
         record(writer, kind, i, i + 1);
-        if (i % 8 == 0 || i % CHUNKSIZE == 0)
+        if (i == 0 || i == 7 || i % CHUNKSIZE == 0)
             check_store("store", kind, i + 1);
     }
     check_ok(ist_writer_close(&writer, &error), &error);
@@ -421,7 +421,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_checked_fixture(all, make_folder, remove_folder);
     tcase_add_loop_test(all, test_round_trip, 0, KIND_COUNT);
-    tcase_add_loop_test(all, test_read_while_recording, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_read_while_recording, 0, (KIND_COUNT + 2) / 3);
     tcase_add_loop_test(all, test_finished_chunk_has_npz, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_close_while_read, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
