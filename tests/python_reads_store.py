@@ -4,6 +4,7 @@ import datetime
 import glob
 import json
 import os
+import shutil
 import sqlite3
 
 import cv2
@@ -137,8 +138,8 @@ class PythonReads(ToolTest):
                     store = self.record(form, channels)
                     self.check_metadata(store, form, channels)
                     self.check_frames(store, form, channels, exact="/" not in form)
-                    toolkit.shutil.rmtree(self.path("store"))
-                    toolkit.shutil.rmtree(self.path("images"))
+                    shutil.rmtree(self.path("store"))
+                    shutil.rmtree(self.path("images"))
 
     def test_quality_100_keeps_gray_exactly(self):
         self.check_frames(self.record("avc1/mp4", 1, "--quality", "100"), "avc1/mp4", 1, exact=True)

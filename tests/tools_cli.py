@@ -70,7 +70,7 @@ class Progress(ToolTest):
 
         collector = threading.Thread(target=collect)
         collector.start()
-        source = ["--source", f"test:frames={frames}" if frames else "test:"]
+        source = ["--source", f"test:size=64x48,frames={frames}"]
         result = subprocess.run([SAVE, *source, *options, self.path("store")], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, **environment}, check=False)
         os.close(theirs)
@@ -90,7 +90,7 @@ class Progress(ToolTest):
 
     def test_time_left(self):
         # The first line is drawn after one frame, a later one 0.1 s after it.
-        text = self.on_terminal(frames=3000)
+        text = self.on_terminal(frames=2000)
         self.assertRegex(text, r"left \d+:\d\d")
 
     def test_a_count_where_it_is_not(self):

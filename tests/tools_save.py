@@ -1,10 +1,14 @@
 """imgstore-save: what it keeps, what it says, how it stops."""
+import glob
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
+
+import numpy as np
 
 import toolkit
 from toolkit import FORMATS, INFO, SAVE, ToolTest, run
@@ -73,6 +77,20 @@ class Record(ToolTest):
         self.assertEqual(info["frame_number"], list(range(73)))
         self.assertAlmostEqual(info["frame_time"][72] - info["frame_time"][0], 72 / 25, places=6)
 
+    def test_pixels_are_those_of_ffmpeg(self):
+        """npy holds bit for bit what FFmpeg's own program decodes, in colour and in gray."""
+        for encoding, pixels, shape in ((["-c:v", "mpeg4", "-q:v", "4"], "bgr24", [96, 128, 3]),
+                                        (["-c:v", "libx264", "-pix_fmt", "yuv420p"], "bgr24", [96, 128, 3]),
+                                        (["-c:v", "ffv1", "-pix_fmt", "gray"], "gray", [96, 128])):
+            clip = self.clip("clip.mkv", "-y", *encoding, frames=23)
+            store = self.save("store", "--format", "npy", source=clip)
+            self.assertEqual(self.info(store)["image_shape"], shape)
+            wanted = subprocess.run(["ffmpeg", "-v", "error", "-i", clip, "-f", "rawvideo", "-pix_fmt", pixels, "-"],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+            names = sorted(glob.glob(os.path.join(store, "000000", "*.npy")))
+            self.assertEqual(b"".join(np.load(name).tobytes() for name in names), wanted)
+            shutil.rmtree(store)
+
     def test_quality(self):
         sizes = []
         for quality in ("10", "50", "90"):
@@ -139,7 +157,7 @@ class Stop(ToolTest):
                     self.wait_for_frames(60)
                     process.send_signal(number)
                     self.check_finished(process)
-                    run("rm", "-r", self.path("store"))
+                    shutil.rmtree(self.path("store"))
 
     def test_a_source_that_has_stopped_talking(self):
         clip = self.clip("clip.mkv", "-c:v", "ffv1", frames=100)

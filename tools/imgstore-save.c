@@ -341,7 +341,7 @@ static int conclude(struct recording *rec, enum ending ending)
         return cli_fail("%s; %" PRId64 " frames are safe in %s, which stays marked as unfinished", close_error.message,
                         kept, path);
     if (ending == SOURCE_BROKE)
-        return cli_fail("%s; the %" PRId64 " frames before are sound and kept in %s", rec->error.message, kept, path);
+        return cli_fail("%s; %" PRId64 " frames are sound and kept in %s", rec->error.message, kept, path);
     print_summary(rec, kept);
     return CLI_SUCCESS;
 }
@@ -407,7 +407,8 @@ int main(int argc, char **argv)
         {"quality", CLI_INTEGER, &request.quality, "1..100",
          "of a video; 100 with avc1/mp4 keeps gray exactly\n(avc1/mp4 65, mjpeg/avi 96)", 1, 100},
         {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
-        {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V", "handed to FFmpeg's demuxer or device", 0, 0},
+        {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
+         "handed to FFmpeg's demuxer or device; rate=HZ for a\nfolder or a TIFF stack (25)", 0, 0},
         {"timezone", CLI_TEXT, &request.timezone, "NAME", "of the place of recording, Europe/Berlin (the machine's)", 0,
          0},
         {0},

@@ -9,11 +9,11 @@ set -eu
 # A|B: either will do, A is installed.
 build_packages="
     gcc libc6-dev meson ninja-build pkg-config|pkgconf
-    libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev libavfilter-dev
+    libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev
     gnuplot-nox|gnuplot-qt|gnuplot-x11"
 test_packages="
-    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml librsvg2-bin"
+    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata"
 
 say() {
     printf 'install-packages: %s\n' "$*" >&2
