@@ -173,6 +173,31 @@ START_TEST(floats_have_the_same_bits)
 }
 END_TEST
 
+/* The position found is the first by the definition, wherever it lies and wherever the search starts. */
+START_TEST(sift_finds_the_first)
+{
+    struct random random = {random_seed()};
+    for (int count = 1; count <= 130; count++) {
+        float *products = make_floats(count, &random);
+        double *variances = calloc((size_t)count, sizeof *variances);
+        for (int i = 0; i < count; i++)
+            variances[i] = 1e4 * random_uniform(&random);
+        const double error = 3, bar = 12;
+        for (int first = 0; first <= count; first++) {
+            int expected = first;
+            while (expected < count && !((double)products[expected] + error > 0 &&
+                                         ((double)products[expected] + error) * ((double)products[expected] + error) >=
+                                             bar * variances[expected]))
+                expected++;
+            ck_assert_int_eq(plain.sift(products, variances, first, count, error, bar), expected);
+            ck_assert_int_eq(fast.sift(products, variances, first, count, error, bar), expected);
+        }
+        free(products);
+        free(variances);
+    }
+}
+END_TEST
+
 int main(void)
 {
     plain = kernels_get(0);
@@ -186,6 +211,7 @@ int main(void)
     tcase_add_test(tests, dots_of_16_bit);
     tcase_add_test(tests, dots_do_not_overflow);
     tcase_add_test(tests, floats_have_the_same_bits);
+    tcase_add_test(tests, sift_finds_the_first);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
