@@ -1,6 +1,7 @@
 #include "kernels.h"
 
 #include <libtrack/libtrack.h>
+#include <string.h>
 
 #define KERNEL(name) name##_c
 #include "kernels_plain.h"

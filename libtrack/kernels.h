@@ -30,11 +30,12 @@ typedef void kernel_filter(float *out, const float *in, int count, ptrdiff_t ste
 typedef void kernel_taps4(float *out, const float *in, int count, ptrdiff_t step, const float *weights);
 
 /*
- * One row of a Gauss-Newton step: adds the sums over i of residual r[i] = image[i] - model[i] times gx[i], gy[i],
- * model[i] and 1 to sums[0..3]. Within a row 8 partial sums, i modulo 8, are kept in single precision.
+ * One row of a Gauss-Newton step: adds the products of the residual r[i] = image[i] - model[i] with gx[i], gy[i],
+ * model[i] and 1 to sums[0..3][i modulo KERNEL_LANES]; in single precision within the row.
  */
+enum { KERNEL_LANES = 8 };
 typedef void kernel_normal(const float *image, const float *model, const float *gx, const float *gy, int count,
-                           double *sums);
+                           double (*sums)[KERNEL_LANES]);
 
 /*
  * Finds the first position i, first <= i < count, with products[i] + error > 0 and its square not below

@@ -3,7 +3,7 @@
  * element has its own chain of operations, and -ffp-contract=off forbids fusing them, so that any vector width gives
  * the same bits.
  *
- * Include it with KERNEL(name) defined as the name of that instruction set's version.
+ * Include it, after <string.h>, with KERNEL(name) defined as the name of that instruction set's version.
  */
 
 static void KERNEL(dot_u8)(const int8_t *template, ptrdiff_t template_stride, const uint8_t *image,
@@ -36,35 +36,59 @@ static void KERNEL(dot_u16)(const int16_t *template, ptrdiff_t template_stride, 
     }
 }
 
-enum { FILTER_BLOCK = 32 }; // sums stay in registers over all taps
+/*
+ * A register of floats as one value: gcc keeps arrays of them in registers, which it does not with arrays of floats.
+ * How many it holds shows in no result.
+ */
+#ifdef __AVX__
+enum { VECTOR = 8 };
+#else
+enum { VECTOR = 4 };
+#endif
+typedef float floats __attribute__((vector_size(VECTOR * sizeof(float))));
 
-static inline void KERNEL(filter_block)(float *restrict out, const float *restrict in, int count, ptrdiff_t step,
-                                        const float *restrict taps, int radius)
+#define LOAD(value, from) memcpy(&(value), (from), sizeof(floats))
+#define STORE(to, value) memcpy((to), &(value), sizeof(floats))
+
+enum { FILTER_PARTS = 32 / VECTOR }; // registers of sums that stay registers over all taps
+
+static inline __attribute__((always_inline)) void KERNEL(filter_block)(float *restrict out, const float *restrict in,
+                                                                       ptrdiff_t step, const float *restrict taps,
+                                                                       int radius, int parts)
 {
-    float sum[FILTER_BLOCK];
-    for (int j = 0; j < count; j++)
-        sum[j] = taps[0] * in[j];
-    for (int k = 1; k <= radius; k++) {
-        const float *before = in - k * step;
-        const float *after = in + k * step;
-        for (int j = 0; j < count; j++)
-            sum[j] += taps[k] * (before[j] + after[j]);
+    floats sum[FILTER_PARTS], middle, before, after;
+    for (int j = 0; j < parts; j++) {
+        LOAD(middle, in + j * VECTOR);
+        sum[j] = taps[0] * middle;
     }
-    for (int j = 0; j < count; j++)
-        out[j] = sum[j];
+    for (int k = 1; k <= radius; k++)
+        for (int j = 0; j < parts; j++) {
+            LOAD(before, in + j * VECTOR - k * step);
+            LOAD(after, in + j * VECTOR + k * step);
+            sum[j] += taps[k] * (before + after);
+        }
+    for (int j = 0; j < parts; j++) {
+        middle = sum[j];
+        STORE(out + j * VECTOR, middle);
+    }
 }
 
 static void KERNEL(filter)(float *restrict out, const float *restrict in, int count, ptrdiff_t step,
                            const float *restrict taps, int radius)
 {
-    if (count < FILTER_BLOCK) {
-        KERNEL(filter_block)(out, in, count, step, taps, radius);
-        return;
+    const int block = count >= FILTER_PARTS * VECTOR ? FILTER_PARTS * VECTOR : VECTOR;
+    for (int i = 0; i < count && count >= block; i += block) {
+        // The last block overlaps the one before it, and computes the same again.
+        const int at = i + block <= count ? i : count - block;
+        if (block == VECTOR)
+            KERNEL(filter_block)(out + at, in + at, step, taps, radius, 1);
+        else
+            KERNEL(filter_block)(out + at, in + at, step, taps, radius, FILTER_PARTS);
     }
-    // The last block overlaps the one before it, and computes the same again.
-    for (int i = 0; i < count; i += FILTER_BLOCK) {
-        const int at = i + FILTER_BLOCK <= count ? i : count - FILTER_BLOCK;
-        KERNEL(filter_block)(out + at, in + at, FILTER_BLOCK, step, taps, radius);
+    for (int i = 0; i < count && count < block; i++) {
+        out[i] = taps[0] * in[i];
+        for (int k = 1; k <= radius; k++)
+            out[i] += taps[k] * (in[i - k * step] + in[i + k * step]);
     }
 }
 
@@ -77,32 +101,37 @@ static void KERNEL(taps4)(float *restrict out, const float *restrict in, int cou
 }
 
 static void KERNEL(normal)(const float *restrict image, const float *restrict model, const float *restrict gx,
-                           const float *restrict gy, int count, double *restrict sums)
+                           const float *restrict gy, int count, double (*restrict sums)[KERNEL_LANES])
 {
-    enum { LANES = 8 };
-    float x[LANES] = {0}, y[LANES] = {0}, m[LANES] = {0}, one[LANES] = {0};
+    enum { PARTS = KERNEL_LANES / VECTOR };
+    floats sum[4][PARTS] = {{{0}}};
     int i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (int j = 0; j < LANES; j++) {
-            const float residual = image[i + j] - model[i + j];
-            x[j] += gx[i + j] * residual;
-            y[j] += gy[i + j] * residual;
-            m[j] += model[i + j] * residual;
-            one[j] += residual;
+    for (; i + KERNEL_LANES <= count; i += KERNEL_LANES)
+        for (int part = 0; part < PARTS; part++) {
+            const int at = i + part * VECTOR;
+            floats residual, m, x, y;
+            LOAD(residual, image + at);
+            LOAD(m, model + at);
+            LOAD(x, gx + at);
+            LOAD(y, gy + at);
+            residual -= m;
+            sum[0][part] += x * residual;
+            sum[1][part] += y * residual;
+            sum[2][part] += m * residual;
+            sum[3][part] += residual;
         }
+    float lanes[4][KERNEL_LANES];
+    memcpy(lanes, sum, sizeof lanes);
     for (int j = 0; i + j < count; j++) {
         const float residual = image[i + j] - model[i + j];
-        x[j] += gx[i + j] * residual;
-        y[j] += gy[i + j] * residual;
-        m[j] += model[i + j] * residual;
-        one[j] += residual;
+        lanes[0][j] += gx[i + j] * residual;
+        lanes[1][j] += gy[i + j] * residual;
+        lanes[2][j] += model[i + j] * residual;
+        lanes[3][j] += residual;
     }
-    for (int j = 0; j < LANES; j++) {
-        sums[0] += (double)x[j];
-        sums[1] += (double)y[j];
-        sums[2] += (double)m[j];
-        sums[3] += (double)one[j];
-    }
+    for (int k = 0; k < 4; k++)
+        for (int j = 0; j < KERNEL_LANES; j++)
+            sums[k][j] += (double)lanes[k][j];
 }
 
 static inline bool KERNEL(is_above)(float product, double variance, double error, double bar)

@@ -270,13 +270,17 @@ static bool newton_step(const struct refiner *refiner, struct refine_room *room,
                         double dx, double dy, double *step_x, double *step_y)
 {
     const struct sampling across = sample_at_offset(dx), down = sample_at_offset(dy);
-    double sums[4] = {0};
+    double lanes[4][KERNEL_LANES] = {{0}};
     evaluate_rows(refiner, room, kernels, &across, &down);
     for (int y = 0; y < refiner->height; y++) {
         const ptrdiff_t at = (ptrdiff_t)y * refiner->width;
         evaluate_row(room->image, refiner, room, kernels, y, down.weights);
-        kernels->normal(room->image, refiner->model + at, refiner->gx + at, refiner->gy + at, refiner->width, sums);
+        kernels->normal(room->image, refiner->model + at, refiner->gx + at, refiner->gy + at, refiner->width, lanes);
     }
+    double sums[4] = {0};
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < KERNEL_LANES; j++)
+            sums[i] += lanes[i][j];
     double solution[3] = {0};
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 4; j++)

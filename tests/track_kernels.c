@@ -158,7 +158,7 @@ START_TEST(floats_have_the_same_bits)
         plain.taps4(a, in, count, 1, weights);
         fast.taps4(b, in, count, 1, weights);
         ck_assert_mem_eq(a, b, size);
-        double expected[4] = {1, 2, 3, 4}, found[4] = {1, 2, 3, 4};
+        double expected[4][KERNEL_LANES] = {{1}, {2}, {3}, {4}}, found[4][KERNEL_LANES] = {{1}, {2}, {3}, {4}};
         plain.normal(in, model, gx, gy, count, expected);
         fast.normal(in, model, gx, gy, count, found);
         ck_assert_mem_eq(expected, found, sizeof expected);
