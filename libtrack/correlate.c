@@ -26,9 +26,13 @@ static const double COST_POSITION_NS = 5;
 
 static double direct_cost(const struct matcher *matcher, const struct kernels *kernels)
 {
-    const double product = matcher->type == IST_PIXEL_U16 ? kernels->cost_u16_ns : kernels->cost_u8_ns;
+    const bool is_short = matcher->width < kernels->step;
+    const double product = is_short                         ? kernels->cost_short_ns
+                           : matcher->type == IST_PIXEL_U16 ? kernels->cost_u16_ns
+                                                            : kernels->cost_u8_ns;
+    const int width = is_short ? matcher->width : (matcher->width + kernels->step - 1) / kernels->step * kernels->step;
     const double positions = (double)positions_in_row(matcher) * (matcher->y_max - matcher->y_min + 1);
-    return positions * ((double)pixel_count(matcher) * product + COST_POSITION_NS);
+    return positions * ((double)width * matcher->height * product + COST_POSITION_NS);
 }
 
 ist_status matcher_init(struct matcher *matcher, const struct kernels *kernels, enum search_method method,
@@ -103,6 +107,8 @@ static void cut_spectrum(struct matcher *matcher, struct fft *fft)
 
 void matcher_cut(struct matcher *matcher, struct search *search, const struct plane *plane, int x, int y)
 {
+    matcher->home_x = x;
+    matcher->home_y = y;
     cut_samples(matcher, plane, x, y);
     if (matcher->spectrum)
         cut_spectrum(matcher, search_fft(search, matcher));
@@ -141,10 +147,11 @@ ist_status search_init(struct search *search, const struct kernels *kernels, con
     search->column_square = allocate_aligned((size_t)columns, sizeof(uint64_t));
     search->sum = allocate_aligned((size_t)positions, sizeof *search->sum);
     search->square = allocate_aligned((size_t)positions, sizeof *search->square);
+    search->variance = allocate_aligned((size_t)positions, sizeof *search->variance);
     search->dot = allocate_aligned((size_t)positions, sizeof *search->dot);
     search->ffts = calloc((size_t)count, sizeof(struct fft *));
-    if (!search->column_sum || !search->column_square || !search->sum || !search->square || !search->dot ||
-        !search->ffts)
+    if (!search->column_sum || !search->column_square || !search->sum || !search->square || !search->variance ||
+        !search->dot || !search->ffts)
         return trk_fail_memory(error);
     for (int i = 0; i < count; i++) {
         const ist_status status = add_fft(search, &matchers[i], error);
@@ -163,6 +170,7 @@ void search_finish(struct search *search)
     free(search->column_square);
     free(search->sum);
     free(search->square);
+    free(search->variance);
     free(search->dot);
     *search = (struct search){0};
 }

@@ -20,9 +20,10 @@ struct matcher {
     int x_min, x_max;  /* positions of its first column, both included */
     int y_min, y_max;
     ist_pixel_type type;
-    void *samples;   /* int8_t or int16_t, rows packed: the template's samples minus 128 or 32768 */
-    int64_t sum;     /* of samples */
-    double variance; /* n sum(t t) - sum(t)^2; 0: flat */
+    void *samples;      /* int8_t or int16_t, rows packed: the template's samples minus 128 or 32768 */
+    int64_t sum;        /* of samples */
+    double variance;    /* n sum(t t) - sum(t)^2; 0: flat */
+    int home_x, home_y; /* where the template was cut */
 
     /* By FFT, in overlapping tiles of this size; 0: by direct sums. */
     int tile_width, tile_height;
@@ -40,6 +41,7 @@ struct search {
     struct kernels kernels;
     void *column_sum, *column_square; /* for struct windows */
     uint64_t *sum, *square;           /* a row of positions each */
+    double *variance;
     int64_t *dot;
     struct fft **ffts; /* one for each size of tile */
     int fft_count;

@@ -7,6 +7,7 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,15 +36,27 @@ typedef void kernel_taps4(float *out, const float *in, int count, ptrdiff_t step
 typedef void kernel_normal(const float *image, const float *model, const float *gx, const float *gy, int count,
                            double *sums);
 
+/*
+ * Finds the first position i, first <= i < count, with products[i] + error > 0 and its square not below
+ * bar * variances[i]. Returns count if there is none.
+ */
+typedef int kernel_sift(const float *products, const double *variances, int first, int count, double error, double bar);
+
 struct kernels {
     const char *name;
-    double cost_u8_ns; /* measured, for each product; the choice between direct sums and FFT rests on them */
+
+    /* Measured cost of a product; the choice between direct sums and FFT rests on them. */
+    double cost_u8_ns;
     double cost_u16_ns;
+    double cost_short_ns; /* in rows of fewer than `step` samples, of either kind */
+    int step;             /* samples taken at once: rows cost as if they were a multiple of it */
+
     kernel_dot_u8 *dot_u8;
     kernel_dot_u16 *dot_u16;
     kernel_filter *filter;
     kernel_taps4 *taps4;
     kernel_normal *normal;
+    kernel_sift *sift;
 };
 
 /* The best of what the processor offers and `mask` (TRK_CPU_ bits) allows; mask 0: plain C. */

@@ -274,11 +274,14 @@ static void dot_u16_avx2(const int16_t *template, ptrdiff_t template_stride, con
 void kernels_add_avx2(struct kernels *kernels)
 {
     kernels->name = "AVX2";
-    kernels->cost_u8_ns = 0.015;
-    kernels->cost_u16_ns = 0.04;
+    kernels->cost_u8_ns = 0.0125;
+    kernels->cost_u16_ns = 0.03;
+    kernels->cost_short_ns = 0.2;
+    kernels->step = 16;
     kernels->dot_u8 = dot_u8_avx2;
     kernels->dot_u16 = dot_u16_avx2;
     kernels->filter = filter_plain;
     kernels->taps4 = taps4_plain;
     kernels->normal = normal_plain;
+    kernels->sift = sift_plain;
 }

@@ -104,3 +104,27 @@ static void KERNEL(normal)(const float *restrict image, const float *restrict mo
         sums[3] += (double)one[j];
     }
 }
+
+static inline bool KERNEL(is_above)(float product, double variance, double error, double bar)
+{
+    const double most = (double)product + error;
+    return (most > 0) & (most * most >= bar * variance);
+}
+
+static int KERNEL(sift)(const float *restrict products, const double *restrict variances, int first, int count,
+                        double error, double bar)
+{
+    enum { BLOCK = 16 };
+    int i = first;
+    for (; i + BLOCK <= count; i += BLOCK) {
+        // Mostly there is none in a block: no branch inside, so that it can be done in vectors.
+        int found = 0;
+        for (int j = 0; j < BLOCK; j++)
+            found |= KERNEL(is_above)(products[i + j], variances[i + j], error, bar);
+        if (found)
+            break;
+    }
+    while (i < count && !KERNEL(is_above)(products[i], variances[i], error, bar))
+        i++;
+    return i;
+}

@@ -16,9 +16,9 @@
  */
 static const double EPSILON = 2.0 / (1 << 24);
 
-// Cost of a tile in ns for each of its pixels: both transforms, and what else is done with each. Measured.
-static const double COST_TRANSFORM_NS = 0.3; // times log2 of the pixels
-static const double COST_PIXEL_NS = 2;
+// Cost of a tile in ns for each of its pixels: the transforms forth and back, and what else is done. Measured.
+static const double COST_TRANSFORM_NS = 0.15; // times log2 of each side
+static const double COST_PIXEL_NS = 1.5;
 
 static int ceil_divide(int a, int b)
 {
@@ -31,6 +31,16 @@ static int next_length(int length)
     while (length <= FFT_LENGTH_MAX && !fft_is_length(length))
         length++;
     return length;
+}
+
+/* What a transform of this length costs for each sample. FFmpeg is best at powers of two. Measured. */
+static double length_cost(int length)
+{
+    int odd = length;
+    while (odd % 2 == 0)
+        odd /= 2;
+    const double factor = odd == 1 ? 1 : odd == 3 ? 1.3 : odd == 5 ? 1.4 : odd <= 9 ? 1.8 : 2;
+    return COST_TRANSFORM_NS * factor * log2(length);
 }
 
 double tiles_plan(struct matcher *matcher)
@@ -46,8 +56,8 @@ double tiles_plan(struct matcher *matcher)
         const int down = ceil_divide(rows, height - matcher->height + 1);
         for (int i = 0; i < width_count; i++) {
             const int across = ceil_divide(columns, widths[i] - matcher->width + 1);
-            const double pixels = (double)widths[i] * height;
-            const double cost = across * down * pixels * (COST_TRANSFORM_NS * log2(pixels) + COST_PIXEL_NS);
+            const double pixels = (double)across * down * widths[i] * height;
+            const double cost = pixels * (length_cost(widths[i]) + length_cost(height) + COST_PIXEL_NS);
             if (cost < best) {
                 best = cost;
                 matcher->tile_width = widths[i];
@@ -77,20 +87,36 @@ struct contest {
     int count;
 };
 
+/* Candidates from `first` on that lie side by side in a row, as many as can be scored in one go. */
+static int side_by_side(const struct contest *contest, int first)
+{
+    const struct candidate *candidates = &contest->candidates[first];
+    int count = 1;
+    while (first + count < contest->count && candidates[count].y == candidates->y &&
+           candidates[count].x == candidates->x + count)
+        count++;
+    return count;
+}
+
 static void score_candidates(struct contest *contest)
 {
-    for (int i = 0; i < contest->count; i++) {
-        const struct candidate *candidate = &contest->candidates[i];
-        if (candidate->most < contest->limit)
+    const struct matcher *matcher = contest->matcher;
+    int64_t dots[CANDIDATES];
+    for (int first = 0, count; first < contest->count; first += count) {
+        const struct candidate *candidates = &contest->candidates[first];
+        count = 1;
+        if (candidates->most < contest->limit)
             continue;
-        int64_t dot;
-        matcher_dots(contest->matcher, contest->search, contest->plane, candidate->x, candidate->y, 1, &dot);
-        const struct match match = {candidate->x, candidate->y,
-                                    matcher_score_sums(contest->matcher, dot, candidate->sum, candidate->square)};
-        if (match_is_better(&match, &contest->best))
-            contest->best = match;
-        if (match.score > contest->limit)
-            contest->limit = match.score;
+        // In a ramp without noise all places are equal: neighbours together cost far less than one by one.
+        count = side_by_side(contest, first);
+        matcher_dots(matcher, contest->search, contest->plane, candidates->x, candidates->y, count, dots);
+        for (int i = 0; i < count; i++) {
+            const double score = matcher_score_sums(matcher, dots[i], candidates[i].sum, candidates[i].square);
+            const struct match match = {candidates[i].x, candidates[i].y, score};
+            if (match_is_better(&match, &contest->best))
+                contest->best = match;
+            contest->limit = fmax(contest->limit, contest->best.score);
+        }
     }
     contest->count = 0;
 }
@@ -180,37 +206,42 @@ static int searched_mean(const struct matcher *matcher, const struct plane *plan
 }
 
 /*
- * Looks for candidates in a row of positions, given products that are wrong by at most `error`. The score, in terms of
- * the sums c = sum(t - mean t)(v - mean v), T and V of the squares: s = c / sqrt(T V). Most positions are far below the
- * limit; those go out without a root: s + error / sqrt(T V) < limit means (c + error)^2 < limit^2 T V.
+ * Takes up a position if it may be the best, given its sum c = sum(t - mean t)(v - mean v), wrong by at most `error`.
+ * With T and V the sums of squares, the score is c / sqrt(T V).
  */
-static void sift_row(struct contest *contest, const struct tile *tile, int y, const float *products, double error)
+static void consider(struct contest *contest, const struct windows *windows, int i, double c, double error)
 {
     const double n = (double)contest->matcher->width * contest->matcher->height;
+    struct candidate candidate = {.x = windows->x + i, .y = windows->y};
+    windows_at(windows, i, &candidate.sum, &candidate.square);
+    if (isnan(matcher_score_sums(contest->matcher, 0, candidate.sum, candidate.square)))
+        return;
     const double energy = contest->matcher->variance / n; // T
-    const uint64_t *sums = contest->search->sum, *squares = contest->search->square;
-    double bar = contest->limit > 0 ? contest->limit * contest->limit * energy : 0;
-    for (int i = 0; i < tile->columns; i++) {
-        const double sum = (double)(int64_t)sums[i], square = (double)(int64_t)squares[i];
-        // The difference of two numbers near each other: what the rounding of doubles may have added is taken off.
-        const double variance = square - sum * sum / n; // V
-        const double most = (double)products[i] + error;
-        if (contest->limit > 0 && (most <= 0 || most * most < bar * (variance - 1e-15 * square)))
-            continue;
+    const double square = (double)candidate.square, sum = (double)candidate.sum;
+    const double variance = square - sum * sum / n; // V, between these two:
+    const double low = variance - 1e-15 * square, high = variance + 1e-15 * square;
+    const double most = c + error, least = c - error;
+    candidate.most = low > 0 ? most / sqrt(energy * (most > 0 ? low : high)) : HUGE_VAL;
+    if (low > 0)
+        contest->limit = fmax(contest->limit, least / sqrt(energy * (least > 0 ? high : low)));
+    if (candidate.most >= contest->limit)
+        add_candidate(contest, &candidate);
+}
 
-        if (isnan(matcher_score_sums(contest->matcher, 0, sums[i], squares[i])))
-            continue;
-        const double v_low = variance - 1e-15 * square, v_high = variance + 1e-15 * square;
-        const double least = (double)products[i] - error;
-        const double at_most = v_low > 0 ? most / sqrt(energy * (most > 0 ? v_low : v_high)) : HUGE_VAL;
-        const double at_least = v_low > 0 ? least / sqrt(energy * (least > 0 ? v_high : v_low)) : -HUGE_VAL;
-        if (at_least > contest->limit) {
-            contest->limit = at_least;
-            bar = contest->limit > 0 ? contest->limit * contest->limit * energy : 0;
-        }
-        const struct candidate candidate = {tile->x + i, y, at_most, sums[i], squares[i]};
-        if (candidate.most >= contest->limit)
-            add_candidate(contest, &candidate);
+/*
+ * Looks for candidates in a row of positions. Most are far below the limit, and go out without a root:
+ * (c + error) / sqrt(T V) < limit means (c + error)^2 < limit^2 T V, or a numerator below 0.
+ */
+static void sift_row(struct contest *contest, const struct windows *windows, const float *products, double error)
+{
+    const struct search *search = contest->search;
+    const double energy = contest->matcher->variance / ((double)windows->width * windows->height);
+    for (int i = 0; i < windows->count; i++) {
+        if (contest->limit > 0)
+            i = search->kernels.sift(products, search->variance, i, windows->count, error,
+                                     contest->limit * contest->limit * energy);
+        if (i < windows->count)
+            consider(contest, windows, i, (double)products[i], error);
     }
 }
 
@@ -237,9 +268,23 @@ static void find_in_tile(struct contest *contest, struct search *search, const s
             windows_start(&windows, tile->y);
         else
             windows_advance(&windows);
-        windows_row(&windows, search->sum, search->square);
+        windows_variance(&windows, search->variance);
         fft_get(fft, row);
-        sift_row(contest, tile, tile->y + row, fft_line(fft), error);
+        sift_row(contest, &windows, fft_line(fft), error);
+    }
+}
+
+/* The place where the template was cut: mostly its score is high, and most others need no second look. */
+static void start_at_home(struct contest *contest)
+{
+    const struct matcher *matcher = contest->matcher;
+    const int x = matcher->home_x, y = matcher->home_y;
+    if (x < matcher->x_min || x > matcher->x_max || y < matcher->y_min || y > matcher->y_max)
+        return;
+    const struct match home = {x, y, matcher_score(matcher, contest->search, contest->plane, x, y)};
+    if (match_is_better(&home, &contest->best)) {
+        contest->best = home;
+        contest->limit = home.score;
     }
 }
 
@@ -255,6 +300,7 @@ struct match tiles_find(const struct matcher *matcher, struct search *search, co
     const int step_x = matcher->tile_width - matcher->width + 1;
     const int step_y = matcher->tile_height - matcher->height + 1;
     const int offset = searched_mean(matcher, plane);
+    start_at_home(&contest);
     for (int y = matcher->y_min; y <= matcher->y_max; y += step_y)
         for (int x = matcher->x_min; x <= matcher->x_max; x += step_x) {
             const struct tile tile = {x, y, smaller(step_x, matcher->x_max - x + 1),

@@ -25,4 +25,10 @@ void windows_advance(struct windows *windows);
 /* Sum and sum of squares at the `count` positions of the row. */
 void windows_row(const struct windows *windows, uint64_t *sum, uint64_t *square);
 
+/* The same at position `i` of the row alone. */
+void windows_at(const struct windows *windows, int i, uint64_t *sum, uint64_t *square);
+
+/* Sum of squared differences from the mean at each position, rounded downwards: never more than it is. */
+void windows_variance(const struct windows *windows, double *variance);
+
 #endif

@@ -183,6 +183,22 @@ START_TEST(pattern_that_repeats)
 }
 END_TEST
 
+/* All places score about 1: the candidates lie side by side, and are many. */
+START_TEST(ramp)
+{
+    for (int i = 0; i < 4; i++) {
+        ist_frame a = make_frame(190, 140, i & 1 ? IST_PIXEL_U16 : IST_PIXEL_U8);
+        for (int y = 0; y < a.height; y++)
+            for (int x = 0; x < a.width; x++)
+                set_sample(&a, x, y, (i & 2 ? x + y / 3 : x) * (i & 1 ? 150 : 1));
+        const struct matcher layout = whole_picture(&a, 40, 33);
+        const struct plane plane = plane_of(&a);
+        find(&layout, &plane, 64, 64, &plane);
+        ist_frame_free(&a);
+    }
+}
+END_TEST
+
 /* Faint texture beside full contrast: where single precision is worst. */
 START_TEST(faint_beside_bright)
 {
@@ -246,6 +262,7 @@ int main(void)
     tcase_add_test(tests, texture_in_a_window);
     tcase_add_test(tests, large_picture_in_tiles);
     tcase_add_test(tests, pattern_that_repeats);
+    tcase_add_test(tests, ramp);
     tcase_add_test(tests, faint_beside_bright);
     tcase_add_test(tests, flat_has_no_score);
     suite_add_tcase(suite, tests);

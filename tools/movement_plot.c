@@ -14,6 +14,7 @@ enum {
     COLOURS = 8,
     LEGEND_MAX = 60,    // ROIs; beyond that a legend says nothing
     POINTS_MAX = 20000, // of one curve; more make a picture that no viewer opens
+    CURVES_MAX = 120,   // and gnuplot reads the table once for each
     WIDTH = 1200,
     PLOT_HEIGHT = 620,
     LEGEND_ROW_HEIGHT = 20,
@@ -89,14 +90,24 @@ static struct legend lay_out_legend(const struct movement_job *job, bool edges)
     return (struct legend){columns, (job->roi_count + edges + columns - 1) / columns};
 }
 
+static int64_t frame_step(const struct movement_job *job)
+{
+    return (job->end - job->first + POINTS_MAX - 1) / POINTS_MAX;
+}
+
+static int roi_step(const struct movement_job *job)
+{
+    return (job->roi_count + CURVES_MAX - 1) / CURVES_MAX;
+}
+
 static void put_settings(FILE *out, const struct movement_job *job, const struct movement_summary *summary,
                          int legend_rows)
 {
-    const int64_t step = (job->end - job->first + POINTS_MAX - 1) / POINTS_MAX;
     fputs("# Draws movement.svg from movement.csv. Change what you like, then: gnuplot movement.gnuplot\n\n", out);
     fputs("if (!exists('target')) target = 'movement.svg'\n", out);
     fprintf(out, "rois = %d\n", job->roi_count);
-    fprintf(out, "step = %lld            # draw every step-th frame\n", (long long)(step > 0 ? step : 1));
+    fprintf(out, "roi_step = %d        # draw every roi_step-th ROI\n", roi_step(job));
+    fprintf(out, "step = %lld            # draw every step-th frame\n", (long long)frame_step(job));
     put_number(out, "first_time", isfinite(summary->first_time_s) ? summary->first_time_s : 0);
     const bool empty = movement_measured(summary) == 0;
     put_range(out, "x", empty ? -1 : summary->x_min, empty ? 1 : summary->x_max);
@@ -123,8 +134,14 @@ static const char *store_name(const struct movement_job *job)
 
 static void put_style(FILE *out, const struct movement_job *job)
 {
-    char title[PATH_MAX + 64];
-    snprintf(title, sizeof title, "%s: motion since frame %lld", store_name(job), (long long)job->template_index);
+    char title[PATH_MAX + 96];
+    int length =
+        snprintf(title, sizeof title, "%s: motion since frame %lld", store_name(job), (long long)job->template_index);
+    if (roi_step(job) > 1)
+        length += snprintf(title + length, sizeof title - (size_t)length, ", one of %d of %d ROIs", roi_step(job),
+                           job->roi_count);
+    if (frame_step(job) > 1)
+        snprintf(title + length, sizeof title - (size_t)length, ", one of %lld frames", (long long)frame_step(job));
     fprintf(out,
             "\n"
             "set terminal svg size %d,height background rgb 'white' font 'sans-serif,13'\n"
@@ -147,8 +164,10 @@ static void put_style(FILE *out, const struct movement_job *job)
 /* A curve for each ROI: column y of the table over `x`; and dots where the search came to its edge. */
 static void put_curves(FILE *out, const char *x, int y, bool edges)
 {
-    fprintf(out, "plot for [i=1:rois] 'movement.csv' skip 1 every (rois * step)::(i - 1) using %s:%d with lines lt i",
-            x, y);
+    fprintf(
+        out,
+        "plot for [i=1:rois:roi_step] 'movement.csv' skip 1 every (rois * step)::(i - 1) using %s:%d with lines lt i",
+        x, y);
     if (edges)
         fprintf(out,
                 ", \\\n     'movement.csv' skip 1 using %s:(strcol(8) eq 'edge' ? $%d : NaN) with points lt rois + 1",
