@@ -42,13 +42,16 @@ typedef struct trk_row {
     trk_row_status status;
 } trk_row;
 
+/* Below this score a feature is lost, unless trk_params says otherwise. */
+#define TRK_MIN_SCORE 0.3
+
 /* Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. */
 enum { TRK_CPU_AVX2 = 1 };
 
 /* Zero means default. */
 typedef struct trk_params {
     int max_movement_px; /* how far a feature is searched for in each direction; 0: in the whole picture */
-    double min_score;    /* below it a feature is lost, -1..1; 0: 0.3 */
+    double min_score;    /* below it a feature is lost, -1..1; 0: TRK_MIN_SCORE */
     int threads;         /* for trk_analyze; 0: one for each processor. Results do not depend on it. */
     unsigned cpu_mask;   /* TRK_CPU_ bits that may be used; 0: all that the processor offers */
     bool cpu_plain;      /* use plain C only, whatever cpu_mask says */
