@@ -405,7 +405,7 @@ int main(int argc, char **argv)
          1e12},
         {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
         {"quality", CLI_INTEGER, &request.quality, "1..100",
-         "of a video; 100 with avc1/mp4 keeps gray exactly\n(avc1/mp4 65, mjpeg/avi 96)", 1, 100},
+         "of a video; 100 with avc1/mp4 keeps gray exactly\n(avc1/mp4 90, mjpeg/avi 96)", 1, 100},
         {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
         {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
          "handed to FFmpeg's demuxer or device; rate=HZ for a\nfolder or a TIFF stack (25)", 0, 0},
