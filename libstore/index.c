@@ -116,6 +116,14 @@ static ist_status set_journal(struct index *index, bool durable, ist_error *erro
     return execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
 }
 
+static ist_status note_uuid(struct index *index, const char *uuid, ist_error *error)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q)", uuid);
+    const ist_status status = sql ? execute(index, sql, error) : error_memory(error);
+    sqlite3_free(sql);
+    return status;
+}
+
 ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
 {
     ist_status status = allocate(index, error);
@@ -130,11 +138,10 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
         status = execute(created, "BEGIN", error);
     if (status >= 0)
         status = execute(created, index_sql, error);
-    if (status >= 0) {
-        char *note = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q); COMMIT", uuid);
-        status = note ? execute(created, note, error) : error_memory(error);
-        sqlite3_free(note);
-    }
+    if (status >= 0)
+        status = note_uuid(created, uuid, error);
+    if (status >= 0)
+        status = execute(created, "COMMIT", error);
     if (status < 0)
         index_close(index);
     return status;
@@ -248,26 +255,43 @@ static struct chunk_range *append_range(struct index *index, ist_error *error)
     return range;
 }
 
-ist_status index_create_in_memory(struct index **index, ist_error *error)
+/* The range over all frames, as the summary has it. */
+static struct chunk_range range_over_all(const struct index *index)
+{
+    struct chunk_range all = {0};
+    for (int i = 0; i < index->range_count; i++) {
+        const struct chunk_range *range = &index->ranges[i];
+        chunk_range_add(&all, range->number_min, range->time_min_s, 0, 0);
+        chunk_range_add(&all, range->number_max, range->time_max_s, 0, 0);
+    }
+    return all;
+}
+
+ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error)
 {
     ist_status status = allocate(index, error);
     if (status < 0)
         return status;
-    if (sqlite3_open(":memory:", &(*index)->db) != SQLITE_OK)
-        status = sql_failure(*index, error);
+    struct index *built = *index;
+    if (sqlite3_open(path ? path : ":memory:", &built->db) != SQLITE_OK)
+        status = sql_failure(built, error);
+    // A build that breaks off is begun anew, so that nothing has to be safe before the end.
     if (status >= 0)
-        status = execute(*index, "BEGIN", error);
+        status = execute(built, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN", error);
     if (status >= 0)
-        status = execute(*index, index_sql, error);
-    // Only imgstore looks frames up by chunk, and it never sees this one.
+        status = execute(built, index_sql, error);
+    // Rows go in faster without it; only imgstore looks frames up by chunk.
     if (status >= 0)
-        status = execute(*index, "DROP INDEX chunk_index", error);
+        status = execute(built, "DROP INDEX chunk_index", error);
+    if (status >= 0)
+        status = note_uuid(built, uuid, error);
     if (status < 0)
         index_close(index);
     return status;
 }
 
-ist_status index_load_chunk(struct index *index, int chunk, const struct npz_index *frames, ist_error *error)
+ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
+                             ist_error *error)
 {
     if (frames->count == 0)
         return IST_OK;
@@ -275,8 +299,7 @@ ist_status index_load_chunk(struct index *index, int chunk, const struct npz_ind
     struct chunk_range *range = append_range(index, error);
     if (!range)
         return IST_ERROR_MEMORY;
-    range->chunk = chunk;
-    range->first_index = first;
+    *range = (struct chunk_range){.chunk = chunk, .first_index = first, .finished = true};
     for (int64_t i = 0; i < frames->count; i++) {
         const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
         const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
@@ -285,12 +308,18 @@ ist_status index_load_chunk(struct index *index, int chunk, const struct npz_ind
         chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
                         i ? frames->times_s[i - 1] : 0);
     }
-    return IST_OK;
+    const ist_status status = insert_chunk(index, chunk, chunk_path, error);
+    return status < 0 ? status : index_finish_chunk(index, range, error);
 }
 
-ist_status index_load_finish(struct index *index, ist_error *error)
+ist_status index_build_finish(struct index *index, ist_error *error)
 {
-    return run(index, STATEMENT_COMMIT, error);
+    index->all = range_over_all(index);
+    ist_status status = index->range_count ? write_summary(index, &index->all, error) : IST_OK;
+    const char *file = sqlite3_db_filename(index->db, NULL);
+    if (status >= 0 && file && *file)
+        status = execute(index, "CREATE INDEX chunk_index ON frames (chunk, frame_idx)", error);
+    return status < 0 ? status : run(index, STATEMENT_COMMIT, error);
 }
 
 /* Opens for reading, and makes sure that it can be read: SQLite opens lazily. */
@@ -463,18 +492,6 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
     if (status < 0)
         index_close(index);
     return status;
-}
-
-/* The range over all frames, as the summary has it. */
-static struct chunk_range range_over_all(const struct index *index)
-{
-    struct chunk_range all = {0};
-    for (int i = 0; i < index->range_count; i++) {
-        const struct chunk_range *range = &index->ranges[i];
-        chunk_range_add(&all, range->number_min, range->time_min_s, 0, 0);
-        chunk_range_add(&all, range->number_max, range->time_max_s, 0, 0);
-    }
-    return all;
 }
 
 ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)

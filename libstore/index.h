@@ -72,12 +72,14 @@ ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, 
 ist_status index_finish(struct index *index, ist_error *error);
 
 /*
- * Filling an index in memory, chunk after chunk, for a store that has none: load the chunks, add
- * their extra data with index_add_extra(), and end with index_load_finish(). Then it can be read.
+ * Building the index of a store that has none: load the chunks in the order of their frames, add their extra data with
+ * index_add_extra(), and end with index_build_finish(). Then it can be read. With a path it is a new file, which is of
+ * no use before the end; NULL: in memory.
  */
-ist_status index_create_in_memory(struct index **index, ist_error *error);
-ist_status index_load_chunk(struct index *index, int chunk, const struct npz_index *frames, ist_error *error);
-ist_status index_load_finish(struct index *index, ist_error *error);
+ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error);
+ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
+                             ist_error *error);
+ist_status index_build_finish(struct index *index, ist_error *error);
 
 /*
  * Reading.

@@ -44,7 +44,8 @@ static int copy_packets(struct copy *c, int64_t max_frames, int64_t *frames)
         if (result < 0)
             return result;
     }
-    return 0;
+    // To a demuxer a disk that does not answer looks like the end of the file; it must not to us.
+    return c->in->error;
 }
 
 static ist_status copy_all(struct copy *c, const char *name, int64_t max_frames, int64_t *frames, ist_error *error)
@@ -54,6 +55,8 @@ static ist_status copy_all(struct copy *c, const char *name, int64_t max_frames,
     int result = avformat_open_input(&c->from, NULL, NULL, NULL);
     if (result >= 0)
         result = avformat_find_stream_info(c->from, NULL);
+    if (c->in->error < 0)
+        result = c->in->error;
     if (result < 0 || c->from->nb_streams < 1)
         return media_error(error, result, name, "what was recorded cannot be read");
     result = open_stream(c);

@@ -79,24 +79,37 @@ static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_
     return status;
 }
 
+/* True if the picture is on the disk; false if it never got there. A disk that does not answer is neither. */
+static ist_status check_image(const char *path, ist_frame *frame, bool *sound, ist_error *error)
+{
+    const ist_status status = image_read(path, frame, error);
+    *sound = status >= 0;
+    if (status < 0)
+        return status == IST_ERROR_DATA || status == IST_ERROR_NOT_FOUND ? IST_OK : status;
+    return fs_sync_file(path, error);
+}
+
 static ist_status repair_images(struct repair *r, struct chunk_range *range, ist_error *error)
 {
     char path[PATH_MAX];
     ist_frame frame = {0};
-    int64_t sound = 0;
-    for (; sound < range->frame_count; sound++) {
-        chunk_path_image(path, r->directory, range->chunk, (int)sound, r->metadata.format);
-        if (image_read(path, &frame, NULL) < 0 || fs_sync_file(path, NULL) < 0)
-            break;
+    ist_status status = IST_OK;
+    int64_t count = 0;
+    bool sound = true;
+    while (count < range->frame_count && sound && status >= 0) {
+        chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata.format);
+        status = check_image(path, &frame, &sound, error);
+        count += sound;
     }
     ist_frame_free(&frame);
-    const ist_status status = drop_lost(r, range, sound, error);
+    if (status >= 0)
+        status = drop_lost(r, range, count, error);
     if (status < 0)
         return status;
     // The frame that was being written when the recorder died.
-    chunk_path_image(path, r->directory, range->chunk, (int)sound, r->metadata.format);
+    chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata.format);
     remove_leftover(r, path);
-    return sound > 0 ? fs_sync_directory_of(path, error) : IST_OK;
+    return count > 0 ? fs_sync_directory_of(path, error) : IST_OK;
 }
 
 static ist_status repair_chunk(struct repair *r, struct chunk_range range, ist_error *error)

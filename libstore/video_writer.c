@@ -42,7 +42,7 @@ static const struct video_kind kinds[] = {
         .fragment_each_frame = true,
         .remux = true,
         .pixel_format = AV_PIX_FMT_YUV420P,
-        .default_quality = 65,
+        .default_quality = 90,
     },
     {
         .format = "mjpeg/avi",

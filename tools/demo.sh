@@ -32,7 +32,7 @@ quietly meson compile -C build
 rm -rf "$store" "$results"
 echo "Recording a texture that moves in a circle of 5 px radius ..."
 # Quality 100 keeps every gray value, so that what is left is the measurement's own error.
-build/tools/imgstore-save --source test:motion=circle,size=640x480,frames=250,noise=2 --quality 100 "$store"
+build/tools/imgstore-save --source test:motion=circle,size=320x240,frames=250,noise=2 --quality 100 "$store"
 echo "Measuring its motion ..."
 build/tools/mm-analyze "$store/metadata.yaml"
 

@@ -216,7 +216,7 @@ static void print_summary(const ist_reader_info *info)
     char created[64];
     format_utc(created, info->created_s);
     printf("store     %s%s\n", info->path,
-           info->unfinished ? " (unfinished: being recorded, or its recorder died)" : "");
+           info->unfinished ? " (unfinished: being recorded, or its recorder died: imgstore-repair)" : "");
     printf("format    %s, %s, %s%s%s\n", info->format, info->class_name, info->lossless ? "lossless" : "lossy",
            *info->encoding ? ", raw data " : "", info->encoding);
     printf("picture   %d x %d px, %s, %s\n", info->width, info->height, info->channels == 1 ? "gray" : "colour",

@@ -30,6 +30,7 @@ struct request {
     int64_t quality;   /* 0: the format's own */
     double duration_s; /* 0: all */
     bool gray;
+    bool durable;
 };
 
 /* ---- the user's metadata ---- */
@@ -262,6 +263,7 @@ static int create_store(struct recording *rec)
         .encoder_options = request->encoder_options,
         .metadata_json = metadata,
         .timezone = request->timezone,
+        .durable = request->durable,
     };
     const ist_status status = ist_writer_create(&rec->writer, request->destination, &params, &rec->error);
     free(metadata);
@@ -405,10 +407,13 @@ int main(int argc, char **argv)
          1e12},
         {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
         {"quality", CLI_INTEGER, &request.quality, "1..100",
-         "of a video; 100 with avc1/mp4 keeps gray exactly\n(avc1/mp4 65, mjpeg/avi 96)", 1, 100},
+         "of a video; 100 with avc1/mp4 keeps gray exactly\n(avc1/mp4 90, mjpeg/avi 96)", 1, 100},
         {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
         {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
          "handed to FFmpeg's demuxer or device; rate=HZ for a\nfolder or a TIFF stack (25)", 0, 0},
+        {"durable", CLI_FLAG, &request.durable, NULL,
+         "wait for the disk after every frame, so that even a loss\nof power loses none; else it may lose the last second",
+         0, 0},
         {"timezone", CLI_TEXT, &request.timezone, "NAME", "of the place of recording, Europe/Berlin (the machine's)", 0,
          0},
         {0},

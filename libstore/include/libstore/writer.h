@@ -32,7 +32,7 @@ typedef struct ist_writer_params {
     ist_pixel_type type;         /* the video formats hold IST_PIXEL_U8 only */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
-    int quality;                 /* video, 1 (small) .. 100; 0: 65 for avc1/mp4, 96 for mjpeg/avi.
+    int quality;                 /* video, 1 (small) .. 100; 0: 90 for avc1/mp4, 96 for mjpeg/avi.
                                     avc1/mp4: x264's CRF = 0.51 (100 - quality), so 100 keeps gray exactly;
                                     mjpeg/avi: quantiser = 1 + 0.3 (100 - quality) */
     const char *encoder_options; /* "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none */
