@@ -272,8 +272,8 @@ ist_status trk_analyze(trk_tracker *tracker, ist_reader *reader, int64_t first, 
     if (!tracker_has_template(tracker))
         return trk_fail(error, IST_ERROR_STATE, "no template was set");
     if (first < 0 || count < 0 || count > info->frame_count || first > info->frame_count - count)
-        return trk_fail(error, IST_ERROR_NOT_FOUND, "frames %lld to %lld: the store has %lld frames", (long long)first,
-                        (long long)(first + count - 1), (long long)info->frame_count);
+        return trk_fail(error, IST_ERROR_NOT_FOUND, "%lld frames from frame %lld: the store has %lld", (long long)count,
+                        (long long)first, (long long)info->frame_count);
 
     struct analysis analysis = {
         .tracker = tracker,

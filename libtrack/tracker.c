@@ -268,7 +268,10 @@ ist_status trk_tracker_set_template(trk_tracker *tracker, const ist_frame *frame
 
 bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi)
 {
-    return tracker->has_template && roi >= 0 && roi < tracker->roi_count && tracker->matchers[roi].variance <= 0;
+    if (!tracker->has_template || roi < 0 || roi >= tracker->roi_count)
+        return false;
+    const double pixels = (double)tracker->rois[roi].width * tracker->rois[roi].height;
+    return tracker->matchers[roi].variance < pixels * pixels * TRK_MIN_TEXTURE * TRK_MIN_TEXTURE;
 }
 
 trk_row tracker_blank_row(const ist_frame *frame, int roi, trk_row_status status)
@@ -311,18 +314,21 @@ static bool touches_edge(int position, int first, int last, int home, bool refin
 void tracker_measure_roi(const trk_tracker *tracker, trk_scratch *scratch, const struct plane *plane, int roi,
                          trk_row *row)
 {
+    row->x_px = row->y_px = row->score = (double)NAN;
+    row->status = TRK_FLAT;
+    if (trk_tracker_template_is_flat(tracker, roi))
+        return;
     const struct matcher *matcher = &tracker->matchers[roi];
     const trk_roi *home = &tracker->rois[roi];
     const struct match match = matcher_find(matcher, &scratch->search, plane);
-    row->x_px = row->y_px = (double)NAN;
-    row->score = match.score;
-    if (isnan(match.score)) {
-        row->status = TRK_FLAT;
+    if (isnan(match.score))
         return;
-    }
     row->score = fmin(1, fmax(-1, match.score)); // rounding may lead past 1
     if (match.score < tracker->min_score) {
-        row->status = TRK_LOST;
+        // Seen from the border of the window a feature that left it looks like this, too.
+        const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, home->x, false, 0) ||
+                          touches_edge(match.y, matcher->y_min, matcher->y_max, home->y, false, 0);
+        row->status = edge ? TRK_EDGE : TRK_LOST;
         return;
     }
 

@@ -67,7 +67,7 @@ class Results(Analysis):
         self.assertEqual(settings["frames"], {"first": 2, "end": 11})
         self.assertEqual(settings["template"]["frame_index"], 3)
         self.assertEqual(settings["parameters"]["max_movement_px"], 9)
-        self.assertEqual(settings["parameters"]["min_score"], 0.3)
+        self.assertEqual(settings["parameters"]["min_score"], 0.5)
         self.assertEqual(settings["parameters"]["threads"], 3)
         self.assertEqual(settings["store"]["uuid"], self.info(store)["uuid"])
         self.assertEqual(settings["store"]["path"], os.path.realpath(store))

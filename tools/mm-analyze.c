@@ -390,7 +390,7 @@ int main(int argc, char **argv)
          "search so far in each direction (default: 0, the whole picture)", 0, 65535},
         {"frames", CLI_RANGE, &request.frames, "A:B", "measure the frames A to B-1; either may be left out", 0, 0},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
-         "below this correlation a ROI is lost, -1 to 1 (default: 0.3)", -1, 1},
+         "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
         {"output", CLI_TEXT, &request.output, "DIR", "directory for the results (default: STORE-movement)", 0, 0},
         {"threads", CLI_INTEGER, &request.threads, "N",
          "threads that measure (default: 0, one for each processor);\nresults do not depend on it", 0, THREADS_MAX},

@@ -21,10 +21,11 @@ typedef struct trk_roi {
 /* How a row is to be taken. */
 typedef enum trk_row_status {
     TRK_MEASURED = 0,
-    TRK_FLAT,    /* template or search window without texture: x, y and score are NaN */
+    TRK_FLAT,    /* template (below TRK_MIN_TEXTURE) or search window without texture: x, y and score are NaN */
     TRK_LOST,    /* best score below min_score: x and y are NaN, score is the best found */
     TRK_EDGE,    /* the best match lies at the border of what was searched: the motion may be larger. x and y
-                    are where it was found. A ROI at the picture's border that did not move is no such case. */
+                    are where it was found, or NaN if the score is below min_score. A ROI at the picture's border that did
+                    not move is no such case. */
     TRK_MISSING, /* the frame could not be read: x, y and score are NaN */
 } trk_row_status;
 
@@ -44,7 +45,13 @@ typedef struct trk_row {
 } trk_row;
 
 /* Below this score a feature is lost, unless trk_params says otherwise. */
-#define TRK_MIN_SCORE 0.3
+#define TRK_MIN_SCORE 0.5
+
+/*
+ * A template is flat when its standard deviation is less than this, in gray levels: noise and rounding to whole levels
+ * are then all there is to be found, and the best match is anywhere.
+ */
+#define TRK_MIN_TEXTURE 1.0
 
 /* Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. */
 enum { TRK_CPU_AVX2 = 1 };
