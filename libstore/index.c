@@ -1,31 +1,14 @@
 #include "index.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "fs.h"
-#include "index_sql.h"
-
-/* How long to wait for a reader or writer who is at the file at the same moment. */
-enum { BUSY_TIMEOUT_MS = 5000 };
-
-enum statement {
-    STATEMENT_BEGIN,
-    STATEMENT_COMMIT,
-    STATEMENT_ROLLBACK,
-    STATEMENT_ADD_FRAME,
-    STATEMENT_SUMMARY,
-    STATEMENT_ADD_EXTRA,
-    STATEMENT_ENTRIES,
-    STATEMENT_COUNT
-};
+#include "index_database.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN",
@@ -37,16 +20,6 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                           "WHEN 'frame_time_max' THEN ?2 WHEN 'frame_min' THEN ?3 WHEN 'frame_max' THEN ?4 END",
     [STATEMENT_ADD_EXTRA] = "INSERT INTO extra_data (frame, data) VALUES (?1, ?2)",
     [STATEMENT_ENTRIES] = "SELECT frame_number, frame_time FROM frames WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
-};
-
-struct index {
-    sqlite3 *db;
-    const char *name; /* for messages */
-    sqlite3_stmt *statements[STATEMENT_COUNT];
-    struct chunk_range all; /* over every frame: for the summary */
-    struct chunk_range *ranges;
-    int range_count;
-    int range_capacity;
 };
 
 void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number, double last_time_s)
@@ -66,7 +39,7 @@ void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, i
     range->frame_count++;
 }
 
-static ist_status sql_failure(struct index *index, ist_error *error)
+ist_status index_sql_failure(struct index *index, ist_error *error)
 {
     const int code = sqlite3_errcode(index->db) & 0xff;
     const ist_status status = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ? IST_ERROR_DATA
@@ -75,12 +48,12 @@ static ist_status sql_failure(struct index *index, ist_error *error)
     return error_set(error, status, "%s: %s", index->name, sqlite3_errmsg(index->db));
 }
 
-static ist_status execute(struct index *index, const char *sql, ist_error *error)
+ist_status index_execute(struct index *index, const char *sql, ist_error *error)
 {
-    return sqlite3_exec(index->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IST_OK : sql_failure(index, error);
+    return sqlite3_exec(index->db, sql, NULL, NULL, NULL) == SQLITE_OK ? IST_OK : index_sql_failure(index, error);
 }
 
-static sqlite3_stmt *get_statement(struct index *index, enum statement which)
+sqlite3_stmt *index_statement(struct index *index, enum statement which)
 {
     if (!index->statements[which])
         sqlite3_prepare_v3(index->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, &index->statements[which],
@@ -89,16 +62,16 @@ static sqlite3_stmt *get_statement(struct index *index, enum statement which)
 }
 
 /* Runs a prepared statement, its values bound before, that gives no rows. */
-static ist_status run(struct index *index, enum statement which, ist_error *error)
+ist_status index_run(struct index *index, enum statement which, ist_error *error)
 {
-    sqlite3_stmt *statement = get_statement(index, which);
+    sqlite3_stmt *statement = index_statement(index, which);
     const int result = statement ? sqlite3_step(statement) : SQLITE_ERROR;
-    const ist_status status = result == SQLITE_DONE ? IST_OK : sql_failure(index, error);
+    const ist_status status = result == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
     sqlite3_reset(statement);
     return status;
 }
 
-static ist_status allocate(struct index **index, ist_error *error)
+ist_status index_allocate(struct index **index, ist_error *error)
 {
     *index = calloc(1, sizeof **index);
     if (!*index)
@@ -107,138 +80,7 @@ static ist_status allocate(struct index **index, ist_error *error)
     return IST_OK;
 }
 
-/* WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync. */
-static ist_status set_journal(struct index *index, bool durable, ist_error *error)
-{
-    const ist_status status = execute(index, "PRAGMA journal_mode = WAL", error);
-    if (status < 0)
-        return status;
-    return execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
-}
-
-static ist_status note_uuid(struct index *index, const char *uuid, ist_error *error)
-{
-    char *sql = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q)", uuid);
-    const ist_status status = sql ? execute(index, sql, error) : error_memory(error);
-    sqlite3_free(sql);
-    return status;
-}
-
-ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
-{
-    ist_status status = allocate(index, error);
-    if (status < 0)
-        return status;
-    struct index *created = *index;
-    if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
-        status = sql_failure(created, error);
-    if (status >= 0)
-        status = set_journal(created, durable, error);
-    if (status >= 0)
-        status = execute(created, "BEGIN", error);
-    if (status >= 0)
-        status = execute(created, index_sql, error);
-    if (status >= 0)
-        status = note_uuid(created, uuid, error);
-    if (status >= 0)
-        status = execute(created, "COMMIT", error);
-    if (status < 0)
-        index_close(index);
-    return status;
-}
-
-static ist_status insert_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error)
-{
-    char *sql = sqlite3_mprintf("INSERT INTO chunks VALUES (%d, %Q)", chunk, chunk_path);
-    const ist_status status = sql ? execute(index, sql, error) : error_memory(error);
-    sqlite3_free(sql);
-    return status;
-}
-
-static ist_status insert_frame(struct index *index, int64_t frame_index, int chunk, int64_t frame_idx,
-                               const struct index_entry *entry, ist_error *error)
-{
-    sqlite3_stmt *insert = get_statement(index, STATEMENT_ADD_FRAME);
-    sqlite3_bind_int64(insert, 1, frame_index + 1);
-    sqlite3_bind_int(insert, 2, chunk);
-    sqlite3_bind_int64(insert, 3, frame_idx);
-    sqlite3_bind_int64(insert, 4, entry->number);
-    sqlite3_bind_double(insert, 5, entry->time_s);
-    return run(index, STATEMENT_ADD_FRAME, error);
-}
-
-/* Keeps imgstore's summary true at every moment, also for those who look at a store while it is recorded. */
-static ist_status write_summary(struct index *index, const struct chunk_range *all, ist_error *error)
-{
-    sqlite3_stmt *summary = get_statement(index, STATEMENT_SUMMARY);
-    sqlite3_bind_double(summary, 1, all->time_min_s);
-    sqlite3_bind_double(summary, 2, all->time_max_s);
-    sqlite3_bind_double(summary, 3, (double)all->number_min);
-    sqlite3_bind_double(summary, 4, (double)all->number_max);
-    return run(index, STATEMENT_SUMMARY, error);
-}
-
-ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, const char *chunk_path, int frame_idx,
-                           const struct index_entry *entry, ist_error *error)
-{
-    struct chunk_range all = index->all;
-    chunk_range_add(&all, entry->number, entry->time_s, 0, 0);
-    ist_status status = run(index, STATEMENT_BEGIN, error);
-    if (status < 0)
-        return status;
-    if (frame_idx == 0)
-        status = insert_chunk(index, chunk, chunk_path, error);
-    if (status >= 0)
-        status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
-    if (status >= 0)
-        status = write_summary(index, &all, error);
-    if (status >= 0)
-        status = run(index, STATEMENT_COMMIT, error);
-    if (status < 0) {
-        (void)run(index, STATEMENT_ROLLBACK, NULL);
-        return status;
-    }
-    index->all = all;
-    return IST_OK;
-}
-
-ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error)
-{
-    sqlite3_stmt *insert = get_statement(index, STATEMENT_ADD_EXTRA);
-    sqlite3_bind_int64(insert, 1, frame_index + 1);
-    sqlite3_bind_text(insert, 2, json, -1, SQLITE_TRANSIENT);
-    return run(index, STATEMENT_ADD_EXTRA, error);
-}
-
-ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error)
-{
-    sqlite3_stmt *insert;
-    if (sqlite3_prepare_v2(index->db, "INSERT INTO chunk_ranges VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", -1,
-                           &insert, NULL) != SQLITE_OK)
-        return sql_failure(index, error);
-    sqlite3_bind_int(insert, 1, range->chunk);
-    sqlite3_bind_int64(insert, 2, range->first_index);
-    sqlite3_bind_int64(insert, 3, range->frame_count);
-    sqlite3_bind_int64(insert, 4, range->number_min);
-    sqlite3_bind_int64(insert, 5, range->number_max);
-    sqlite3_bind_int(insert, 6, range->numbers_rise);
-    sqlite3_bind_double(insert, 7, range->time_min_s);
-    sqlite3_bind_double(insert, 8, range->time_max_s);
-    sqlite3_bind_int(insert, 9, range->times_rise);
-    const ist_status status = sqlite3_step(insert) == SQLITE_DONE ? IST_OK : sql_failure(index, error);
-    sqlite3_finalize(insert);
-    return status;
-}
-
-ist_status index_finish(struct index *index, ist_error *error)
-{
-    // Somebody who is reading at this moment keeps the log in use; then it stays, and nothing is the worse for it.
-    const ist_status status = execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
-    const int code = sqlite3_errcode(index->db) & 0xff;
-    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? IST_OK : status;
-}
-
-static struct chunk_range *append_range(struct index *index, ist_error *error)
+struct chunk_range *index_append_range(struct index *index, ist_error *error)
 {
     if (index->range_count == index->range_capacity) {
         const int capacity = index->range_capacity ? index->range_capacity * 2 : 16;
@@ -255,80 +97,13 @@ static struct chunk_range *append_range(struct index *index, ist_error *error)
     return range;
 }
 
-/* The range over all frames, as the summary has it. */
-static struct chunk_range range_over_all(const struct index *index)
-{
-    struct chunk_range all = {0};
-    for (int i = 0; i < index->range_count; i++) {
-        const struct chunk_range *range = &index->ranges[i];
-        chunk_range_add(&all, range->number_min, range->time_min_s, 0, 0);
-        chunk_range_add(&all, range->number_max, range->time_max_s, 0, 0);
-    }
-    return all;
-}
-
-ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error)
-{
-    ist_status status = allocate(index, error);
-    if (status < 0)
-        return status;
-    struct index *built = *index;
-    if (sqlite3_open(path ? path : ":memory:", &built->db) != SQLITE_OK)
-        status = sql_failure(built, error);
-    // A build that breaks off is begun anew, so that nothing has to be safe before the end.
-    if (status >= 0)
-        status = execute(built, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN", error);
-    if (status >= 0)
-        status = execute(built, index_sql, error);
-    // Rows go in faster without it; only imgstore looks frames up by chunk.
-    if (status >= 0)
-        status = execute(built, "DROP INDEX chunk_index", error);
-    if (status >= 0)
-        status = note_uuid(built, uuid, error);
-    if (status < 0)
-        index_close(index);
-    return status;
-}
-
-ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
-                             ist_error *error)
-{
-    if (frames->count == 0)
-        return IST_OK;
-    const int64_t first = index_frame_count(index);
-    struct chunk_range *range = append_range(index, error);
-    if (!range)
-        return IST_ERROR_MEMORY;
-    *range = (struct chunk_range){.chunk = chunk, .first_index = first, .finished = true};
-    for (int64_t i = 0; i < frames->count; i++) {
-        const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
-        const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
-        if (status < 0)
-            return status;
-        chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
-                        i ? frames->times_s[i - 1] : 0);
-    }
-    const ist_status status = insert_chunk(index, chunk, chunk_path, error);
-    return status < 0 ? status : index_finish_chunk(index, range, error);
-}
-
-ist_status index_build_finish(struct index *index, ist_error *error)
-{
-    index->all = range_over_all(index);
-    ist_status status = index->range_count ? write_summary(index, &index->all, error) : IST_OK;
-    const char *file = sqlite3_db_filename(index->db, NULL);
-    if (status >= 0 && file && *file)
-        status = execute(index, "CREATE INDEX chunk_index ON frames (chunk, frame_idx)", error);
-    return status < 0 ? status : run(index, STATEMENT_COMMIT, error);
-}
-
 /* Opens for reading, and makes sure that it can be read: SQLite opens lazily. */
 static ist_status open_for_reading(struct index *index, const char *path, ist_error *error)
 {
     if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
-        return sql_failure(index, error);
+        return index_sql_failure(index, error);
     sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
-    return execute(index, "SELECT count(*) FROM sqlite_master", error);
+    return index_execute(index, "SELECT count(*) FROM sqlite_master", error);
 }
 
 /*
@@ -361,15 +136,15 @@ static ist_status open_copy(struct index *index, const char *path, ist_error *er
         index->db = NULL;
         // Read and write, so that the log can be worked in and nothing of it needs the files any more.
         if (sqlite3_open_v2(to, &index->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-            status = sql_failure(index, error);
+            status = index_sql_failure(index, error);
         else
-            status = execute(index, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+            status = index_execute(index, "PRAGMA wal_checkpoint(TRUNCATE)", error);
     }
     fs_remove_tree(folder);
     return status;
 }
 
-static bool belongs_to(struct index *index, const char *uuid)
+bool index_belongs_to(struct index *index, const char *uuid)
 {
     sqlite3_stmt *query;
     if (sqlite3_prepare_v2(index->db, "SELECT value FROM store_information WHERE name = 'uuid'", -1, &query, NULL) !=
@@ -388,12 +163,12 @@ static ist_status load_finished_ranges(struct index *index, ist_error *error)
                            "SELECT chunk, first_index, frame_count, number_min, number_max, numbers_rise, time_min, "
                            "time_max, times_rise FROM chunk_ranges ORDER BY first_index",
                            -1, &query, NULL) != SQLITE_OK)
-        return sql_failure(index, error);
+        return index_sql_failure(index, error);
     ist_status status = IST_OK;
     int result;
     while (status >= 0 && (result = sqlite3_step(query)) == SQLITE_ROW) {
         const int64_t expected_first = index_frame_count(index);
-        struct chunk_range *range = append_range(index, error);
+        struct chunk_range *range = index_append_range(index, error);
         if (!range) {
             status = IST_ERROR_MEMORY;
             break;
@@ -415,7 +190,7 @@ static ist_status load_finished_ranges(struct index *index, ist_error *error)
                                index->name, range->chunk);
     }
     if (status >= 0 && result != SQLITE_DONE)
-        status = sql_failure(index, error);
+        status = index_sql_failure(index, error);
     sqlite3_finalize(query);
     return status;
 }
@@ -427,7 +202,7 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
     if (sqlite3_prepare_v2(index->db,
                            "SELECT rowid, chunk, frame_number, frame_time FROM frames WHERE rowid > ?1 ORDER BY rowid",
                            -1, &query, NULL) != SQLITE_OK)
-        return sql_failure(index, error);
+        return index_sql_failure(index, error);
     int64_t expected_rowid = index_frame_count(index) + 1;
     sqlite3_bind_int64(query, 1, expected_rowid - 1);
 
@@ -440,7 +215,7 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
         const int chunk = sqlite3_column_int(query, 1);
         if (sqlite3_column_int64(query, 0) != expected_rowid++)
             status = error_set(error, IST_ERROR_DATA, "%s: frames are missing in the middle", index->name);
-        else if ((!range || range->chunk != chunk) && !(range = append_range(index, error)))
+        else if ((!range || range->chunk != chunk) && !(range = index_append_range(index, error)))
             status = IST_ERROR_MEMORY;
         if (status < 0)
             break;
@@ -455,7 +230,7 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
         last_time_s = time_s;
     }
     if (status >= 0 && result != SQLITE_DONE)
-        status = sql_failure(index, error);
+        status = index_sql_failure(index, error);
     sqlite3_finalize(query);
     return status;
 }
@@ -464,13 +239,13 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
 ist_status index_reload(struct index *index, ist_error *error)
 {
     index->range_count = 0;
-    ist_status status = execute(index, "SAVEPOINT load", error);
+    ist_status status = index_execute(index, "SAVEPOINT load", error);
     if (status < 0)
         return status;
     status = load_finished_ranges(index, error);
     if (status >= 0)
         status = load_growing_ranges(index, error);
-    const ist_status released = execute(index, "RELEASE load", status < 0 ? NULL : error);
+    const ist_status released = index_execute(index, "RELEASE load", status < 0 ? NULL : error);
     return status < 0 ? status : released;
 }
 
@@ -479,79 +254,18 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
     *index = NULL;
     if (!fs_exists(path))
         return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
-    ist_status status = allocate(index, error);
+    ist_status status = index_allocate(index, error);
     if (status < 0)
         return status;
     status = open_for_reading(*index, path, error);
     if (status == IST_ERROR_IO)
         status = open_copy(*index, path, error);
-    if (status >= 0 && !belongs_to(*index, uuid))
+    if (status >= 0 && !index_belongs_to(*index, uuid))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
     if (status >= 0)
         status = index_reload(*index, error);
     if (status < 0)
         index_close(index);
-    return status;
-}
-
-ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
-{
-    *index = NULL;
-    if (!fs_exists(path))
-        return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
-    ist_status status = allocate(index, error);
-    if (status < 0)
-        return status;
-    struct index *reopened = *index;
-    if (sqlite3_open_v2(path, &reopened->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-        status = sql_failure(reopened, error);
-    sqlite3_busy_timeout(reopened->db, BUSY_TIMEOUT_MS);
-    if (status >= 0 && !belongs_to(reopened, uuid))
-        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
-    if (status >= 0)
-        status = set_journal(reopened, durable, error);
-    if (status >= 0)
-        status = index_reload(reopened, error);
-    if (status < 0)
-        index_close(index);
-    else
-        reopened->all = range_over_all(reopened);
-    return status;
-}
-
-static ist_status drop_rows(struct index *index, int64_t first, int64_t count, ist_error *error)
-{
-    // Rows move up by way of negative rowids, so that no two are ever the same.
-    static const char sql[] = "DELETE FROM extra_data WHERE frame BETWEEN %lld AND %lld;"
-                              "DELETE FROM frames WHERE rowid BETWEEN %lld AND %lld;"
-                              "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
-                              "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
-                              "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
-                              "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
-    const long long from = first + 1, to = first + count, shift = count;
-    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to);
-    const ist_status status = filled ? execute(index, filled, error) : error_memory(error);
-    sqlite3_free(filled);
-    return status;
-}
-
-ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error)
-{
-    ist_status status = run(index, STATEMENT_BEGIN, error);
-    if (status < 0)
-        return status;
-    status = drop_rows(index, first, count, error);
-    if (status >= 0)
-        status = index_reload(index, error);
-    const struct chunk_range all = range_over_all(index);
-    if (status >= 0)
-        status = write_summary(index, &all, error);
-    if (status >= 0)
-        status = run(index, STATEMENT_COMMIT, error);
-    if (status < 0)
-        (void)run(index, STATEMENT_ROLLBACK, NULL);
-    else
-        index->all = all;
     return status;
 }
 
@@ -567,6 +281,20 @@ int64_t index_frame_count(const struct index *index)
         return 0;
     const struct chunk_range *last = &index->ranges[index->range_count - 1];
     return last->first_index + last->frame_count;
+}
+
+bool index_has_chunk(const struct index *index, int chunk)
+{
+    // Chunks come in the order of their numbers.
+    int low = 0, high = index->range_count;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (index->ranges[middle].chunk < chunk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < index->range_count && index->ranges[low].chunk == chunk;
 }
 
 const struct chunk_range *index_range_of(const struct index *index, int64_t frame_index)
@@ -585,9 +313,9 @@ const struct chunk_range *index_range_of(const struct index *index, int64_t fram
 ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
                          ist_error *error)
 {
-    sqlite3_stmt *query = get_statement(index, STATEMENT_ENTRIES);
+    sqlite3_stmt *query = index_statement(index, STATEMENT_ENTRIES);
     if (!query)
-        return sql_failure(index, error);
+        return index_sql_failure(index, error);
     sqlite3_bind_int64(query, 1, first + 1);
     sqlite3_bind_int64(query, 2, first + count);
     int64_t found = 0;
@@ -596,7 +324,7 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
         entries[found++] = (struct index_entry){sqlite3_column_int64(query, 0), sqlite3_column_double(query, 1)};
     ist_status status = IST_OK;
     if (result != SQLITE_DONE)
-        status = sql_failure(index, error);
+        status = index_sql_failure(index, error);
     else if (found != count)
         status = error_set(error, IST_ERROR_DATA, "%s: frame %lld is missing", index->name, (long long)(first + found));
     sqlite3_reset(query);
@@ -629,7 +357,7 @@ static ist_status collect_extra(struct index *index, sqlite3_stmt *query, json_t
         if (json_array_append_new(array, object) < 0)
             return error_memory(error);
     }
-    return result == SQLITE_DONE ? IST_OK : sql_failure(index, error);
+    return result == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
 }
 
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error)
@@ -640,7 +368,7 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
                            "JOIN frames AS f ON f.rowid = e.frame WHERE e.frame BETWEEN ?1 AND ?2 "
                            "ORDER BY e.frame, e.rowid",
                            -1, &query, NULL) != SQLITE_OK)
-        return sql_failure(index, error);
+        return index_sql_failure(index, error);
     sqlite3_bind_int64(query, 1, first + 1);
     sqlite3_bind_int64(query, 2, first + count);
     json_t *array = json_array();

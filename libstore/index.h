@@ -93,6 +93,9 @@ const struct chunk_range *index_ranges(const struct index *index, int *count);
 
 int64_t index_frame_count(const struct index *index);
 
+/* True if the index holds frames of the chunk. */
+bool index_has_chunk(const struct index *index, int chunk);
+
 /* The range that holds a frame, which must exist. */
 const struct chunk_range *index_range_of(const struct index *index, int64_t frame_index);
 

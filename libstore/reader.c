@@ -57,16 +57,6 @@ static ist_status set_directory(ist_reader *r, const char *path, ist_error *erro
     return IST_OK;
 }
 
-static bool index_has_chunk(const struct index *index, int chunk)
-{
-    int count;
-    const struct chunk_range *ranges = index_ranges(index, &count);
-    for (int i = 0; i < count; i++)
-        if (ranges[i].chunk == chunk)
-            return true;
-    return false;
-}
-
 /* Our own index where it is there and knows every finished chunk; else one made from what lies beside the chunks. */
 static ist_status open_index(ist_reader *r, ist_error *error)
 {

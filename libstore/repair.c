@@ -131,16 +131,6 @@ static bool has_ending(const char *name, const char *ending)
     return length > ending_length && strcmp(name + length - ending_length, ending) == 0;
 }
 
-static bool index_has_chunk(const struct index *index, int chunk)
-{
-    int count;
-    const struct chunk_range *ranges = index_ranges(index, &count);
-    for (int i = 0; i < count; i++)
-        if (ranges[i].chunk == chunk)
-            return true;
-    return false;
-}
-
 /* A folder or file that only an unacknowledged frame can lie in: the chunk is not in the index. */
 static void remove_empty_chunk(struct repair *r, const char *name)
 {

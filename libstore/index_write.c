@@ -1,0 +1,266 @@
+/* The writing half of the index. */
+#include "error.h"
+#include "fs.h"
+#include "index.h"
+#include "index_database.h"
+#include "index_sql.h"
+
+/* WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync. */
+static ist_status set_journal(struct index *index, bool durable, ist_error *error)
+{
+    const ist_status status = index_execute(index, "PRAGMA journal_mode = WAL", error);
+    if (status < 0)
+        return status;
+    return index_execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
+}
+
+static ist_status note_uuid(struct index *index, const char *uuid, ist_error *error)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q)", uuid);
+    const ist_status status = sql ? index_execute(index, sql, error) : error_memory(error);
+    sqlite3_free(sql);
+    return status;
+}
+
+ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
+{
+    ist_status status = index_allocate(index, error);
+    if (status < 0)
+        return status;
+    struct index *created = *index;
+    if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
+        status = index_sql_failure(created, error);
+    if (status >= 0)
+        status = set_journal(created, durable, error);
+    if (status >= 0)
+        status = index_execute(created, "BEGIN", error);
+    if (status >= 0)
+        status = index_execute(created, index_sql, error);
+    if (status >= 0)
+        status = note_uuid(created, uuid, error);
+    if (status >= 0)
+        status = index_execute(created, "COMMIT", error);
+    if (status < 0)
+        index_close(index);
+    return status;
+}
+
+static ist_status insert_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO chunks VALUES (%d, %Q)", chunk, chunk_path);
+    const ist_status status = sql ? index_execute(index, sql, error) : error_memory(error);
+    sqlite3_free(sql);
+    return status;
+}
+
+static ist_status insert_frame(struct index *index, int64_t frame_index, int chunk, int64_t frame_idx,
+                               const struct index_entry *entry, ist_error *error)
+{
+    sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_FRAME);
+    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_int(insert, 2, chunk);
+    sqlite3_bind_int64(insert, 3, frame_idx);
+    sqlite3_bind_int64(insert, 4, entry->number);
+    sqlite3_bind_double(insert, 5, entry->time_s);
+    return index_run(index, STATEMENT_ADD_FRAME, error);
+}
+
+/* Keeps imgstore's summary true at every moment, also for those who look at a store while it is recorded. */
+static ist_status write_summary(struct index *index, const struct chunk_range *all, ist_error *error)
+{
+    sqlite3_stmt *summary = index_statement(index, STATEMENT_SUMMARY);
+    sqlite3_bind_double(summary, 1, all->time_min_s);
+    sqlite3_bind_double(summary, 2, all->time_max_s);
+    sqlite3_bind_double(summary, 3, (double)all->number_min);
+    sqlite3_bind_double(summary, 4, (double)all->number_max);
+    return index_run(index, STATEMENT_SUMMARY, error);
+}
+
+ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, const char *chunk_path, int frame_idx,
+                           const struct index_entry *entry, ist_error *error)
+{
+    struct chunk_range all = index->all;
+    chunk_range_add(&all, entry->number, entry->time_s, 0, 0);
+    ist_status status = index_run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    if (frame_idx == 0)
+        status = insert_chunk(index, chunk, chunk_path, error);
+    if (status >= 0)
+        status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
+    if (status >= 0)
+        status = write_summary(index, &all, error);
+    if (status >= 0)
+        status = index_run(index, STATEMENT_COMMIT, error);
+    if (status < 0) {
+        (void)index_run(index, STATEMENT_ROLLBACK, NULL);
+        return status;
+    }
+    index->all = all;
+    return IST_OK;
+}
+
+ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error)
+{
+    sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_EXTRA);
+    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_text(insert, 2, json, -1, SQLITE_TRANSIENT);
+    return index_run(index, STATEMENT_ADD_EXTRA, error);
+}
+
+ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error)
+{
+    sqlite3_stmt *insert;
+    if (sqlite3_prepare_v2(index->db, "INSERT INTO chunk_ranges VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", -1,
+                           &insert, NULL) != SQLITE_OK)
+        return index_sql_failure(index, error);
+    sqlite3_bind_int(insert, 1, range->chunk);
+    sqlite3_bind_int64(insert, 2, range->first_index);
+    sqlite3_bind_int64(insert, 3, range->frame_count);
+    sqlite3_bind_int64(insert, 4, range->number_min);
+    sqlite3_bind_int64(insert, 5, range->number_max);
+    sqlite3_bind_int(insert, 6, range->numbers_rise);
+    sqlite3_bind_double(insert, 7, range->time_min_s);
+    sqlite3_bind_double(insert, 8, range->time_max_s);
+    sqlite3_bind_int(insert, 9, range->times_rise);
+    const ist_status status = sqlite3_step(insert) == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
+    sqlite3_finalize(insert);
+    return status;
+}
+
+ist_status index_finish(struct index *index, ist_error *error)
+{
+    // Somebody who is reading at this moment keeps the log in use; then it stays, and nothing is the worse for it.
+    const ist_status status =
+        index_execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+    const int code = sqlite3_errcode(index->db) & 0xff;
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? IST_OK : status;
+}
+
+/* The range over all frames, as the summary has it. */
+static struct chunk_range range_over_all(const struct index *index)
+{
+    struct chunk_range all = {0};
+    for (int i = 0; i < index->range_count; i++) {
+        const struct chunk_range *range = &index->ranges[i];
+        chunk_range_add(&all, range->number_min, range->time_min_s, 0, 0);
+        chunk_range_add(&all, range->number_max, range->time_max_s, 0, 0);
+    }
+    return all;
+}
+
+ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error)
+{
+    ist_status status = index_allocate(index, error);
+    if (status < 0)
+        return status;
+    struct index *built = *index;
+    if (sqlite3_open(path ? path : ":memory:", &built->db) != SQLITE_OK)
+        status = index_sql_failure(built, error);
+    // A build that breaks off is begun anew, so that nothing has to be safe before the end.
+    if (status >= 0)
+        status = index_execute(built, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN", error);
+    if (status >= 0)
+        status = index_execute(built, index_sql, error);
+    // Rows go in faster without it; only imgstore looks frames up by chunk.
+    if (status >= 0)
+        status = index_execute(built, "DROP INDEX chunk_index", error);
+    if (status >= 0)
+        status = note_uuid(built, uuid, error);
+    if (status < 0)
+        index_close(index);
+    return status;
+}
+
+ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
+                             ist_error *error)
+{
+    if (frames->count == 0)
+        return IST_OK;
+    const int64_t first = index_frame_count(index);
+    struct chunk_range *range = index_append_range(index, error);
+    if (!range)
+        return IST_ERROR_MEMORY;
+    *range = (struct chunk_range){.chunk = chunk, .first_index = first, .finished = true};
+    for (int64_t i = 0; i < frames->count; i++) {
+        const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
+        const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
+        if (status < 0)
+            return status;
+        chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
+                        i ? frames->times_s[i - 1] : 0);
+    }
+    const ist_status status = insert_chunk(index, chunk, chunk_path, error);
+    return status < 0 ? status : index_finish_chunk(index, range, error);
+}
+
+ist_status index_build_finish(struct index *index, ist_error *error)
+{
+    index->all = range_over_all(index);
+    ist_status status = index->range_count ? write_summary(index, &index->all, error) : IST_OK;
+    const char *file = sqlite3_db_filename(index->db, NULL);
+    if (status >= 0 && file && *file)
+        status = index_execute(index, "CREATE INDEX chunk_index ON frames (chunk, frame_idx)", error);
+    return status < 0 ? status : index_run(index, STATEMENT_COMMIT, error);
+}
+
+ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
+{
+    *index = NULL;
+    if (!fs_exists(path))
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
+    ist_status status = index_allocate(index, error);
+    if (status < 0)
+        return status;
+    struct index *reopened = *index;
+    if (sqlite3_open_v2(path, &reopened->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        status = index_sql_failure(reopened, error);
+    sqlite3_busy_timeout(reopened->db, BUSY_TIMEOUT_MS);
+    if (status >= 0 && !index_belongs_to(reopened, uuid))
+        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
+    if (status >= 0)
+        status = set_journal(reopened, durable, error);
+    if (status >= 0)
+        status = index_reload(reopened, error);
+    if (status < 0)
+        index_close(index);
+    else
+        reopened->all = range_over_all(reopened);
+    return status;
+}
+
+static ist_status drop_rows(struct index *index, int64_t first, int64_t count, ist_error *error)
+{
+    // Rows move up by way of negative rowids, so that no two are ever the same.
+    static const char sql[] = "DELETE FROM extra_data WHERE frame BETWEEN %lld AND %lld;"
+                              "DELETE FROM frames WHERE rowid BETWEEN %lld AND %lld;"
+                              "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
+                              "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
+                              "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
+                              "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
+    const long long from = first + 1, to = first + count, shift = count;
+    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to);
+    const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
+    sqlite3_free(filled);
+    return status;
+}
+
+ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error)
+{
+    ist_status status = index_run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    status = drop_rows(index, first, count, error);
+    if (status >= 0)
+        status = index_reload(index, error);
+    const struct chunk_range all = range_over_all(index);
+    if (status >= 0)
+        status = write_summary(index, &all, error);
+    if (status >= 0)
+        status = index_run(index, STATEMENT_COMMIT, error);
+    if (status < 0)
+        (void)index_run(index, STATEMENT_ROLLBACK, NULL);
+    else
+        index->all = all;
+    return status;
+}
