@@ -15,21 +15,21 @@
 #include "index.h"
 #include "metadata.h"
 #include "remux.h"
+#include "repair.h"
 #include "store_lock.h"
 #include "store_path.h"
 
 struct repair {
-    char directory[PATH_MAX];
-    struct metadata metadata;
+    const char *directory;
+    const struct metadata *metadata;
     struct index *index;
-    int lock_fd;
-    ist_repair_report report;
+    ist_repair_report *report;
 };
 
 static void remove_leftover(struct repair *r, const char *path)
 {
     if (fs_calls.unlink(path) == 0)
-        r->report.files_removed++;
+        r->report->files_removed++;
 }
 
 /* Takes rows out of the index whose pixels never reached the disk, and brings the range up to date. */
@@ -41,7 +41,7 @@ static ist_status drop_lost(struct repair *r, struct chunk_range *range, int64_t
     const ist_status status = index_drop_frames(r->index, range->first_index + sound, lost, error);
     if (status < 0)
         return status;
-    r->report.frames_lost += lost;
+    r->report->frames_lost += lost;
     if (sound == 0)
         range->frame_count = 0;
     else
@@ -56,7 +56,7 @@ static ist_status drop_lost(struct repair *r, struct chunk_range *range, int64_t
 static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_error *error)
 {
     char path[PATH_MAX], live[PATH_MAX], part[PATH_MAX];
-    chunk_path_video(path, r->directory, range->chunk, r->metadata.extension);
+    chunk_path_video(path, r->directory, range->chunk, r->metadata->extension);
     if (fs_exists(path))
         return IST_OK;
     if ((size_t)snprintf(live, sizeof live, "%s%s", path, CHUNK_LIVE_ENDING) >= sizeof live ||
@@ -97,7 +97,7 @@ static ist_status repair_images(struct repair *r, struct chunk_range *range, ist
     int64_t count = 0;
     bool sound = true;
     while (count < range->frame_count && sound && status >= 0) {
-        chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata.format);
+        chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata->format);
         status = check_image(path, &frame, &sound, error);
         count += sound;
     }
@@ -107,21 +107,21 @@ static ist_status repair_images(struct repair *r, struct chunk_range *range, ist
     if (status < 0)
         return status;
     // The frame that was being written when the recorder died.
-    chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata.format);
+    chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata->format);
     remove_leftover(r, path);
     return count > 0 ? fs_sync_directory_of(path, error) : IST_OK;
 }
 
 static ist_status repair_chunk(struct repair *r, struct chunk_range range, ist_error *error)
 {
-    ist_status status = r->metadata.is_video ? repair_video(r, &range, error) : repair_images(r, &range, error);
+    ist_status status = r->metadata->is_video ? repair_video(r, &range, error) : repair_images(r, &range, error);
     if (status < 0 || range.frame_count == 0)
         return status;
-    status = chunk_close_sidecars(r->directory, r->metadata.is_video, &range, r->index, error);
+    status = chunk_close_sidecars(r->directory, r->metadata->is_video, &range, r->index, error);
     if (status >= 0)
         status = index_finish_chunk(r->index, &range, error);
     if (status >= 0)
-        r->report.chunks_finished++;
+        r->report->chunks_finished++;
     return status;
 }
 
@@ -136,12 +136,12 @@ static void remove_empty_chunk(struct repair *r, const char *name)
 {
     char path[PATH_MAX];
     const int chunk = atoi(name);
-    if (r->metadata.is_video || strspn(name, "0123456789") != strlen(name) || index_has_chunk(r->index, chunk))
+    if (r->metadata->is_video || strspn(name, "0123456789") != strlen(name) || index_has_chunk(r->index, chunk))
         return;
     chunk_path_sidecar(path, r->directory, chunk, false, ".npz");
     if (fs_exists(path))
         return;
-    chunk_path_image(path, r->directory, chunk, 0, r->metadata.format);
+    chunk_path_image(path, r->directory, chunk, 0, r->metadata->format);
     remove_leftover(r, path);
     chunk_path_folder(path, r->directory, chunk);
     fs_calls.rmdir(path);
@@ -193,49 +193,50 @@ static ist_status repair_all(struct repair *r, ist_error *error)
     }
     if (status >= 0)
         status = remove_leftovers(r, error);
-    r->report.frame_count = index_frame_count(r->index);
-    if (status >= 0)
-        status = index_finish(r->index, error);
-    // The lock goes last: while it is there, the store counts as unfinished, and the next run does the rest.
-    if (status >= 0) {
-        index_close(&r->index);
-        status = store_lock_release(&r->lock_fd, r->directory, error);
-    }
-    return status;
+    r->report->frame_count = index_frame_count(r->index);
+    return status < 0 ? status : index_finish(r->index, error);
 }
 
-static ist_status open_index(struct repair *r, ist_error *error)
+ist_status repair_store(const char *directory, const struct metadata *metadata, ist_repair_report *report,
+                        ist_error *error)
 {
     char path[PATH_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", r->directory, INDEX_FILE_NAME) >= sizeof path)
-        return error_errno(error, ENAMETOOLONG, "%s", r->directory);
-    const ist_status status = index_reopen(&r->index, path, r->metadata.uuid, false, error);
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", directory, INDEX_FILE_NAME) >= sizeof path)
+        return error_errno(error, ENAMETOOLONG, "%s", directory);
+    struct repair r = {.directory = directory, .metadata = metadata, .report = report};
+    report->needed = true;
+    ist_status status = index_reopen(&r.index, path, metadata->uuid, false, error);
     if (status == IST_ERROR_NOT_FOUND)
         return error_set(error, IST_ERROR_UNSUPPORTED,
                          "%s: was left unfinished by a program that keeps no index of libstore's; what is in it can be "
                          "read, but not repaired",
-                         r->directory);
+                         directory);
+    if (status >= 0)
+        status = repair_all(&r, error);
+    index_close(&r.index);
     return status;
 }
 
 ist_status ist_repair(const char *path, ist_repair_report *report, ist_error *error)
 {
-    struct repair r = {.lock_fd = -1};
-    ist_status status = store_path_directory(r.directory, path, error);
+    char directory[PATH_MAX];
+    struct metadata metadata = {0};
+    ist_repair_report found = {0};
+    int lock_fd = -1;
+    ist_status status = store_path_directory(directory, path, error);
     if (status >= 0)
-        status = metadata_read(&r.metadata, r.directory, error);
-    if (status >= 0 && store_lock_look(r.directory) != STORE_LOCK_NONE) {
-        r.report.needed = true;
-        status = store_lock_take(&r.lock_fd, r.directory, error);
+        status = metadata_read(&metadata, directory, error);
+    if (status >= 0 && store_lock_look(directory) != STORE_LOCK_NONE) {
+        status = store_lock_take(&lock_fd, directory, error);
         if (status >= 0)
-            status = open_index(&r, error);
+            status = repair_store(directory, &metadata, &found, error);
+        // The lock goes last: while it is there, the store counts as unfinished, and the next run does the rest.
         if (status >= 0)
-            status = repair_all(&r, error);
+            status = store_lock_release(&lock_fd, directory, error);
     }
-    index_close(&r.index);
-    store_lock_abandon(&r.lock_fd);
-    metadata_free(&r.metadata);
+    store_lock_abandon(&lock_fd);
+    metadata_free(&metadata);
     if (report)
-        *report = r.report;
+        *report = found;
     return status;
 }

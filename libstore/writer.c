@@ -15,6 +15,7 @@
 #include "index.h"
 #include "keeper.h"
 #include "metadata.h"
+#include "repair.h"
 #include "store_lock.h"
 #include "store_path.h"
 
@@ -118,21 +119,24 @@ static void fill_metadata(struct metadata *m, const struct chunk_format *format,
     metadata_begin(m);
 }
 
+/* Begins the work beside the recording, when the store's files are there and open. */
+static ist_status start_keeper(ist_writer *w, ist_error *error)
+{
+    const struct keeper_store store = {w->directory, w->index_path, w->metadata.uuid, w->format};
+    return keeper_start(&w->keeper, &store, error);
+}
+
 static ist_status fill_directory(ist_writer *w, ist_error *error)
 {
     ist_status status = store_lock_take(&w->lock_fd, w->directory, error);
     if (status >= 0)
         status = metadata_write(&w->metadata, w->directory, error);
-    snprintf(w->index_path, sizeof w->index_path, "%s/%s", w->directory, INDEX_FILE_NAME);
     if (status >= 0) {
         status = index_create(&w->index, w->index_path, w->metadata.uuid, w->params.durable, error);
         if (status < 0)
             error_prefix(error, status, "%s", w->directory);
     }
-    if (status >= 0)
-        status = keeper_start(&w->keeper,
-                              &(struct keeper_store){w->directory, w->index_path, w->metadata.uuid, w->format}, error);
-    return status;
+    return status < 0 ? status : start_keeper(w, error);
 }
 
 static void destroy(ist_writer **writer)
@@ -149,6 +153,7 @@ static void destroy(ist_writer **writer)
     *writer = NULL;
 }
 
+/* What is taken over from the caller for good; the rest of it is in the metadata. */
 static ist_status copy_params(ist_writer *w, const ist_writer_params *params, ist_error *error)
 {
     w->params = *params;
@@ -156,10 +161,22 @@ static ist_status copy_params(ist_writer *w, const ist_writer_params *params, is
     if (params->encoder_options && !(w->encoder_options = strdup(params->encoder_options)))
         return error_memory(error);
     w->params.encoder_options = w->encoder_options;
-    fill_metadata(&w->metadata, w->format, params);
-    if (params->metadata_json && !(w->metadata.user_json = strdup(params->metadata_json)))
-        return error_memory(error);
     return IST_OK;
+}
+
+/* A writer that knows its paths and has nothing open. */
+static ist_status allocate(ist_writer **writer, const char *path, ist_error *error)
+{
+    ist_writer *w = *writer = calloc(1, sizeof *w);
+    if (!w)
+        return error_memory(error);
+    w->lock_fd = -1;
+    const ist_status status = store_path_directory(w->directory, path, error);
+    if (status >= 0) {
+        snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
+        snprintf(w->index_path, sizeof w->index_path, "%s/%s", w->directory, INDEX_FILE_NAME);
+    }
+    return status;
 }
 
 ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
@@ -170,15 +187,15 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
     ist_status status = check_params(&checked, &format, error);
     if (status < 0)
         return status;
-    ist_writer *w = calloc(1, sizeof *w);
-    if (!w)
-        return error_memory(error);
-    w->lock_fd = -1;
-    w->format = format;
-    status = store_path_directory(w->directory, path, error);
-    snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
-    if (status >= 0)
+    ist_writer *w;
+    status = allocate(&w, path, error);
+    if (status >= 0) {
+        w->format = format;
+        fill_metadata(&w->metadata, format, &checked);
         status = copy_params(w, &checked, error);
+    }
+    if (status >= 0 && checked.metadata_json && !(w->metadata.user_json = strdup(checked.metadata_json)))
+        status = error_memory(error);
     if (status >= 0 && fs_calls.mkdir(w->directory, 0777) < 0) {
         status = error_errno(error, errno, "%s: cannot create the store", w->directory);
     } else if (status >= 0) {
@@ -186,7 +203,87 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
         if (status < 0)
             fs_remove_tree(w->directory);
     }
+    if (status < 0 && w)
+        destroy(&w);
+    *writer = w;
+    return status;
+}
+
+/*
+ * Going on with a store
+ */
+
+/* The store's own shape; the caller's, where given, must be the same. */
+static ist_status take_shape(ist_writer *w, const ist_writer_params *params, ist_error *error)
+{
+    const struct metadata *m = &w->metadata;
+    ist_writer_params shape = params ? *params : (ist_writer_params){0};
+    if ((shape.width && shape.width != m->width) || (shape.height && shape.height != m->height) ||
+        (shape.channels && shape.channels != m->channels) || (shape.width && shape.type != m->type) ||
+        (shape.format && strcmp(shape.format, m->format) != 0))
+        return error_set(error, IST_ERROR_ARGUMENT,
+                         "%s: is of another format or shape: %s, %d x %d pixels, %d channels", w->directory, m->format,
+                         m->width, m->height, m->channels);
+    shape.width = m->width;
+    shape.height = m->height;
+    shape.channels = m->channels;
+    shape.type = m->type;
+    shape.chunksize = m->chunksize;
+    const ist_status status = check_shape(w->format, &shape, error);
+    return status < 0 ? status : copy_params(w, &shape, error);
+}
+
+/* Where the recording left off. */
+static ist_status continue_index(ist_writer *w, ist_error *error)
+{
+    ist_status status = index_reopen(&w->index, w->index_path, w->metadata.uuid, w->params.durable, error);
     if (status < 0)
+        return status;
+    int count;
+    const struct chunk_range *ranges = index_ranges(w->index, &count);
+    w->frame_count = index_frame_count(w->index);
+    w->next_chunk = count ? ranges[count - 1].chunk + 1 : 0;
+    if (w->frame_count > 0)
+        status = index_entries(w->index, w->frame_count - 1, 1, &w->last, error);
+    return status;
+}
+
+static ist_status reopen(ist_writer *w, const ist_writer_params *params, ist_error *error)
+{
+    ist_status status = metadata_read(&w->metadata, w->directory, error);
+    if (status < 0)
+        return status;
+    w->format = chunk_format_find(w->metadata.format);
+    if (!w->format || *w->metadata.encoding)
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: stores of format %s%s%s cannot be appended to",
+                         w->directory, w->metadata.format, *w->metadata.encoding ? ", encoding " : "",
+                         w->metadata.encoding);
+    status = take_shape(w, params, error);
+    if (status < 0)
+        return status;
+    const bool unfinished = store_lock_look(w->directory) != STORE_LOCK_NONE;
+    status = store_lock_take(&w->lock_fd, w->directory, error);
+    if (status < 0)
+        return status;
+    ist_repair_report report = {0};
+    if (unfinished)
+        status = repair_store(w->directory, &w->metadata, &report, error);
+    if (status >= 0)
+        status = continue_index(w, error);
+    if (status >= 0)
+        status = start_keeper(w, error);
+    if (status < 0 && !unfinished)
+        (void)store_lock_release(&w->lock_fd, w->directory, NULL);
+    return status;
+}
+
+ist_status ist_writer_open(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
+{
+    ist_writer *w;
+    ist_status status = allocate(&w, path, error);
+    if (status >= 0)
+        status = reopen(w, params, error);
+    if (status < 0 && w)
         destroy(&w);
     *writer = w;
     return status;

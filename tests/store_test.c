@@ -248,6 +248,31 @@ START_TEST(test_close_while_read)
 }
 END_TEST
 
+START_TEST(test_append)
+{
+    const struct kind *kind = &kinds[_i];
+    const ist_writer_params params = {.quality = kind->quality};
+    ist_error error;
+    ist_writer *second, *writer = begin(kind, "store");
+    record(writer, kind, 0, 15);
+    ck_assert_int_eq(ist_writer_open(&second, in_folder("store"), &params, &error), IST_ERROR_STATE);
+    ck_assert_ptr_null(second);
+    ck_assert_int_eq(ist_repair(in_folder("store"), NULL, &error), IST_ERROR_STATE);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    for (int64_t frames = 15; frames < 40; frames += 12) {
+        check_ok(ist_writer_open(&writer, in_folder("store/metadata.yaml"), &params, &error), &error);
+        ck_assert_int_eq(ist_writer_frame_count(writer), frames);
+        record(writer, kind, frames, frames + 12);
+        check_ok(ist_writer_close(&writer, &error), &error);
+        check_store("store", kind, frames + 12);
+    }
+    const ist_writer_params other = {.width = WIDTH + 2, .height = HEIGHT, .type = kind->type};
+    ck_assert_int_eq(ist_writer_open(&writer, in_folder("store"), &other, &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(ist_writer_open(&writer, in_folder("nothing"), &params, &error), IST_ERROR_NOT_FOUND);
+    ck_assert(!fs_exists(in_folder("store/.lock")));
+}
+END_TEST
+
 START_TEST(test_wrong_frame_changes_nothing)
 {
     const struct kind *kind = &kinds[_i];
@@ -424,6 +449,7 @@ int main(void)
     tcase_add_loop_test(all, test_read_while_recording, 0, (KIND_COUNT + 2) / 3);
     tcase_add_loop_test(all, test_finished_chunk_has_npz, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_close_while_read, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_append, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
     tcase_add_test(all, test_bad_params);
     tcase_add_test(all, test_existing_destination);

@@ -62,6 +62,17 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
                                                     const ist_writer_params *params, ist_error *error);
 
 /*
+ * Opens a store that is there to append to it; new frames go into new chunks. A store whose
+ * recorder died is repaired first. Shape, type, format and chunksize are the store's own: those
+ * fields of `params` may be zero, else they must agree. NULL params: defaults.
+ *
+ * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_STATE: it is being recorded. IST_ERROR_UNSUPPORTED:
+ * a format that cannot be written. Other status as for ist_writer_create(); the store is as it was.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_open(ist_writer **writer, const char *path,
+                                                  const ist_writer_params *params, ist_error *error);
+
+/*
  * Appends one frame with its number and time_s; its index is set by the store. The pixels are
  * not kept. Waits at the end of a chunk only when the one before is still being finished.
  *
