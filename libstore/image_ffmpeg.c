@@ -18,7 +18,6 @@ static const struct signature {
     enum AVCodecID codec;
 } signatures[] = {
     {"\x89PNG\r\n\x1a\n", 8, AV_CODEC_ID_PNG},
-    {"\xff\xd8\xff", 3, AV_CODEC_ID_MJPEG},
     {"BM", 2, AV_CODEC_ID_BMP},
     {"P1", 2, AV_CODEC_ID_PBM},
     {"P2", 2, AV_CODEC_ID_PGM},
@@ -85,8 +84,52 @@ static void finish(struct decoding *decoding)
     pixel_converter_destroy(decoding->converter);
 }
 
+// True for a palette of grays, as OpenCV writes a gray bmp.
+static bool is_gray_palette(const AVFrame *picture)
+{
+    if (picture->format != AV_PIX_FMT_PAL8)
+        return false;
+    for (int i = 0; i < 256; i++) {
+        uint32_t colour;
+        memcpy(&colour, picture->data[1] + 4 * i, sizeof colour);
+        const uint32_t blue = colour & 0xff;
+        if ((colour & 0xffffff) != blue * 0x010101)
+            return false;
+    }
+    return true;
+}
+
+static ist_status take_gray_palette(const AVFrame *picture, ist_frame *frame, ist_error *error)
+{
+    const ist_status status = ist_frame_alloc(frame, picture->width, picture->height, 1, IST_PIXEL_U8, error);
+    if (status < 0)
+        return status;
+    uint8_t grays[256];
+    for (int i = 0; i < 256; i++) {
+        uint32_t colour;
+        memcpy(&colour, picture->data[1] + 4 * i, sizeof colour);
+        grays[i] = (uint8_t)colour;
+    }
+    for (int y = 0; y < frame->height; y++) {
+        const uint8_t *from = picture->data[0] + (ptrdiff_t)y * picture->linesize[0];
+        for (int x = 0; x < frame->width; x++)
+            frame->data[y * frame->stride + x] = grays[from[x]];
+    }
+    return IST_OK;
+}
+
+static ist_status take_picture(struct decoding *decoding, ist_frame *frame, ist_error *error)
+{
+    if (is_gray_palette(decoding->picture))
+        return take_gray_palette(decoding->picture, frame, error);
+    return pixel_converter_convert(decoding->converter, decoding->picture,
+                                   pixel_layout_for(decoding->picture->format, false), frame, error);
+}
+
 static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *frame, ist_error *error)
 {
+    if (size >= 3 && memcmp(data, "\xff\xd8\xff", 3) == 0)
+        return image_jpeg.decode(data, size, frame, error);
     const AVCodec *codec = find_decoder(data, size);
     if (!codec || size > INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)
         return error_set(error, IST_ERROR_DATA, "not a picture of a known format");
@@ -102,15 +145,13 @@ static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *fra
         status = error_set(error, IST_ERROR_DATA, "%s: %s", codec->name,
                            log.message[0] ? log.message : "damaged or cut off");
     if (status >= 0)
-        status = pixel_converter_convert(decoding.converter, decoding.picture,
-                                         pixel_layout_for(decoding.picture->format, false), frame, error);
+        status = take_picture(&decoding, frame, error);
     finish(&decoding);
     ffmpeg_log_end(&log);
     return status;
 }
 
 const struct image_format image_ffmpeg = {
-    .extensions =
-        (const char *const[]){"png", "jpg", "jpeg", "bmp", "pgm", "ppm", "pbm", "pnm", "pam", "webp", "gif", NULL},
+    .extensions = (const char *const[]){"png", "bmp", "pgm", "ppm", "pbm", "pnm", "pam", "webp", "gif", NULL},
     .decode = decode_ffmpeg,
 };
