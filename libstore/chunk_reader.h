@@ -18,8 +18,9 @@ struct chunk_reader_calls {
                        ist_error *error);
 
     /*
-     * Reads the frame_idx-th frame, 0.., exactly; the frame's index, number and time stay.
-     * IST_ERROR_DATA: it is missing or damaged; others may be sound.
+     * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number
+     * and time stay.
+     * IST_ERROR_NOT_FOUND: the chunk holds no pixels for it. IST_ERROR_DATA: it is damaged. Others may be sound.
      */
     ist_status (*read)(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error);
 
