@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "chunk_path.h"
 #include "chunk_reader.h"
@@ -54,13 +55,26 @@ static void set_sample(ist_frame *frame, int y, int i, int value)
         row[i] = (uint8_t)value;
 }
 
+/* Shares of the colours in gray: (blue * B + green * G + red * R + half) >> shift. */
+struct gray_rule {
+    int blue, green, red, half, shift;
+};
+
+/* OpenCV leaves gray to libpng, which cuts off, where it weighs other formats itself. */
+static struct gray_rule gray_rule_for(const char *format)
+{
+    if (strcasecmp(format, "png") == 0)
+        return (struct gray_rule){3735, 19235, 9798, 0, 15};
+    return (struct gray_rule){1868, 9617, 4899, 1 << 13, 14};
+}
+
 /*
  * imgstore writes gray pictures as ppm with three channels and colour ones as pgm with one, and reads them back as the
- * store says, with OpenCV's weights for gray.
+ * store says.
  */
-static ist_status fit_channels(const ist_frame *picture, int channels, ist_frame *frame, ist_error *error)
+static ist_status fit_channels(const ist_frame *picture, int channels, struct gray_rule rule, ist_frame *frame,
+                               ist_error *error)
 {
-    enum { BLUE = 1868, GREEN = 9617, RED = 4899, SHIFT = 14 };
     const ist_status status = ist_frame_alloc(frame, picture->width, picture->height, channels, picture->type, error);
     if (status < 0)
         return status;
@@ -73,7 +87,8 @@ static ist_status fit_channels(const ist_frame *picture, int channels, ist_frame
             } else {
                 const int blue = sample_of(picture, y, 3 * x), green = sample_of(picture, y, 3 * x + 1),
                           red = sample_of(picture, y, 3 * x + 2);
-                set_sample(frame, y, x, (BLUE * blue + GREEN * green + RED * red + (1 << (SHIFT - 1))) >> SHIFT);
+                set_sample(frame, y, x,
+                           (rule.blue * blue + rule.green * green + rule.red * red + rule.half) >> rule.shift);
             }
         }
     return IST_OK;
@@ -98,7 +113,7 @@ static ist_status decode(struct chunk_reader *reader, ist_frame *frame, ist_erro
     ist_status status = reader->image->decode(bytes->data, bytes->size, frame, error);
     if (status >= 0 && frame->channels != reader->channels) {
         swap_frames(frame, &reader->picture);
-        status = fit_channels(&reader->picture, reader->channels, frame, error);
+        status = fit_channels(&reader->picture, reader->channels, gray_rule_for(reader->format), frame, error);
         frame->index = reader->picture.index;
         frame->number = reader->picture.number;
         frame->time_s = reader->picture.time_s;

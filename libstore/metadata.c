@@ -14,6 +14,7 @@
 
 #include "error.h"
 #include "fs.h"
+#include "timezone.h"
 #include "yaml_json.h"
 
 static const char file_name[] = "metadata.yaml";
@@ -230,8 +231,11 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
     return IST_OK;
 }
 
-/* Time of creation of a store that does not say it: from a directory name 20YYMMDD_HHMMSS, else the file's own. */
-static double created_from_path(const char *directory, const char *file)
+/*
+ * Time of creation of a store that does not say it: 20YYMMDD_HHMMSS in the directory's name, which clocks in its time
+ * zone showed, else that of the file.
+ */
+static double created_from_path(const char *directory, const char *file, const char *timezone)
 {
     for (const char *digits = fs_basename(directory); (digits = strstr(digits, "20")); digits++) {
         struct tm local = {.tm_isdst = -1};
@@ -239,9 +243,10 @@ static double created_from_path(const char *directory, const char *file)
         if (sscanf(digits, "%4d%2d%2d_%2d%2d%2d%n", &local.tm_year, &local.tm_mon, &local.tm_mday, &local.tm_hour,
                    &local.tm_min, &local.tm_sec, &used) == 6 &&
             used == 15) {
+            double created_s;
             local.tm_year -= 1900;
             local.tm_mon -= 1;
-            return (double)mktime(&local);
+            return timezone_to_utc(timezone, &local, &created_s) ? created_s : (double)mktime(&local);
         }
     }
     struct stat info;
@@ -260,13 +265,13 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
         return status;
 
     copy_text(m->uuid, sizeof m->uuid, text_of(store, "uuid"));
-    if (!parse_created(text_of(store, "created_utc"), &m->created_s))
-        m->created_s = created_from_path(directory, path);
     copy_text(m->timezone, sizeof m->timezone, text_of(store, "timezone_local"));
     if (!*m->timezone)
         copy_text(m->timezone, sizeof m->timezone, text_of(root, "timezone"));
     if (!*m->timezone)
         local_timezone(m->timezone);
+    if (!parse_created(text_of(store, "created_utc"), &m->created_s))
+        m->created_s = created_from_path(directory, path, m->timezone);
 
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));

@@ -312,20 +312,38 @@ ist_status store_load_index(struct index **index, const struct store_chunks *chu
  * What is missing
  */
 
-static ist_status find_gaps(const struct store_chunks *chunks, struct problems *problems, ist_error *error)
+static int compare_int(const void *a, const void *b)
 {
+    const int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+/* Numbers between those of the chunks that have files, or that the index knows. */
+static ist_status find_gaps(const struct store_chunks *chunks, const struct index *index, struct problems *problems,
+                            ist_error *error)
+{
+    int range_count, count = 0;
+    const struct chunk_range *ranges = index_ranges(index, &range_count);
+    int *known = calloc((size_t)(range_count + chunks->count) + 1, sizeof *known);
+    if (!known)
+        return error_memory(error);
+    for (int i = 0; i < range_count; i++)
+        known[count++] = ranges[i].chunk;
+    for (int i = 0; i < chunks->count; i++)
+        known[count++] = chunks->chunks[i].chunk;
+    qsort(known, (size_t)count, sizeof *known, compare_int);
+
     ist_status status = IST_OK;
-    int expected = 0;
-    for (int i = 0; i < chunks->count && status >= 0; i++) {
-        const int chunk = chunks->chunks[i].chunk, missing = chunk - expected;
+    for (int i = 0, expected = 0; i < count && status >= 0; expected = known[i++] + 1) {
+        const int missing = known[i] - expected;
         const ist_problem gap = {
             .kind = IST_PROBLEM_CHUNK_MISSING, .chunk = expected, .chunk_count = missing, .first_index = -1};
         if (missing == 1)
             status = problems_add(problems, &gap, error, "chunk %06d is missing", expected);
         else if (missing > 1)
-            status = problems_add(problems, &gap, error, "chunks %06d to %06d are missing", expected, chunk - 1);
-        expected = chunk + 1;
+            status = problems_add(problems, &gap, error, "chunks %06d to %06d are missing", expected, known[i] - 1);
     }
+    free(known);
     return status;
 }
 
@@ -387,7 +405,7 @@ static ist_status find_unindexed(const struct store_chunks *chunks, const struct
 ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index,
                               const struct metadata *metadata, struct problems *problems, ist_error *error)
 {
-    ist_status status = find_gaps(chunks, problems, error);
+    ist_status status = find_gaps(chunks, index, problems, error);
     if (status >= 0)
         status = find_unpictured(chunks, index, metadata, problems, error);
     if (status >= 0)
