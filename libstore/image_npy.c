@@ -27,6 +27,10 @@ static ist_status decode_samples(const uint8_t *data, size_t size, int samples, 
     const ist_status status = npy_parse_header(data, size, &header, error);
     if (status < 0)
         return status;
+    // There is no checksum, but in a damaged header the sizes do not fit together.
+    if (header.data_offset + header.data_size != size)
+        return error_set(error, IST_ERROR_DATA, "npy: %zu bytes behind the elements",
+                         size - header.data_offset - header.data_size);
     return npy_picture_read(&header, data + header.data_offset, samples, frame, error);
 }
 
