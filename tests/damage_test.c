@@ -3,6 +3,7 @@
  * every length. Nothing crashes, and what comes out is right or an error, as far as the format lets one tell.
  */
 #include <check.h>
+#include <jansson.h>
 #include <libstore/libstore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "extra_hdf5.h"
 #include "fs.h"
 #include "image.h"
 
@@ -299,6 +301,31 @@ START_TEST(cut_off_files_of_a_store)
 }
 END_TEST
 
+#ifdef IST_WITH_HDF5
+/* The HDF5 library crashes on many of these, and goes on for ever on some; see extra_hdf5.c. */
+START_TEST(damaged_hdf5)
+{
+    ist_error error;
+    struct buffer bytes;
+    load(TEST_DATA "/foreign/motif-h5/000000.extra_data.h5", &bytes);
+    for (size_t i = 0; i < bytes.size; i += i < 1100 ? 13 : 41) {
+        json_t *rows;
+        bytes.data[i] ^= 0xff;
+        const ist_status status = extra_hdf5_read(&bytes, &rows, &error);
+        ck_assert(status >= 0 ? json_is_array(rows) : status == IST_ERROR_DATA && rows == NULL);
+        json_decref(rows);
+        bytes.data[i] ^= 0xff;
+    }
+    for (size_t size = 0; size < bytes.size; size += 97) {
+        json_t *rows;
+        const struct buffer cut = {.data = bytes.data, .size = size};
+        ck_assert_int_eq(extra_hdf5_read(&cut, &rows, &error), IST_ERROR_DATA);
+    }
+    buffer_free(&bytes);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("damage");
@@ -307,6 +334,9 @@ int main(void)
     tcase_set_timeout(tests, 600);
     tcase_add_loop_test(tests, changed_bytes_of_pictures, 0, sizeof pictures / sizeof *pictures);
     tcase_add_loop_test(tests, cut_off_pictures, 0, sizeof pictures / sizeof *pictures);
+#ifdef IST_WITH_HDF5
+    tcase_add_test(tests, damaged_hdf5);
+#endif
     tcase_add_loop_test(tests, changed_bytes_of_a_store, 0, sizeof parts / sizeof *parts);
     tcase_add_loop_test(tests, cut_off_files_of_a_store, 0, sizeof parts / sizeof *parts);
     suite_add_tcase(suite, tests);

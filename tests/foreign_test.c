@@ -281,7 +281,8 @@ START_TEST(raw_data_become_colour)
     ist_reader_close(&reader);
 
     ist_reader *none;
-    store_with_array((const int64_t[]){9, 8}, 2, "cv_gray", data, 72);
+    reader = store_with_array((const int64_t[]){9, 8}, 2, "cv_gray", data, 72);
+    ist_reader_close(&reader);
     edit_metadata("cv_gray", "cv_yuv_uyvy");
     ck_assert_int_eq(ist_reader_open(&none, in_folder("store"), &error), IST_ERROR_DATA);
     edit_metadata("cv_yuv_uyvy", "cv_hsv");
