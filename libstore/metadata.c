@@ -235,7 +235,7 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
  * Time of creation of a store that does not say it: 20YYMMDD_HHMMSS in the directory's name, which clocks in its time
  * zone showed, else that of the file.
  */
-static double created_from_path(const char *directory, const char *file, const char *timezone)
+static double created_from_path(const char *directory, const char *file, const char *zone)
 {
     for (const char *digits = fs_basename(directory); (digits = strstr(digits, "20")); digits++) {
         struct tm local = {.tm_isdst = -1};
@@ -246,7 +246,7 @@ static double created_from_path(const char *directory, const char *file, const c
             double created_s;
             local.tm_year -= 1900;
             local.tm_mon -= 1;
-            return timezone_to_utc(timezone, &local, &created_s) ? created_s : (double)mktime(&local);
+            return timezone_to_utc(zone, &local, &created_s) ? created_s : (double)mktime(&local);
         }
     }
     struct stat info;

@@ -148,7 +148,9 @@ static const struct pattern_store pattern_stores[] = {
     {"u16-png-gray", 2, 30, 20, 1, 97, IST_PIXEL_U16},  {"u16-tif-gray", 2, 30, 20, 1, 97, IST_PIXEL_U16},
     {"u16-pgm-gray", 2, 30, 20, 1, 97, IST_PIXEL_U16},  {"u16-png-color", 2, 30, 20, 3, 97, IST_PIXEL_U16},
     {"u16-tif-color", 2, 30, 20, 3, 97, IST_PIXEL_U16}, {"u16-ppm-color", 2, 30, 20, 3, 97, IST_PIXEL_U16},
+#ifdef IST_WITH_HDF5
     {"motif-h5", 4, 8, 6, 1, 1, IST_PIXEL_U8},
+#endif
 #ifdef IST_WITH_BLOSC
     {"bpk-gray", 5, 50, 48, 1, 1, IST_PIXEL_U8},        {"bpk-color-u16", 5, 30, 20, 3, 1, IST_PIXEL_U16},
     {"bpk-fortran", 2, 34, 12, 1, 1, IST_PIXEL_U8},
@@ -310,6 +312,16 @@ START_TEST(extra_data_in_hdf5)
                 "{\"force\": 0.375, \"pressure\": 1.125, \"trigger\": 9, \"sample_delay\": 0.125, \"frame_time\": 8.0, "
                 "\"frame_number\": 103, \"frame_index\": 3}]");
     ck_assert_ptr_null(ist_reader_problem(reader, 0));
+    ist_reader_close(&reader);
+}
+END_TEST
+#else
+START_TEST(extra_data_in_hdf5)
+{
+    ist_reader *reader = open_store(TEST_DATA "/foreign/motif-h5");
+    check_extra(reader, "[]");
+    ck_assert_int_eq(ist_reader_problem(reader, 0)->kind, IST_PROBLEM_BAD_EXTRA);
+    ck_assert_ptr_nonnull(strstr(ist_reader_problem(reader, 0)->text, "without HDF5"));
     ist_reader_close(&reader);
 }
 END_TEST
@@ -673,9 +685,7 @@ int main(void)
     tcase_add_loop_test(tests, colour_files_of_a_gray_store_come_as_gray, 0, sizeof gray_stores / sizeof *gray_stores);
     tcase_add_test(tests, gray_files_of_a_colour_store_come_as_colour);
     tcase_add_test(tests, raw_data_become_colour);
-#ifdef IST_WITH_HDF5
     tcase_add_loop_test(tests, extra_data_in_hdf5, 0, 2);
-#endif
     tcase_add_test(tests, extra_data_of_motif_in_json);
     tcase_add_test(tests, extra_data_that_break_off);
     tcase_add_test(tests, extra_data_find_their_frames);
