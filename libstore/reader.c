@@ -93,6 +93,13 @@ static bool is_complete(const struct index *index, const struct store_chunks *ch
     return known == needed;
 }
 
+static bool is_locked(const ist_reader *r)
+{
+    char lock[PATH_MAX + 8];
+    snprintf(lock, sizeof lock, "%s/.lock", r->directory);
+    return fs_exists(lock);
+}
+
 /* Our own index where it is there and knows every finished chunk; else one made from what lies beside the chunks. */
 static ist_status open_index(ist_reader *r, ist_error *error)
 {
@@ -108,7 +115,8 @@ static ist_status open_index(ist_reader *r, ist_error *error)
         status = store_load_index(&r->index, &chunks, r->directory, &r->metadata, &r->problems, error);
     }
     if (status >= 0)
-        status = store_find_missing(&chunks, r->index, &r->metadata, &r->problems, error);
+        status = store_find_missing(&chunks, r->index, r->directory, &r->metadata, usable && is_locked(r), &r->problems,
+                                    error);
     store_chunks_free(&chunks);
     return status;
 }
@@ -136,8 +144,9 @@ static ist_status choose_calls(ist_reader *r, ist_error *error)
     if (r->metadata.extension_guessed)
         find_extension(r);
     if (!r->metadata.is_video && !image_format_find(r->metadata.format))
-        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: format %s cannot be read", r->directory,
-                         r->metadata.format);
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: format %s cannot be read%s", r->directory,
+                         r->metadata.format,
+                         strcmp(r->metadata.format, "bpk") == 0 ? ": libstore was built without Blosc" : "");
     return choose_encoding(r, error);
 }
 
@@ -150,8 +159,6 @@ static void fill_info(ist_reader *r)
 {
     const struct metadata *m = &r->metadata;
     ist_reader_info *info = &r->info;
-    char lock[PATH_MAX + 8];
-    snprintf(lock, sizeof lock, "%s/.lock", r->directory);
     *info = (ist_reader_info){
         .path = r->directory,
         .class_name = m->is_video ? "VideoImgStore" : "DirectoryImgStore",
@@ -167,7 +174,7 @@ static void fill_info(ist_reader *r)
         .type = m->type,
         .chunksize = m->chunksize,
         .lossless = is_lossless(m),
-        .unfinished = fs_exists(lock),
+        .unfinished = is_locked(r),
         .frame_count = index_frame_count(r->index),
     };
     const struct chunk_range *ranges = index_ranges(r->index, &info->chunk_count);

@@ -347,7 +347,22 @@ static ist_status find_gaps(const struct store_chunks *chunks, const struct inde
     return status;
 }
 
-static ist_status find_unpictured(const struct store_chunks *chunks, const struct index *index,
+/* Looks again: the chunk may have begun since the directory was listed. */
+static bool has_pixels_now(const char *directory, const struct metadata *metadata, int chunk)
+{
+    char path[PATH_MAX];
+    if (!metadata->is_video) {
+        chunk_path_folder(path, directory, chunk);
+        return fs_exists(path);
+    }
+    chunk_path_video(path, directory, chunk, metadata->extension);
+    if (fs_exists(path))
+        return true;
+    strncat(path, CHUNK_LIVE_ENDING, sizeof path - strlen(path) - 1);
+    return fs_exists(path);
+}
+
+static ist_status find_unpictured(const struct store_chunks *chunks, const struct index *index, const char *directory,
                                   const struct metadata *metadata, struct problems *problems, ist_error *error)
 {
     int count;
@@ -355,7 +370,7 @@ static ist_status find_unpictured(const struct store_chunks *chunks, const struc
     ist_status status = IST_OK;
     for (int i = 0; i < count && status >= 0; i++) {
         const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
-        if (chunk && chunk->has_pixels)
+        if ((chunk && chunk->has_pixels) || has_pixels_now(directory, metadata, ranges[i].chunk))
             continue;
         status = problems_add(problems,
                               &(ist_problem){.kind = IST_PROBLEM_NO_PIXELS,
@@ -384,11 +399,12 @@ static bool *known_chunks(const struct store_chunks *chunks, const struct index 
 }
 
 static ist_status find_unindexed(const struct store_chunks *chunks, const struct index *index,
-                                 const struct metadata *metadata, struct problems *problems, ist_error *error)
+                                 const struct metadata *metadata, bool growing, struct problems *problems,
+                                 ist_error *error)
 {
     bool *known = known_chunks(chunks, index);
     ist_status status = known ? IST_OK : error_memory(error);
-    for (int i = 0; i < chunks->count && status >= 0; i++) {
+    for (int i = 0; i < chunks->count - growing && status >= 0; i++) {
         const struct store_chunk *chunk = &chunks->chunks[i];
         if (!known[i] && chunk->has_pixels && !chunk->has_npz && !chunk->has_yaml)
             status = problems_add(
@@ -402,14 +418,15 @@ static ist_status find_unindexed(const struct store_chunks *chunks, const struct
     return status;
 }
 
-ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index,
-                              const struct metadata *metadata, struct problems *problems, ist_error *error)
+ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                              const struct metadata *metadata, bool growing, struct problems *problems,
+                              ist_error *error)
 {
     ist_status status = find_gaps(chunks, index, problems, error);
     if (status >= 0)
-        status = find_unpictured(chunks, index, metadata, problems, error);
+        status = find_unpictured(chunks, index, directory, metadata, problems, error);
     if (status >= 0)
-        status = find_unindexed(chunks, index, metadata, problems, error);
+        status = find_unindexed(chunks, index, metadata, growing, problems, error);
     problems_sort(problems);
     return status;
 }

@@ -40,8 +40,12 @@ const struct store_chunk *store_chunks_find(const struct store_chunks *chunks, i
 ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
                             const struct metadata *metadata, struct problems *problems, ist_error *error);
 
-/* Compares the files with what the index knows and adds what is missing to `problems`. */
-ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index,
-                              const struct metadata *metadata, struct problems *problems, ist_error *error);
+/*
+ * Compares the files with what the index knows and adds what is missing to `problems`. With `growing` the index is that
+ * of a recording that may go on: its last chunk may have files already, and no frame yet.
+ */
+ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                              const struct metadata *metadata, bool growing, struct problems *problems,
+                              ist_error *error);
 
 #endif

@@ -598,6 +598,44 @@ START_TEST(foreign_names_are_no_chunks)
 }
 END_TEST
 
+/* A store that is recorded lacks nothing, at any moment. */
+START_TEST(a_growing_store_lacks_nothing)
+{
+    const char *const formats[] = {"npy", "avc1/mp4"};
+    ist_error error;
+    ist_writer *writer;
+    ist_frame frame = {0};
+    check_ok(ist_writer_create(
+                 &writer, in_folder("store"),
+                 &(ist_writer_params){.format = formats[_i], .width = WIDTH, .height = HEIGHT, .chunksize = 3}, &error),
+             &error);
+    check_ok(ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error), &error);
+    memset(frame.data, 7, WIDTH * HEIGHT);
+    for (int i = 0; i <= 10; i++) {
+        ist_reader *reader = open_store(in_folder("store"));
+        ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, i);
+        ck_assert_msg(ist_reader_problem(reader, 0) == NULL, "%d frames: %s", i, ist_reader_problem(reader, 0)->text);
+        ist_reader_close(&reader);
+        check_ok(ist_writer_add(writer, &frame, &error), &error);
+    }
+    check_ok(ist_writer_close(&writer, &error), &error);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* What imgstore's own recorder leaves: a last chunk that has no index yet. */
+START_TEST(the_last_chunk_of_a_recording_by_imgstore_is_said)
+{
+    record("npy", 15);
+    unlink(in_folder("store/000001/index.npz"));
+    write_text(in_folder("store/.lock"), "");
+    ist_reader *reader = open_store(in_folder("store"));
+    ck_assert(ist_reader_get_info(reader)->unfinished);
+    check_problem(reader, 0, IST_PROBLEM_NO_INDEX, 1, -1, 0);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 /* An index that libstore wrote does not hide that pixels are missing. */
 START_TEST(missing_pixels_show_with_an_index_of_our_own)
 {
@@ -696,6 +734,8 @@ int main(void)
     tcase_add_test(tests, a_store_without_one_good_index_is_refused);
     tcase_add_test(tests, foreign_names_are_no_chunks);
     tcase_add_test(tests, missing_pixels_show_with_an_index_of_our_own);
+    tcase_add_loop_test(tests, a_growing_store_lacks_nothing, 0, 2);
+    tcase_add_test(tests, the_last_chunk_of_a_recording_by_imgstore_is_said);
     tcase_add_test(tests, little_metadata_do);
     tcase_add_test(tests, times_of_creation);
     suite_add_tcase(suite, tests);
