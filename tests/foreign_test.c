@@ -475,6 +475,29 @@ START_TEST(video_that_does_not_say_its_extension)
 }
 END_TEST
 
+/* Sizes in old metadata are those of the camera, where the file had to have even ones. */
+START_TEST(video_of_an_odd_size)
+{
+    static const char *const formats[] = {"libx264", "nvenc-h264", "h264_nvenc/mp4", "divx/avi", "mjpeg"};
+    ist_error error;
+    ist_frame frame = {0};
+    record("avc1/mp4", 3);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "__store: {class: VideoImgStoreFFMPEG, version: 2, format: %s, imgshape: [17, 33], extension: .mp4}\n",
+                 formats[i]);
+        write_text(in_folder("store/metadata.yaml"), text);
+        ist_reader *reader = open_store(in_folder("store"));
+        ck_assert_int_eq(ist_reader_get_info(reader)->width, WIDTH);
+        ck_assert_int_eq(ist_reader_get_info(reader)->height, HEIGHT);
+        check_ok(ist_reader_read_index(reader, 2, &frame, &error), &error);
+        ist_reader_close(&reader);
+    }
+    ist_frame_free(&frame);
+}
+END_TEST
+
 /*
  * What is missing
  */
@@ -729,6 +752,7 @@ int main(void)
     tcase_add_test(tests, extra_data_find_their_frames);
     tcase_add_test(tests, index_db_of_the_fork);
     tcase_add_loop_test(tests, video_that_does_not_say_its_extension, 0, 3);
+    tcase_add_test(tests, video_of_an_odd_size);
     tcase_add_test(tests, what_is_missing_is_said);
     tcase_add_test(tests, what_is_missing_of_a_video_is_said);
     tcase_add_test(tests, a_store_without_one_good_index_is_refused);
