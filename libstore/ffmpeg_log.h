@@ -9,6 +9,7 @@
  */
 struct ffmpeg_log {
     char message[256]; /* the last error that FFmpeg reported, without its line end; "" if there was none */
+    const char *ignored; /* messages that begin so are not taken; NULL: none. May be set after ffmpeg_log_begin(). */
     struct ffmpeg_log *outer;
 };
 
