@@ -4,6 +4,7 @@
 #include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "media_io.h"
@@ -62,7 +63,7 @@ static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
     if (scan->unpack && (av_bsf_send_packet(scan->unpack, packet) < 0 || av_bsf_receive_packet(scan->unpack, packet) < 0))
         entry->frame = -1; // only a place for a picture that the packet before held
     else if (scan->picture_order)
-        scan->coded_order[i] = picture_order_add(scan->picture_order, packet);
+        scan->coded_order[i] = picture_order_add(scan->picture_order, packet, &entry->key);
 }
 
 static ist_status read_packets(struct scan *scan, AVFormatContext *file, int stream, const char *name, ist_error *error)
@@ -236,14 +237,17 @@ static ist_status open_gaps(const struct scan *scan, ist_error *error)
     return IST_OK;
 }
 
-static void find_completeness(struct scan *scan, const AVStream *stream)
+/* Compares with what the file's header says, where it says something. */
+static void find_completeness(struct scan *scan, const AVFormatContext *file, const AVStream *stream)
 {
-    const int64_t index_count = avformat_index_get_entries_count(stream);
     const int64_t count = scan->table->count;
-    if (stream->nb_frames > count || index_count > count)
-        scan->completeness = BROKEN_OFF;
-    else if (scan->completeness == UNKNOWN && stream->nb_frames == count)
-        scan->completeness = COMPLETE;
+    if (scan->completeness != UNKNOWN || stream->nb_frames == 0 || count == 0)
+        return;
+    // In avi times count frames, with those that repeat the one before and have no packet.
+    const int64_t last_dts = scan->table->packets[count - 1].dts;
+    const bool dts_counts = strcmp(file->iformat->name, "avi") == 0 && last_dts != AV_NOPTS_VALUE;
+    const int64_t frames = dts_counts && last_dts >= count ? last_dts + 1 : count;
+    scan->completeness = frames >= stream->nb_frames ? COMPLETE : BROKEN_OFF;
 }
 
 static ist_status number_frames(struct scan *scan, ist_error *error)
@@ -270,7 +274,7 @@ ist_status packet_table_read(struct packet_table *table, AVFormatContext *file, 
     scan.picture_order = picture_order_create(file->streams[stream]->codecpar);
     ist_status status = read_packets(&scan, file, stream, name, error);
     if (status >= 0) {
-        find_completeness(&scan, file->streams[stream]);
+        find_completeness(&scan, file, file->streams[stream]);
         status = number_frames(&scan, error);
     }
     picture_order_destroy(scan.picture_order);

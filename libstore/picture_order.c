@@ -1,7 +1,6 @@
 #include "picture_order.h"
 
 #include <libavcodec/avcodec.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 /*
@@ -73,11 +72,14 @@ static int64_t place_by_type(struct picture_order *order)
     return ++order->references << BETWEEN_BITS;
 }
 
-int64_t picture_order_add(struct picture_order *order, const struct AVPacket *packet)
+int64_t picture_order_add(struct picture_order *order, const struct AVPacket *packet, bool *key)
 {
     uint8_t *data;
     int size;
     av_parser_parse2(order->parser, order->codec, &data, &size, packet->data, packet->size, packet->pts, packet->dts,
                      packet->pos);
-    return order->numbered ? place_by_number(order) : place_by_type(order);
+    if (order->numbered)
+        return place_by_number(order);
+    *key = *key && order->parser->pict_type == AV_PICTURE_TYPE_I;
+    return place_by_type(order);
 }

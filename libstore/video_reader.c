@@ -18,6 +18,12 @@
 /* A GOP of 250 pictures of 640 x 480 needs half of it. */
 enum { DEFAULT_CACHE_BYTES = 256 << 20 };
 
+/*
+ * Who has read so many frames in small steps forward goes on like that. Then fewer pictures are kept, which stay in the
+ * processor's cache: memory that is always new costs more than a tenth of the decoding.
+ */
+enum { SEQUENTIAL_READS = 12, LONGEST_STEP = 16, SEQUENTIAL_CACHE_BYTES = 8 << 20 };
+
 /* How many key pictures a frame is looked for from: some (intra refresh) are whole only some frames later. */
 enum { KEYS_TO_TRY = 3 };
 
@@ -31,6 +37,8 @@ struct chunk_reader {
     const struct packet_table *table;
     struct video_picture last; /* what the decoder gave last; picture NULL: nothing since the last seek */
     struct picture_cache *cache;
+    size_t cache_bytes;
+    int sequential; /* frames decoded so far each in a small step forward */
     struct pixel_converter *converter;
     bool *lost;            /* frames of which no sound picture can be got */
     int64_t last_asked;    /* frame; -1: none */
@@ -87,6 +95,7 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->height = metadata->height;
     r->layout = (struct pixel_layout){metadata->channels, metadata->type};
     r->last_asked = -1;
+    r->cache_bytes = DEFAULT_CACHE_BYTES;
     r->skipping_is_safe = true;
     ist_status status = IST_OK;
     if (!find_path(r, directory, chunk, metadata->extension))
@@ -152,6 +161,14 @@ static ist_status give_up(struct chunk_reader *r, int64_t frame_idx, ist_error *
     return frame_failure(r, frame_idx, damaged ? "is damaged" : "the decoder gave no picture", error);
 }
 
+static void choose_cache_size(struct chunk_reader *r, int64_t frame_idx)
+{
+    const int64_t distance = frame_idx - r->last_asked;
+    r->sequential = distance > 0 && distance <= LONGEST_STEP ? r->sequential + 1 : 0;
+    const bool small = r->sequential >= SEQUENTIAL_READS && r->cache_bytes > SEQUENTIAL_CACHE_BYTES;
+    picture_cache_set_limit(r->cache, small ? SEQUENTIAL_CACHE_BYTES : r->cache_bytes);
+}
+
 /* The usual case: the frame lies ahead, or it is reached from the key picture before it. */
 static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t frame_idx, ist_error *error)
 {
@@ -169,6 +186,7 @@ static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t fram
 static ist_status decode_frame(struct chunk_reader *r, int64_t frame_idx, ist_error *error)
 {
     int64_t key = packet_table_key_for(r->table, frame_idx);
+    choose_cache_size(r, frame_idx);
     ist_status status = decode_usual(r, key, frame_idx, error);
     for (int tries = 0; status == IST_END && tries < KEYS_TO_TRY; tries++) {
         status = decode_from(r, key, frame_idx, 0, error);
@@ -237,6 +255,7 @@ static int64_t video_frame_count(const struct chunk_reader *r)
 
 static void video_set_cache(struct chunk_reader *r, size_t bytes)
 {
+    r->cache_bytes = bytes;
     picture_cache_set_limit(r->cache, bytes);
 }
 
