@@ -85,6 +85,9 @@ static ist_status read_packets(struct scan *scan, AVFormatContext *file, int str
         av_packet_unref(packet);
     }
     av_packet_free(&packet);
+    // To a demuxer a disk that does not answer may look like the end of the file.
+    if (status >= 0 && file->pb->error < 0)
+        return media_error(error, file->pb->error, name, "cannot read");
     if (status >= 0 && result != AVERROR_EOF) {
         // Where a damaged file can be read no further, the frames before are sound.
         scan->completeness = BROKEN_OFF;

@@ -138,7 +138,7 @@ static ist_status load_chunk(struct index *index, const char *directory, int chu
     struct npz_index frames;
     ist_status status = npz_read(path, &frames, error);
     if (status >= 0)
-        status = index_load_chunk(index, chunk, &frames, error);
+        status = index_build_chunk(index, chunk, path, &frames, error);
     chunk_path_sidecar(path, directory, chunk, is_video, extra_ending);
     if (status >= 0 && fs_exists(path))
         status = load_extra(index, path, &frames, first_index, error);
@@ -149,11 +149,11 @@ static ist_status load_chunk(struct index *index, const char *directory, int chu
 ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
                             bool is_video, ist_error *error)
 {
-    ist_status status = index_create_in_memory(index, error);
+    ist_status status = index_build_begin(index, NULL, "", error);
     for (int i = 0; i < chunks->count && status >= 0; i++)
         status = load_chunk(*index, directory, chunks->chunks[i], is_video, error);
     if (status >= 0)
-        status = index_load_finish(*index, error);
+        status = index_build_finish(*index, error);
     if (status < 0)
         index_close(index);
     return status;

@@ -106,7 +106,7 @@ static int read_packet(struct video_track *t)
         result = av_read_frame(t->file, t->packet);
     } while (result >= 0 && (t->packet->stream_index != t->stream || t->packet->size == 0 ||
                              (t->packet->flags & AV_PKT_FLAG_CORRUPT)));
-    return result;
+    return result < 0 && t->io->error < 0 ? t->io->error : result;
 }
 
 /* ---- seeking ---- */

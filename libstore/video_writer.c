@@ -40,7 +40,7 @@ static const struct video_kind kinds[] = {
         .live_options = "movflags=frag_custom+empty_moov+default_base_moof",
         .end_each_frame = true,
         .remux = true,
-        .default_quality = 65,
+        .default_quality = 90,
     },
     {
         .format = "mjpeg/avi",
@@ -57,7 +57,7 @@ static const struct video_kind kinds[] = {
         .live_options = "",
         .end_each_frame = true,
         .remux = true,
-        .default_quality = 65,
+        .default_quality = 90,
     },
     {
         .format = "ffv1/mkv",

@@ -12,11 +12,14 @@ extern "C" {
 /*
  * A store being recorded.
  *
- * A frame whose ist_writer_add() returned IST_OK is on its way to the disk in the hands of the
- * operating system: it survives the death of this process at any moment (kill -9), with its
- * number, time and extra data, and a reader finds it at once.
+ * A frame whose ist_writer_add() returned IST_OK is in the hands of the operating system: it
+ * survives the death of this process at any moment (kill -9), with its number, time and extra
+ * data, and a reader finds it at once. About a second later it is on the disk and survives a loss
+ * of power as well: what can be lost is the time since the last sync began, one second and the
+ * duration of a sync on this disk. With `durable` nothing is lost then either, at the price of two syncs a frame.
  *
- * Thread-safety: one thread at a time.
+ * Thread-safety: one thread at a time. Two threads of the writer's own work beside it, one that
+ * brings frames to the disk, one that finishes a chunk while the next is recorded.
  */
 typedef struct ist_writer ist_writer;
 
@@ -29,7 +32,7 @@ typedef struct ist_writer_params {
     ist_pixel_type type;         /* IST_PIXEL_U16: only formats that ist_writer_format_holds() it */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
-    int quality;                 /* video and jpg, 1 (small) .. 100; 0: 65 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
+    int quality;                 /* video and jpg, 1 (small) .. 100; 0: 90 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
                                     95 for jpg.
                                     H.264: x264's CRF (of other encoders the quantiser) = 0.51 (100 - quality). At 100
                                     x264 keeps every sample, of colour too (then in RGB, by libx264rgb);
@@ -40,6 +43,7 @@ typedef struct ist_writer_params {
                                     that of the video ("yuv444p", "gray12le") */
     const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
     const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
+    bool durable;                /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
 } ist_writer_params;
 
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
@@ -65,7 +69,7 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
 
 /*
  * Appends one frame with its number and time_s; its index is set by the store. The pixels are
- * not kept. Every so often (at the end of a chunk) this takes longer, as the chunk is closed.
+ * not kept. Waits at the end of a chunk only when the one before is still being finished.
  *
  * IST_ERROR_ARGUMENT: another shape or type than at creation, or a time that is not finite;
  * nothing changes. IST_ERROR_IO: the frame could not be kept; those before are safe, and
