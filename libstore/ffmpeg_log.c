@@ -2,6 +2,7 @@
 
 #include <libavutil/log.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,14 @@ static _Thread_local struct ffmpeg_log *current;
 
 static void take_message(void *context, int level, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
+
+static bool is_demuxer(void *context)
+{
+    const AVClass *class = context ? *(const AVClass **)context : NULL;
+    if (!class)
+        return false;
+    return (class->get_category ? class->get_category(context) : class->category) == AV_CLASS_CATEGORY_DEMUXER;
+}
 
 static void take_message(void *context, int level, const char *format, va_list arguments)
 {
@@ -24,8 +33,11 @@ static void take_message(void *context, int level, const char *format, va_list a
     vsnprintf(message, sizeof message, format, arguments);
     // Some messages come in pieces; a piece that says nothing must not hide the one before.
     message[strcspn(message, "\r\n")] = '\0';
-    if (message[0])
+    const bool ignored = log->ignored && strncmp(message, log->ignored, strlen(log->ignored)) == 0;
+    if (message[0] && !ignored) {
         memcpy(log->message, message, sizeof message);
+        log->by_demuxer = is_demuxer(context);
+    }
 }
 
 static void install(void)

@@ -2,6 +2,8 @@
 #ifndef FFMPEG_LOG_H
 #define FFMPEG_LOG_H
 
+#include <stdbool.h>
+
 /*
  * FFmpeg knows one log function for the whole process. Ours takes a message only when it comes from a thread that is
  * inside ffmpeg_log_begin() .. ffmpeg_log_end(); everything else, of a program that uses FFmpeg itself, goes the
@@ -9,6 +11,8 @@
  */
 struct ffmpeg_log {
     char message[256]; /* the last error that FFmpeg reported, without its line end; "" if there was none */
+    bool by_demuxer;   /* it came from reading the container, not from what is in it */
+    const char *ignored; /* messages that begin so are not taken; NULL: none. May be set after ffmpeg_log_begin(). */
     struct ffmpeg_log *outer;
 };
 

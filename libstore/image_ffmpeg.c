@@ -1,5 +1,8 @@
 // The common formats of pictures, read by FFmpeg's decoders. What they are is told by their first bytes: the names
 // of files lie now and then.
+//
+// JPEG comes as the ffmpeg command shows it. libjpeg, which OpenCV and imgstore use, differs by a level in gray and by
+// much more at the edges of colours, whose samples it smooths.
 
 #include "image.h"
 
@@ -105,54 +108,49 @@ static int decode(struct decoding *decoding, const AVCodec *codec)
     return code;
 }
 
+// OpenCV and others write gray BMP files as 256 colours that all are gray.
+static bool has_gray_palette(const AVFrame *picture)
+{
+    if (picture->format != AV_PIX_FMT_PAL8)
+        return false;
+    for (size_t i = 0; i < 256; i++) {
+        uint32_t argb;
+        memcpy(&argb, picture->data[1] + 4 * i, sizeof argb);
+        if ((argb & 0xff) != (argb >> 8 & 0xff) || (argb & 0xff) != (argb >> 16 & 0xff))
+            return false;
+    }
+    return true;
+}
+
+static ist_status look_up_gray(const AVFrame *picture, ist_frame *frame, ist_error *error)
+{
+    const ist_status status = ist_frame_alloc(frame, picture->width, picture->height, 1, IST_PIXEL_U8, error);
+    for (int y = 0; y < picture->height && status >= 0; y++) {
+        const uint8_t *from = picture->data[0] + (ptrdiff_t)y * picture->linesize[0];
+        for (int x = 0; x < picture->width; x++) {
+            uint32_t argb;
+            memcpy(&argb, picture->data[1] + 4 * from[x], sizeof argb);
+            frame->data[y * frame->stride + x] = (uint8_t)argb;
+        }
+    }
+    return status;
+}
+
+static ist_status deliver(const struct decoding *decoding, ist_frame *frame, ist_error *error)
+{
+    const AVFrame *picture = decoding->picture;
+    if (has_gray_palette(picture))
+        return look_up_gray(picture, frame, error);
+    return pixel_converter_convert(decoding->converter, picture, pixel_layout_for(picture->format, false), frame,
+                                   error);
+}
+
 static void finish(struct decoding *decoding)
 {
     avcodec_free_context(&decoding->decoder);
     av_packet_free(&decoding->packet);
     av_frame_free(&decoding->picture);
     pixel_converter_destroy(decoding->converter);
-}
-
-// True for a palette of grays, as OpenCV writes a gray bmp.
-static bool is_gray_palette(const AVFrame *picture)
-{
-    if (picture->format != AV_PIX_FMT_PAL8)
-        return false;
-    for (int i = 0; i < 256; i++) {
-        uint32_t colour;
-        memcpy(&colour, picture->data[1] + 4 * i, sizeof colour);
-        const uint32_t blue = colour & 0xff;
-        if ((colour & 0xffffff) != blue * 0x010101)
-            return false;
-    }
-    return true;
-}
-
-static ist_status take_gray_palette(const AVFrame *picture, ist_frame *frame, ist_error *error)
-{
-    const ist_status status = ist_frame_alloc(frame, picture->width, picture->height, 1, IST_PIXEL_U8, error);
-    if (status < 0)
-        return status;
-    uint8_t grays[256];
-    for (int i = 0; i < 256; i++) {
-        uint32_t colour;
-        memcpy(&colour, picture->data[1] + 4 * i, sizeof colour);
-        grays[i] = (uint8_t)colour;
-    }
-    for (int y = 0; y < frame->height; y++) {
-        const uint8_t *from = picture->data[0] + (ptrdiff_t)y * picture->linesize[0];
-        for (int x = 0; x < frame->width; x++)
-            frame->data[y * frame->stride + x] = grays[from[x]];
-    }
-    return IST_OK;
-}
-
-static ist_status take_picture(struct decoding *decoding, ist_frame *frame, ist_error *error)
-{
-    if (is_gray_palette(decoding->picture))
-        return take_gray_palette(decoding->picture, frame, error);
-    return pixel_converter_convert(decoding->converter, decoding->picture,
-                                   pixel_layout_for(decoding->picture->format, false), frame, error);
 }
 
 static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *frame, ist_error *error)
@@ -176,7 +174,7 @@ static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *fra
         status = error_set(error, IST_ERROR_DATA, "%s: %s", codec->name,
                            log.message[0] ? log.message : "damaged or cut off");
     if (status >= 0)
-        status = take_picture(&decoding, frame, error);
+        status = deliver(&decoding, frame, error);
     finish(&decoding);
     ffmpeg_log_end(&log);
     return status;

@@ -87,10 +87,22 @@ static TIFF *open_target(struct target *target)
     return tiff;
 }
 
+static int row_bytes_of(const ist_frame *frame)
+{
+    return frame->width * frame->channels * (int)ist_pixel_size(frame->type);
+}
+
+static int strip_rows_of(const ist_frame *frame)
+{
+    const int row_bytes = row_bytes_of(frame);
+    const int rows = row_bytes < STRIP_BYTES ? STRIP_BYTES / row_bytes : 1;
+    return rows < frame->height ? rows : frame->height;
+}
+
+// Deflate at its fastest: against LZW, which OpenCV writes, it packs a little better, unpacks in half of the time,
+// and does not make noise of 16 bits larger than it was.
 static bool set_fields(TIFF *tiff, const ist_frame *frame)
 {
-    const int row_bytes = frame->width * frame->channels * (int)ist_pixel_size(frame->type);
-    const int strip_rows = row_bytes < STRIP_BYTES ? STRIP_BYTES / row_bytes : 1;
     return TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, (uint32_t)frame->width) &&
            TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, (uint32_t)frame->height) &&
            TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * ist_pixel_size(frame->type))) &&
@@ -98,9 +110,9 @@ static bool set_fields(TIFF *tiff, const ist_frame *frame)
            TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) &&
            TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, frame->channels == 1 ? PHOTOMETRIC_MINISBLACK : PHOTOMETRIC_RGB) &&
            TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
-           TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_LZW) &&
-           TIFFSetField(tiff, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL) &&
-           TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, (uint32_t)strip_rows);
+           TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE) &&
+           TIFFSetField(tiff, TIFFTAG_ZIPQUALITY, 1) && TIFFSetField(tiff, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL) &&
+           TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, (uint32_t)strip_rows_of(frame));
 }
 
 // A row as TIFF has it: red first. libtiff's predictor works in place, so gray rows are copied as well.
@@ -119,15 +131,21 @@ static void pack_row(const ist_frame *frame, int y, uint8_t *to)
     }
 }
 
-static bool write_rows(TIFF *tiff, const ist_frame *frame)
+// Whole strips, because libtiff then has them compressed in one go by the faster libdeflate.
+static bool write_strips(TIFF *tiff, const ist_frame *frame)
 {
-    uint8_t *row = malloc((size_t)frame->width * (size_t)frame->channels * ist_pixel_size(frame->type));
-    bool written = row != NULL;
-    for (int y = 0; y < frame->height && written; y++) {
-        pack_row(frame, y, row);
-        written = TIFFWriteScanline(tiff, row, (uint32_t)y, 0) == 1;
+    const size_t row_bytes = (size_t)row_bytes_of(frame);
+    const int strip_rows = strip_rows_of(frame);
+    uint8_t *strip = malloc(row_bytes * (size_t)strip_rows);
+    bool written = strip != NULL;
+    for (int y = 0, i = 0; y < frame->height && written; y += strip_rows, i++) {
+        const int left = frame->height - y;
+        const int rows = left < strip_rows ? left : strip_rows;
+        for (int j = 0; j < rows; j++)
+            pack_row(frame, y + j, strip + (size_t)j * row_bytes);
+        written = TIFFWriteEncodedStrip(tiff, (uint32_t)i, strip, (tmsize_t)(row_bytes * (size_t)rows)) >= 0;
     }
-    free(row);
+    free(strip);
     return written;
 }
 
@@ -138,7 +156,7 @@ static ist_status encode_tiff(const ist_frame *frame, struct buffer *out, ist_er
     TIFF *tiff = open_target(&target);
     if (!tiff)
         return error_memory(error);
-    const bool written = set_fields(tiff, frame) && write_rows(tiff, frame) && TIFFFlush(tiff);
+    const bool written = set_fields(tiff, frame) && write_strips(tiff, frame) && TIFFFlush(tiff);
     TIFFClose(tiff);
     if (!written)
         return error_set(error, IST_ERROR_IO, "tiff: %s", target.message[0] ? target.message : "cannot be written");

@@ -13,6 +13,9 @@
 #include "fs.h"
 #include "index_sql.h"
 
+/* How long to wait for a reader or writer who is at the file at the same moment. */
+enum { BUSY_TIMEOUT_MS = 5000 };
+
 enum statement {
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,
@@ -104,7 +107,24 @@ static ist_status allocate(struct index **index, ist_error *error)
     return IST_OK;
 }
 
-ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error)
+/* WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync. */
+static ist_status set_journal(struct index *index, bool durable, ist_error *error)
+{
+    const ist_status status = execute(index, "PRAGMA journal_mode = WAL", error);
+    if (status < 0)
+        return status;
+    return execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
+}
+
+static ist_status note_uuid(struct index *index, const char *uuid, ist_error *error)
+{
+    char *sql = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q)", uuid);
+    const ist_status status = sql ? execute(index, sql, error) : error_memory(error);
+    sqlite3_free(sql);
+    return status;
+}
+
+ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
 {
     ist_status status = allocate(index, error);
     if (status < 0)
@@ -112,16 +132,16 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
     struct index *created = *index;
     if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         status = sql_failure(created, error);
-    // WAL with NORMAL: a commit is a write without a sync, and survives the death of the process.
     if (status >= 0)
-        status = execute(created, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN", error);
+        status = set_journal(created, durable, error);
+    if (status >= 0)
+        status = execute(created, "BEGIN", error);
     if (status >= 0)
         status = execute(created, index_sql, error);
-    if (status >= 0) {
-        char *note = sqlite3_mprintf("INSERT INTO store_information VALUES ('uuid', %Q); COMMIT", uuid);
-        status = note ? execute(created, note, error) : error_memory(error);
-        sqlite3_free(note);
-    }
+    if (status >= 0)
+        status = note_uuid(created, uuid, error);
+    if (status >= 0)
+        status = execute(created, "COMMIT", error);
     if (status < 0)
         index_close(index);
     return status;
@@ -212,7 +232,10 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
 
 ist_status index_finish(struct index *index, ist_error *error)
 {
-    return execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+    // Somebody who is reading at this moment keeps the log in use; then it stays, and nothing is the worse for it.
+    const ist_status status = execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+    const int code = sqlite3_errcode(index->db) & 0xff;
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? IST_OK : status;
 }
 
 static struct chunk_range *append_range(struct index *index, ist_error *error)
@@ -232,26 +255,43 @@ static struct chunk_range *append_range(struct index *index, ist_error *error)
     return range;
 }
 
-ist_status index_create_in_memory(struct index **index, ist_error *error)
+/* The range over all frames, as the summary has it. */
+static struct chunk_range range_over_all(const struct index *index)
+{
+    struct chunk_range all = {0};
+    for (int i = 0; i < index->range_count; i++) {
+        const struct chunk_range *range = &index->ranges[i];
+        chunk_range_add(&all, range->number_min, range->time_min_s, 0, 0);
+        chunk_range_add(&all, range->number_max, range->time_max_s, 0, 0);
+    }
+    return all;
+}
+
+ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error)
 {
     ist_status status = allocate(index, error);
     if (status < 0)
         return status;
-    if (sqlite3_open(":memory:", &(*index)->db) != SQLITE_OK)
-        status = sql_failure(*index, error);
+    struct index *built = *index;
+    if (sqlite3_open(path ? path : ":memory:", &built->db) != SQLITE_OK)
+        status = sql_failure(built, error);
+    // A build that breaks off is begun anew, so that nothing has to be safe before the end.
     if (status >= 0)
-        status = execute(*index, "BEGIN", error);
+        status = execute(built, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN", error);
     if (status >= 0)
-        status = execute(*index, index_sql, error);
-    // Only imgstore looks frames up by chunk, and it never sees this one.
+        status = execute(built, index_sql, error);
+    // Rows go in faster without it; only imgstore looks frames up by chunk.
     if (status >= 0)
-        status = execute(*index, "DROP INDEX chunk_index", error);
+        status = execute(built, "DROP INDEX chunk_index", error);
+    if (status >= 0)
+        status = note_uuid(built, uuid, error);
     if (status < 0)
         index_close(index);
     return status;
 }
 
-ist_status index_load_chunk(struct index *index, int chunk, const struct npz_index *frames, ist_error *error)
+ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
+                             ist_error *error)
 {
     if (frames->count == 0)
         return IST_OK;
@@ -259,8 +299,7 @@ ist_status index_load_chunk(struct index *index, int chunk, const struct npz_ind
     struct chunk_range *range = append_range(index, error);
     if (!range)
         return IST_ERROR_MEMORY;
-    range->chunk = chunk;
-    range->first_index = first;
+    *range = (struct chunk_range){.chunk = chunk, .first_index = first, .finished = true};
     for (int64_t i = 0; i < frames->count; i++) {
         const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
         const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
@@ -269,12 +308,18 @@ ist_status index_load_chunk(struct index *index, int chunk, const struct npz_ind
         chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
                         i ? frames->times_s[i - 1] : 0);
     }
-    return IST_OK;
+    const ist_status status = insert_chunk(index, chunk, chunk_path, error);
+    return status < 0 ? status : index_finish_chunk(index, range, error);
 }
 
-ist_status index_load_finish(struct index *index, ist_error *error)
+ist_status index_build_finish(struct index *index, ist_error *error)
 {
-    return run(index, STATEMENT_COMMIT, error);
+    index->all = range_over_all(index);
+    ist_status status = index->range_count ? write_summary(index, &index->all, error) : IST_OK;
+    const char *file = sqlite3_db_filename(index->db, NULL);
+    if (status >= 0 && file && *file)
+        status = execute(index, "CREATE INDEX chunk_index ON frames (chunk, frame_idx)", error);
+    return status < 0 ? status : run(index, STATEMENT_COMMIT, error);
 }
 
 /* Opens for reading, and makes sure that it can be read: SQLite opens lazily. */
@@ -282,7 +327,7 @@ static ist_status open_for_reading(struct index *index, const char *path, ist_er
 {
     if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         return sql_failure(index, error);
-    sqlite3_busy_timeout(index->db, 5000);
+    sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
     return execute(index, "SELECT count(*) FROM sqlite_master", error);
 }
 
@@ -363,6 +408,7 @@ static ist_status load_finished_ranges(struct index *index, ist_error *error)
             .time_min_s = sqlite3_column_double(query, 6),
             .time_max_s = sqlite3_column_double(query, 7),
             .times_rise = sqlite3_column_int(query, 8),
+            .finished = true,
         };
         if (range->first_index != expected_first || range->frame_count < 1)
             status = error_set(error, IST_ERROR_DATA, "%s: chunk %06d: its frames do not follow those before it",
@@ -414,6 +460,20 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
     return status;
 }
 
+/* All in one savepoint, so that a recorder that goes on does not show half of a step. */
+ist_status index_reload(struct index *index, ist_error *error)
+{
+    index->range_count = 0;
+    ist_status status = execute(index, "SAVEPOINT load", error);
+    if (status < 0)
+        return status;
+    status = load_finished_ranges(index, error);
+    if (status >= 0)
+        status = load_growing_ranges(index, error);
+    const ist_status released = execute(index, "RELEASE load", status < 0 ? NULL : error);
+    return status < 0 ? status : released;
+}
+
 ist_status index_open(struct index **index, const char *path, const char *uuid, ist_error *error)
 {
     *index = NULL;
@@ -427,17 +487,71 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
         status = open_copy(*index, path, error);
     if (status >= 0 && !belongs_to(*index, uuid))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
-    // One transaction, so that a recorder that goes on does not show half of a step.
     if (status >= 0)
-        status = execute(*index, "BEGIN", error);
-    if (status >= 0)
-        status = load_finished_ranges(*index, error);
-    if (status >= 0)
-        status = load_growing_ranges(*index, error);
-    if (status >= 0)
-        status = execute(*index, "COMMIT", error);
+        status = index_reload(*index, error);
     if (status < 0)
         index_close(index);
+    return status;
+}
+
+ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error)
+{
+    *index = NULL;
+    if (!fs_exists(path))
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
+    ist_status status = allocate(index, error);
+    if (status < 0)
+        return status;
+    struct index *reopened = *index;
+    if (sqlite3_open_v2(path, &reopened->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        status = sql_failure(reopened, error);
+    sqlite3_busy_timeout(reopened->db, BUSY_TIMEOUT_MS);
+    if (status >= 0 && !belongs_to(reopened, uuid))
+        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
+    if (status >= 0)
+        status = set_journal(reopened, durable, error);
+    if (status >= 0)
+        status = index_reload(reopened, error);
+    if (status < 0)
+        index_close(index);
+    else
+        reopened->all = range_over_all(reopened);
+    return status;
+}
+
+static ist_status drop_rows(struct index *index, int64_t first, int64_t count, ist_error *error)
+{
+    // Rows move up by way of negative rowids, so that no two are ever the same.
+    static const char sql[] = "DELETE FROM extra_data WHERE frame BETWEEN %lld AND %lld;"
+                              "DELETE FROM frames WHERE rowid BETWEEN %lld AND %lld;"
+                              "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
+                              "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
+                              "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
+                              "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
+    const long long from = first + 1, to = first + count, shift = count;
+    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to);
+    const ist_status status = filled ? execute(index, filled, error) : error_memory(error);
+    sqlite3_free(filled);
+    return status;
+}
+
+ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error)
+{
+    ist_status status = run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    status = drop_rows(index, first, count, error);
+    if (status >= 0)
+        status = index_reload(index, error);
+    const struct chunk_range all = range_over_all(index);
+    if (status >= 0)
+        status = write_summary(index, &all, error);
+    if (status >= 0)
+        status = run(index, STATEMENT_COMMIT, error);
+    if (status < 0)
+        (void)run(index, STATEMENT_ROLLBACK, NULL);
+    else
+        index->all = all;
     return status;
 }
 

@@ -23,6 +23,7 @@ struct chunk_range {
     double time_min_s;
     double time_max_s;
     bool times_rise;
+    bool finished; /* all of the chunk is in its files */
 };
 
 /* Takes one more frame, the next one of the chunk, into the range; frame_count 0 begins. `last_*` is the frame before.
@@ -42,8 +43,12 @@ struct index_entry {
  * durable against the death of the process when it returns.
  */
 
-/* Creates PATH, which must not exist, for the store `uuid`. */
-ist_status index_create(struct index **index, const char *path, const char *uuid, ist_error *error);
+/* Creates PATH, which must not exist, for the store `uuid`. With `durable` every transaction survives a power loss too.
+ */
+ist_status index_create(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error);
+
+/* Opens the index of a store that was left unfinished, to write on or to repair; it can be read as well. */
+ist_status index_reopen(struct index **index, const char *path, const char *uuid, bool durable, ist_error *error);
 
 /*
  * Adds the frame with this index, the next one, as frame_idx of the chunk. The first frame of a chunk brings the
@@ -57,16 +62,24 @@ ist_status index_add_extra(struct index *index, int64_t frame_index, const char 
 /* Notes that all of a chunk is in its files. */
 ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error);
 
+/* Brings index_ranges() up to date with what was written. */
+ist_status index_reload(struct index *index, ist_error *error);
+
+/* Takes the frames first..first+count-1 out, with their extra data; those behind move up. */
+ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
+
 /* Brings everything into the one file, which can then be read from a disk that is read-only. */
 ist_status index_finish(struct index *index, ist_error *error);
 
 /*
- * Filling an index in memory, chunk after chunk, for a store that has none: load the chunks, add
- * their extra data with index_add_extra(), and end with index_load_finish(). Then it can be read.
+ * Building the index of a store that has none: load the chunks in the order of their frames, add their extra data with
+ * index_add_extra(), and end with index_build_finish(). Then it can be read. With a path it is a new file, which is of
+ * no use before the end; NULL: in memory.
  */
-ist_status index_create_in_memory(struct index **index, ist_error *error);
-ist_status index_load_chunk(struct index *index, int chunk, const struct npz_index *frames, ist_error *error);
-ist_status index_load_finish(struct index *index, ist_error *error);
+ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error);
+ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
+                             ist_error *error);
+ist_status index_build_finish(struct index *index, ist_error *error);
 
 /*
  * Reading.

@@ -16,6 +16,7 @@
 enum { BUFFER_SIZE = 65536 };
 
 struct media_file {
+    AVIOContext *io;
     int fd;
     char path[]; /* for messages */
 };
@@ -46,7 +47,11 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
         return fstat(file->fd, &info) < 0 ? AVERROR(errno) : info.st_size;
     }
     const off_t at = fs_calls.seek(file->fd, offset, whence & ~AVSEEK_FORCE);
-    return at < 0 ? AVERROR(errno) : at;
+    if (at >= 0)
+        return at;
+    // Muxers go back to fill in sizes and do not look whether that worked; the file's error tells it in the end.
+    file->io->error = AVERROR(errno);
+    return file->io->error;
 }
 
 ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, ist_error *error)
@@ -63,6 +68,7 @@ ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, i
         file->fd = fd;
         memcpy(file->path, path, path_size);
         *io = avio_alloc_context(buffer, BUFFER_SIZE, writes, file, read_packet, write_packet, seek);
+        file->io = *io;
     }
     if (!*io) {
         fs_calls.close(fd);

@@ -152,7 +152,7 @@ static ist_status look_at_first(ist_source *source, ist_error *error)
         status = error_set(error, IST_ERROR_DATA, "%s: no frame could be decoded, %" PRId64 " are damaged",
                            source->location, source->lost);
     else if (status == IST_END)
-        status = error_set(error, IST_ERROR_DATA, "%s: holds no frames", source->location);
+        status = error_set(error, IST_ERROR_DATA, "%s: holds no frame that can be decoded", source->location);
     if (status < 0)
         return status;
     source->has_first = true;

@@ -60,8 +60,11 @@ static ist_status fail(const ist_source *source, int code, const struct ffmpeg_l
                                                                  : IST_ERROR_IO;
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
     av_strerror(code, reason, sizeof reason);
-    const char *text = status == IST_ERROR_DATA ? "not a video or picture that FFmpeg can read" : reason;
+    const struct state *state = source->state;
     const bool explained = log->message[0] && status != IST_ERROR_NOT_FOUND;
+    if (state->is_live && explained)
+        return error_set(error, status, "%s: %s", source->location, log->message);
+    const char *text = status == IST_ERROR_DATA ? "not a video or picture that FFmpeg can read" : reason;
     return error_set(error, status, "%s: %s%s%s%s", source->location, text, explained ? " (" : "",
                      explained ? log->message : "", explained ? ")" : "");
 }
@@ -116,6 +119,7 @@ static ist_status open_input(ist_source *source, const char *location, AVDiction
     const char *url = location;
     const AVInputFormat *device = find_device(location, &url);
     const int fd = find_descriptor(location);
+    state->is_live = device || fd >= 0;
     struct stat info;
     char *file_url = NULL;
 
@@ -132,7 +136,6 @@ static ist_status open_input(ist_source *source, const char *location, AVDiction
         file_url = av_asprintf("file:%s", location);
         url = file_url;
     }
-    state->is_live = device || fd >= 0;
     const int code =
         !url || (fd >= 0 && !state->pipe) ? AVERROR(ENOMEM) : avformat_open_input(&input, url, device, options);
     av_free(file_url);
@@ -155,9 +158,9 @@ static ist_status open_input(ist_source *source, const char *location, AVDiction
 // The best video stream; a cover picture in a music file is none.
 static AVStream *choose_stream(AVFormatContext *input)
 {
+    const int best = av_find_best_stream(input, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     for (unsigned i = 0; i < input->nb_streams; i++)
         input->streams[i]->discard = AVDISCARD_ALL;
-    const int best = av_find_best_stream(input, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     AVStream *chosen = best >= 0 ? input->streams[best] : NULL;
     for (unsigned i = 0; i < input->nb_streams && (!chosen || chosen->disposition & AV_DISPOSITION_ATTACHED_PIC); i++) {
         AVStream *stream = input->streams[i];
@@ -169,6 +172,14 @@ static AVStream *choose_stream(AVFormatContext *input)
         return chosen;
     }
     return NULL;
+}
+
+// A single picture, or a numbered sequence of them.
+static bool is_still(const AVFormatContext *input)
+{
+    const char *name = input->iformat->name;
+    const size_t length = strlen(name);
+    return strcmp(name, "image2") == 0 || (length > 5 && strcmp(name + length - 5, "_pipe") == 0);
 }
 
 static ist_status open_decoder(ist_source *source, struct ffmpeg_log *log, ist_error *error)
@@ -191,6 +202,8 @@ static ist_status open_decoder(ist_source *source, struct ffmpeg_log *log, ist_e
     state->decoder->pkt_timebase = state->stream->time_base;
     state->decoder->log_level_offset = FFMPEG_LOG_OFFSET;
     state->decoder->thread_count = 0;
+    if (is_still(state->input)) // half a picture is none; in a video the rest is made up from the one before
+        state->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
     if (state->is_live) // frame threads hold back as many frames as there are threads
         state->decoder->thread_type = FF_THREAD_SLICE;
     if (code >= 0)
@@ -328,7 +341,7 @@ static ist_status feed(ist_source *source, ist_error *error)
     else if (code != AVERROR_EOF)
         av_strerror(code, state->complaint, sizeof state->complaint);
     // At a sound end a demuxer has nothing to complain of.
-    if (code < 0 && log.message[0])
+    if (code < 0 && log.by_demuxer)
         snprintf(state->complaint, sizeof state->complaint, "%.*s", (int)sizeof state->complaint - 1, log.message);
     int sent = 0;
     if (code != AVERROR_EXIT) {

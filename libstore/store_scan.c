@@ -269,7 +269,7 @@ static ist_status load_chunk(struct loading *l, const struct store_chunk *chunk,
     if (status < 0)
         return error_set(error, status, "%s", reason.message);
     to_seconds(l, &frames);
-    status = index_load_chunk(l->index, chunk->chunk, &frames, error);
+    status = index_build_chunk(l->index, chunk->chunk, "", &frames, error);
     if (status >= 0)
         status = extra_data_load(l->index, l->directory, chunk->chunk, l->metadata->is_video, &frames, first_index,
                                  l->problems, error);
@@ -292,7 +292,7 @@ ist_status store_load_index(struct index **index, const struct store_chunks *chu
                             const struct metadata *metadata, struct problems *problems, ist_error *error)
 {
     struct loading l = {.directory = directory, .metadata = metadata, .problems = problems};
-    ist_status status = index_create_in_memory(&l.index, error);
+    ist_status status = index_build_begin(&l.index, NULL, "", error);
     if (status >= 0)
         status = foreign_index_open(&l.foreign, directory, error);
     if (status >= 0)
@@ -300,7 +300,7 @@ ist_status store_load_index(struct index **index, const struct store_chunks *chu
     if (status >= 0 && index_frame_count(l.index) == 0 && problems->count > 0)
         status = error_set(error, IST_ERROR_DATA, "%s", problems->items[0]->text);
     if (status >= 0)
-        status = index_load_finish(l.index, error);
+        status = index_build_finish(l.index, error);
     if (status < 0)
         index_close(&l.index);
     foreign_index_close(&l.foreign);

@@ -19,7 +19,8 @@ struct tiff_pages {
     // The file in memory, for libtiff's calls; data is NULL for a file on disk.
     const uint8_t *data;
     toff_t position;
-    char message[200]; // the last error of libtiff
+    bool lacks_values; // the page's directory could not be read in full
+    char message[200]; // the first error of libtiff on this page
     uint8_t *block;    // one strip or tile, decoded
     size_t block_capacity;
 };
@@ -37,6 +38,8 @@ struct layout {
 
 static int keep_message(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments)
     __attribute__((format(printf, 4, 0)));
+static int look_at_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
 
 static int keep_message(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments)
 {
@@ -47,9 +50,15 @@ static int keep_message(TIFF *tiff, void *user, const char *module, const char *
     return 1; // libtiff's own handlers, which print, are not called
 }
 
-static int drop_message(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments)
+// libtiff warns of all sorts of harmless things, and of values that lie behind the end of the file: it would go on
+// without a palette then, and gray would come out where colour is.
+static int look_at_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments)
 {
-    (void)tiff, (void)user, (void)module, (void)format, (void)arguments;
+    struct tiff_pages *pages = user;
+    if (strncmp(format, "IO error", strlen("IO error")) == 0) {
+        pages->lacks_values = true;
+        keep_message(tiff, user, module, format, arguments);
+    }
     return 1;
 }
 
@@ -63,7 +72,7 @@ static TIFFOpenOptions *create_options(void *user)
     TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
     if (options) {
         TIFFOpenOptionsSetErrorHandlerExtR(options, keep_message, user);
-        TIFFOpenOptionsSetWarningHandlerExtR(options, drop_message, NULL);
+        TIFFOpenOptionsSetWarningHandlerExtR(options, look_at_warning, user);
     }
     return options;
 }
@@ -178,6 +187,7 @@ void tiff_pages_close(struct tiff_pages **pages)
 ist_status tiff_pages_advance(struct tiff_pages *pages, ist_error *error)
 {
     pages->message[0] = '\0';
+    pages->lacks_values = false;
     if (TIFFLastDirectory(pages->tiff))
         return IST_END;
     return TIFFReadDirectory(pages->tiff) ? IST_OK : fail(pages, error);
@@ -397,7 +407,8 @@ static ist_status read_rgba(struct tiff_pages *pages, const struct layout *layou
 ist_status tiff_pages_read(struct tiff_pages *pages, ist_frame *frame, ist_error *error)
 {
     struct layout layout;
-    pages->message[0] = '\0';
+    if (pages->lacks_values)
+        return fail(pages, error);
     ist_status status = read_layout(pages, &layout, error);
     if (status >= 0)
         status = check_size(pages, &layout, error);

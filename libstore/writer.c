@@ -1,22 +1,22 @@
 #include <libstore/writer.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "chunk_path.h"
 #include "chunk_writer.h"
 #include "error.h"
 #include "fs.h"
 #include "index.h"
+#include "keeper.h"
 #include "metadata.h"
+#include "store_lock.h"
+#include "store_path.h"
 
 struct ist_writer {
     char directory[PATH_MAX];
@@ -27,6 +27,8 @@ struct ist_writer {
     const struct chunk_format *format;
     struct metadata metadata;
     struct index *index;
+    char index_path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
+    struct keeper *keeper;
 
     struct chunk_writer *chunk;     /* NULL: none is open */
     struct chunk_range range;       /* of the open chunk */
@@ -116,52 +118,20 @@ static void fill_metadata(struct metadata *m, const struct chunk_format *format,
     metadata_begin(m);
 }
 
-/* Creates .lock, which tells everyone that the store is being recorded, and holds it with flock(2) as long as we live.
- */
-static ist_status take_lock(ist_writer *w, ist_error *error)
-{
-    char path[PATH_MAX + 8];
-    snprintf(path, sizeof path, "%s/.lock", w->directory);
-    w->lock_fd = fs_calls.open(path, O_RDWR | O_CREAT | O_EXCL, 0666);
-    if (w->lock_fd < 0)
-        return error_errno(error, errno, "%s: cannot create", path);
-    if (flock(w->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return error_errno(error, errno, "%s: cannot lock", path);
-    char host[256] = "", text[320];
-    gethostname(host, sizeof host - 1);
-    const int length = snprintf(text, sizeof text, "pid %ld\nhost %s\n", (long)getpid(), host);
-    return fs_write_all(w->lock_fd, text, (size_t)length, path, error);
-}
-
-static ist_status release_lock(ist_writer *w, bool remove, ist_error *error)
-{
-    ist_status status = IST_OK;
-    if (remove) {
-        char path[PATH_MAX + 8];
-        snprintf(path, sizeof path, "%s/.lock", w->directory);
-        if (fs_calls.unlink(path) < 0)
-            status = error_errno(error, errno, "%s: cannot remove", path);
-        else
-            status = fs_sync_directory_of(path, error);
-    }
-    if (w->lock_fd >= 0)
-        fs_calls.close(w->lock_fd);
-    w->lock_fd = -1;
-    return status;
-}
-
 static ist_status fill_directory(ist_writer *w, ist_error *error)
 {
-    ist_status status = take_lock(w, error);
+    ist_status status = store_lock_take(&w->lock_fd, w->directory, error);
     if (status >= 0)
         status = metadata_write(&w->metadata, w->directory, error);
+    snprintf(w->index_path, sizeof w->index_path, "%s/%s", w->directory, INDEX_FILE_NAME);
     if (status >= 0) {
-        char path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
-        snprintf(path, sizeof path, "%s/%s", w->directory, INDEX_FILE_NAME);
-        status = index_create(&w->index, path, w->metadata.uuid, error);
+        status = index_create(&w->index, w->index_path, w->metadata.uuid, w->params.durable, error);
         if (status < 0)
             error_prefix(error, status, "%s", w->directory);
     }
+    if (status >= 0)
+        status = keeper_start(&w->keeper,
+                              &(struct keeper_store){w->directory, w->index_path, w->metadata.uuid, w->format}, error);
     return status;
 }
 
@@ -170,9 +140,9 @@ static void destroy(ist_writer **writer)
     ist_writer *w = *writer;
     if (w->chunk)
         w->format->calls->abandon(&w->chunk);
+    keeper_stop(&w->keeper);
     index_close(&w->index);
-    if (w->lock_fd >= 0)
-        fs_calls.close(w->lock_fd);
+    store_lock_abandon(&w->lock_fd);
     metadata_free(&w->metadata);
     free(w->encoder_options);
     free(w);
@@ -192,22 +162,6 @@ static ist_status copy_params(ist_writer *w, const ist_writer_params *params, is
     return IST_OK;
 }
 
-/* Takes the path without slashes at its end, which must leave room for the names of all files in the store. */
-static ist_status set_directory(ist_writer *w, const char *path, ist_error *error)
-{
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    if (length == 0)
-        return error_set(error, IST_ERROR_ARGUMENT, "the path of the store is empty");
-    if (length + 64 > sizeof w->directory)
-        return error_errno(error, ENAMETOOLONG, "%s", path);
-    memcpy(w->directory, path, length);
-    w->directory[length] = '\0';
-    snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
-    return IST_OK;
-}
-
 ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
 {
     *writer = NULL;
@@ -221,7 +175,8 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
         return error_memory(error);
     w->lock_fd = -1;
     w->format = format;
-    status = set_directory(w, path, error);
+    status = store_path_directory(w->directory, path, error);
+    snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
     if (status >= 0)
         status = copy_params(w, &checked, error);
     if (status >= 0 && fs_calls.mkdir(w->directory, 0777) < 0) {
@@ -254,60 +209,25 @@ static ist_status begin_chunk(ist_writer *w, ist_error *error)
     return IST_OK;
 }
 
-/* The npz, which is the index for imgstore, from our index: so that both say the same. */
-static ist_status write_npz(ist_writer *w, ist_error *error)
+/* Takes the chunk that the keeper has finished into the index; with `wait` also one that it is at. */
+static ist_status note_finished_chunk(ist_writer *w, bool wait, ist_error *error)
 {
-    const size_t count = (size_t)w->range.frame_count;
-    struct index_entry *entries = malloc(count * sizeof *entries);
-    struct npz_index npz = {
-        .count = w->range.frame_count,
-        .numbers = malloc(count * sizeof *npz.numbers),
-        .times_s = malloc(count * sizeof *npz.times_s),
-    };
-    ist_status status = entries && npz.numbers && npz.times_s ? IST_OK : error_memory(error);
-    if (status >= 0)
-        status = index_entries(w->index, w->range.first_index, w->range.frame_count, entries, error);
-    if (status >= 0) {
-        for (size_t i = 0; i < count; i++) {
-            npz.numbers[i] = entries[i].number;
-            npz.times_s[i] = entries[i].time_s;
-        }
-        char path[PATH_MAX];
-        chunk_path_sidecar(path, w->directory, w->range.chunk, w->format->is_video, ".npz");
-        status = npz_write(path, &npz, error);
-    }
-    npz_index_free(&npz);
-    free(entries);
-    return status;
-}
-
-static ist_status write_extra(ist_writer *w, ist_error *error)
-{
-    struct buffer json = {0};
-    ist_status status = index_extra(w->index, w->range.first_index, w->range.frame_count, &json, error);
-    if (status >= 0 && strcmp((const char *)json.data, "[]") != 0) {
-        char path[PATH_MAX];
-        chunk_path_sidecar(path, w->directory, w->range.chunk, w->format->is_video, ".extra.json");
-        status = fs_write_file_whole(path, json.data, json.size, error);
-    }
-    buffer_free(&json);
-    return status;
+    struct chunk_range range;
+    const ist_status status = keeper_fetch(w->keeper, wait, &range, error);
+    return status == IST_OK ? index_finish_chunk(w->index, &range, error) : status;
 }
 
 /*
  * A chunk is finished in steps that may break off anywhere: its pixels, then extra data and npz (with which it
- * exists for imgstore), then the note in our index.
+ * exists for imgstore), then the note in our index. All but the last go on beside the recording.
  */
-static ist_status finish_chunk(ist_writer *w, ist_error *error)
+static ist_status end_chunk(ist_writer *w, ist_error *error)
 {
-    ist_status status = w->format->calls->finish(&w->chunk, error);
-    if (status >= 0)
-        status = write_extra(w, error);
-    if (status >= 0)
-        status = write_npz(w, error);
-    if (status >= 0)
-        status = index_finish_chunk(w->index, &w->range, error);
-    return status;
+    const ist_status status = note_finished_chunk(w, true, error);
+    if (status < 0)
+        return status;
+    keeper_close_chunk(w->keeper, &w->chunk, &w->range);
+    return IST_OK;
 }
 
 /*
@@ -351,20 +271,23 @@ static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_e
 /* Pixels first, then the row in the index: what the index names is there. */
 static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *error)
 {
-    ist_status status = IST_OK;
-    // The chunk is finished only now, so that extra data of its last frame could still come.
-    if (w->chunk && w->range.frame_count >= w->params.chunksize)
-        status = finish_chunk(w, error);
+    ist_status status = note_finished_chunk(w, false, error);
+    // The chunk ends only now, so that extra data of its last frame could still come.
+    if (status >= 0 && w->chunk && w->range.frame_count >= w->params.chunksize)
+        status = end_chunk(w, error);
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
     if (status >= 0)
         status = w->format->calls->add(w->chunk, frame, error);
+    if (status >= 0 && w->params.durable)
+        status = keeper_sync_pixels(w->keeper, w->range.chunk, w->range.frame_count, error);
     const struct index_entry entry = {frame->number, frame->time_s};
     if (status >= 0)
         status = index_add_frame(w->index, w->frame_count, w->range.chunk, w->chunk_path, (int)w->range.frame_count,
                                  &entry, error);
     if (status < 0)
         return status;
+    keeper_note_frame(w->keeper, w->range.chunk, w->range.frame_count);
     chunk_range_add(&w->range, entry.number, entry.time_s, w->last.number, w->last.time_s);
     w->last = entry;
     w->frame_count++;
@@ -418,13 +341,15 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
     if (w->failure.status < 0)
         status = refuse_after_failure(w, error);
     if (status >= 0 && w->chunk)
-        status = finish_chunk(w, error);
+        status = end_chunk(w, error);
+    if (status >= 0)
+        status = note_finished_chunk(w, true, error);
     if (status >= 0)
         status = index_finish(w->index, error);
     index_close(&w->index);
     // The lock goes last: while it is there, the store counts as unfinished.
     if (status >= 0)
-        status = release_lock(w, true, error);
+        status = store_lock_release(&w->lock_fd, w->directory, error);
     destroy(writer);
     return status;
 }

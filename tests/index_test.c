@@ -79,7 +79,7 @@ static struct index *make_index(const struct order *order, int64_t chunk_length)
 {
     ist_error error;
     struct index *index;
-    check_ok(index_create_in_memory(&index, &error), &error);
+    check_ok(index_build_begin(&index, NULL, "", &error), &error);
     int64_t numbers[FRAMES];
     double times_s[FRAMES];
     for (int64_t first = 0; first < FRAMES; first += chunk_length) {
@@ -88,9 +88,9 @@ static struct index *make_index(const struct order *order, int64_t chunk_length)
             numbers[npz.count] = order->number(first + npz.count);
             times_s[npz.count] = order->time_s(first + npz.count);
         }
-        check_ok(index_load_chunk(index, (int)(first / chunk_length), &npz, &error), &error);
+        check_ok(index_build_chunk(index, (int)(first / chunk_length), "", &npz, &error), &error);
     }
-    check_ok(index_load_finish(index, &error), &error);
+    check_ok(index_build_finish(index, &error), &error);
     ck_assert_int_eq(index_frame_count(index), FRAMES);
     return index;
 }
@@ -164,7 +164,7 @@ START_TEST(test_file)
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *writing, *reading;
-    check_ok(index_create(&writing, path, "0123", &error), &error);
+    check_ok(index_create(&writing, path, "0123", false, &error), &error);
     ck_assert_int_eq(index_open(&reading, path, "4567", &error), IST_ERROR_NOT_FOUND);
     struct chunk_range range = {0};
     struct index_entry last = {0};

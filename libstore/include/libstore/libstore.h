@@ -5,6 +5,7 @@
 #include <libstore/error.h>
 #include <libstore/frame.h>
 #include <libstore/reader.h>
+#include <libstore/repair.h>
 #include <libstore/source.h>
 #include <libstore/writer.h>
 #include <libstore/yaml.h>

@@ -19,7 +19,8 @@ typedef struct ist_source ist_source;
 
 typedef struct ist_source_params {
     bool gray;           /* deliver one channel, whatever the source holds */
-    const char *options; /* "key=value:key=value" for FFmpeg's demuxer or device; NULL: none */
+    const char *options; /* "key=value:key=value" for FFmpeg's demuxer or device; "rate=HZ" (25) for a folder and a
+                            TIFF stack; NULL: none */
 } ist_source_params;
 
 typedef struct ist_source_info {
@@ -46,12 +47,14 @@ typedef struct ist_source_info {
  *
  * Gray stays gray. 8-bit samples come as IST_PIXEL_U8; deeper ones as IST_PIXEL_U16, gray with
  * the values that are in the file (12 bits stay 0..4095). Colour becomes BGR as
- * `ffmpeg -pix_fmt bgr24` (or bgr48) makes it.
+ * `ffmpeg -pix_fmt bgr24` (or bgr48) makes it. Colour delivered as gray is spread over 0..255 or
+ * 0..65535. A rotation noted in the file is not applied.
  *
  * Test pattern: a band-limited texture (wavelengths 5 to 40 px), moved by an exactly known,
  * sub-pixel amount. Keys: size=WxH (320x240), rate=HZ (25), frames=N (endless), motion=none |
  * circle | line | drift (circle), amplitude=PX (5), period=FRAMES (50), noise=SD in gray levels
- * (0), contrast=SD in gray levels (40), seed=N (1), color=0|1 (0), depth=8|16 (8). With phase
+ * (0), contrast=SD in gray levels (40), seed=N (1), color=0|1 (0), depth=8|16 (8; gray levels are
+ * those of 8 bits, 16 bits have 257 steps for each). With phase
  * p = 2 pi i / period of frame i the feature has moved since frame 0 by
  *     circle  x = amplitude sin p,   y = amplitude (1 - cos p)
  *     line    x = amplitude sin p,   y = 0
@@ -74,7 +77,9 @@ IST_API const ist_source_info *ist_source_get_info(const ist_source *source);
  * where the source has one; images without times are 1 / frame_rate apart.
  *
  * IST_END: there are no more. IST_ERROR_DATA: the source broke off or its picture size changed; frames delivered
- * before are sound. IST_ERROR_INTERRUPTED.
+ * before are sound, and IST_END follows. IST_ERROR_INTERRUPTED.
+ * That a source broke off is seen where its format tells (mp4, mov, avi, mkv, webm, flv, gif, y4m, TIFF); MPEG
+ * streams, asf and nut just end. A damaged frame in the middle is passed over and counted in ist_source_lost().
  */
 IST_API IST_MUST_CHECK ist_status ist_source_next(ist_source *source, ist_frame *frame, ist_error *error);
 

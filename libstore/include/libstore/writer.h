@@ -12,11 +12,14 @@ extern "C" {
 /*
  * A store being recorded.
  *
- * A frame whose ist_writer_add() returned IST_OK is on its way to the disk in the hands of the
- * operating system: it survives the death of this process at any moment (kill -9), with its
- * number, time and extra data, and a reader finds it at once.
+ * A frame whose ist_writer_add() returned IST_OK is in the hands of the operating system: it
+ * survives the death of this process at any moment (kill -9), with its number, time and extra
+ * data, and a reader finds it at once. About a second later it is on the disk and survives a loss
+ * of power as well: what can be lost is the time since the last sync began, one second and the
+ * duration of a sync on this disk. With `durable` nothing is lost then either, at the price of two syncs a frame.
  *
- * Thread-safety: one thread at a time.
+ * Thread-safety: one thread at a time. Two threads of the writer's own work beside it, one that
+ * brings frames to the disk, one that finishes a chunk while the next is recorded.
  */
 typedef struct ist_writer ist_writer;
 
@@ -26,15 +29,21 @@ typedef struct ist_writer_params {
     int width;                   /* px; the video formats store width and height rounded down to even */
     int height;                  /* px */
     int channels;                /* 1 gray, 3 BGR; 0: 1 */
-    ist_pixel_type type;         /* the video formats hold IST_PIXEL_U8 only */
+    ist_pixel_type type;         /* IST_PIXEL_U16: only formats that ist_writer_format_holds() it */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
-    int quality;                 /* video, 1 (small) .. 100; 0: 65 for avc1/mp4, 96 for mjpeg/avi.
-                                    avc1/mp4: x264's CRF = 0.51 (100 - quality), so 100 keeps gray exactly;
-                                    mjpeg/avi: quantiser = 1 + 0.3 (100 - quality) */
-    const char *encoder_options; /* "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none */
+    int quality;                 /* video and jpg, 1 (small) .. 100; 0: 90 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
+                                    95 for jpg.
+                                    H.264: x264's CRF (of other encoders the quantiser) = 0.51 (100 - quality). At 100
+                                    x264 keeps every sample, of colour too (then in RGB, by libx264rgb);
+                                    mjpeg/avi: quantiser = 1 + 0.3 (100 - quality); jpg: libjpeg's own scale */
+    const char *encoder;         /* video: name of an FFmpeg encoder, "h264_nvenc", "libx265"; NULL: the format's own */
+    const char *encoder_options; /* video: "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none.
+                                    preset, g (frames from key frame to key frame), threads, ...; pixel_format is
+                                    that of the video ("yuv444p", "gray12le") */
     const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
     const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
+    bool durable;                /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
 } ist_writer_params;
 
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
@@ -51,7 +60,8 @@ IST_API bool ist_writer_format_holds(const char *format, ist_pixel_type type);
  * `params` is not kept.
  *
  * IST_ERROR_EXISTS: `path` is there already; it is left alone. IST_ERROR_ARGUMENT: a size,
- * type, format or option that cannot be used. IST_ERROR_NOT_FOUND: no such format or encoder.
+ * type, format or option that cannot be used, an encoder that cannot be opened. IST_ERROR_NOT_FOUND:
+ * no such format or encoder.
  * IST_ERROR_IO. After a failure nothing is left behind.
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const char *path,
@@ -59,7 +69,7 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
 
 /*
  * Appends one frame with its number and time_s; its index is set by the store. The pixels are
- * not kept. Every so often (at the end of a chunk) this takes longer, as the chunk is closed.
+ * not kept. Waits at the end of a chunk only when the one before is still being finished.
  *
  * IST_ERROR_ARGUMENT: another shape or type than at creation, or a time that is not finite;
  * nothing changes. IST_ERROR_IO: the frame could not be kept; those before are safe, and

@@ -21,9 +21,11 @@ typedef struct trk_roi {
 /* How a row is to be taken. */
 typedef enum trk_row_status {
     TRK_MEASURED = 0,
-    TRK_FLAT,    /* template or search window without texture: x, y and score are NaN */
+    TRK_FLAT,    /* template (below TRK_MIN_TEXTURE) or search window without texture: x, y and score are NaN */
     TRK_LOST,    /* best score below min_score: x and y are NaN, score is the best found */
-    TRK_EDGE,    /* the best match lies at the border of the search window: the motion may be larger */
+    TRK_EDGE,    /* the best match lies at the border of what was searched: the motion may be larger. x and y
+                    are where it was found, or NaN if the score is below min_score. A ROI at the picture's border that did
+                    not move is no such case. */
     TRK_MISSING, /* the frame could not be read: x, y and score are NaN */
 } trk_row_status;
 
@@ -42,13 +44,22 @@ typedef struct trk_row {
     trk_row_status status;
 } trk_row;
 
+/* Below this score a feature is lost, unless trk_params says otherwise. */
+#define TRK_MIN_SCORE 0.5
+
+/*
+ * A template is flat when its standard deviation is less than this, in gray levels: noise and rounding to whole levels
+ * are then all there is to be found, and the best match is anywhere.
+ */
+#define TRK_MIN_TEXTURE 1.0
+
 /* Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. */
 enum { TRK_CPU_AVX2 = 1 };
 
 /* Zero means default. */
 typedef struct trk_params {
     int max_movement_px; /* how far a feature is searched for in each direction; 0: in the whole picture */
-    double min_score;    /* below it a feature is lost, -1..1; 0: 0.3 */
+    double min_score;    /* below it a feature is lost, -1..1; 0: TRK_MIN_SCORE */
     int threads;         /* for trk_analyze; 0: one for each processor. Results do not depend on it. */
     unsigned cpu_mask;   /* TRK_CPU_ bits that may be used; 0: all that the processor offers */
     bool cpu_plain;      /* use plain C only, whatever cpu_mask says */
@@ -58,15 +69,26 @@ typedef struct trk_params {
  * A tracker: ROIs and their templates. The template is cut from a reference frame and searched
  * in each frame given; the result is the motion of the feature: x right, y down, in pixels.
  *
- * Integer displacement by zero-mean normalised cross-correlation; then Gauss-Newton with gain
- * and offset free on the cubic B-spline image presmoothed with sigma 1 px.
+ * Whole pixels: the best zero-mean normalised cross-correlation over all places where the template
+ * fits into the search window, which is the ROI grown by max_movement_px on each side and cut at the
+ * picture's border; of equal ones the first, row by row. Sums are exact integers, so the way of
+ * searching (directly or by FFT, whatever is cheaper; plain C or vectors) does not show in the result.
+ *
+ * Fractions: Gauss-Newton with gain and offset free on the cubic B-spline picture, template and
+ * picture smoothed with sigma 1 px, with their real surroundings (the picture's border mirrored). If
+ * the texture does not fix both directions (stripes), or the steps lead more than a pixel away, the
+ * quadratic through the 3 x 3 scores around the best; and where that has no maximum, none: the motion
+ * is then in whole pixels.
  *
  * Thread-safety: trk_tracker_set_template() needs the tracker alone; after it any number of
  * threads may call trk_tracker_measure(), each with a trk_scratch of its own.
  */
 typedef struct trk_tracker trk_tracker;
 
-/* Working memory of one thread for trk_tracker_measure(). */
+/*
+ * Working memory of one thread for trk_tracker_measure(). Serves the tracker it was made for, whatever
+ * templates that gets.
+ */
 typedef struct trk_scratch trk_scratch;
 
 /*
@@ -96,7 +118,7 @@ IST_API IST_MUST_CHECK ist_status trk_scratch_create(trk_scratch **scratch, cons
 IST_API void trk_scratch_destroy(trk_scratch **scratch);
 
 /*
- * Measures every ROI in `frame` and fills rows[0..roi_count-1].
+ * Measures every ROI in `frame` and fills rows[0..roi_count-1]. Allocates nothing. The frame is not kept.
  * IST_ERROR_ARGUMENT: a frame of another shape or type. IST_ERROR_STATE: no template was set.
  */
 IST_API IST_MUST_CHECK ist_status trk_tracker_measure(const trk_tracker *tracker, trk_scratch *scratch,
@@ -113,8 +135,9 @@ typedef bool trk_row_handler(void *context, const trk_row *rows, int row_count);
 
 /*
  * Measures the frames first..first+count-1 of a store against the tracker's templates and hands
- * the rows to `handler`. A frame that cannot be read gives rows with status TRK_MISSING. Reading
- * and measuring overlap; memory does not grow with the number of frames.
+ * the rows to `handler`. A frame that cannot be read, or has another shape, gives rows with status
+ * TRK_MISSING. Frames are read on the calling thread and measured on `threads` others; the rows do not
+ * depend on how many. Memory: 2 frames for each thread and one more.
  *
  * IST_END: the handler stopped it. IST_ERROR_NOT_FOUND: the range leaves the store.
  * IST_ERROR_STATE: no template was set. IST_ERROR_MEMORY.

@@ -1,0 +1,251 @@
+#include <libstore/repair.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chunk_close.h"
+#include "chunk_path.h"
+#include "error.h"
+#include "fs.h"
+#include "image.h"
+#include "index.h"
+#include "metadata.h"
+#include "remux.h"
+#include "store_lock.h"
+#include "store_path.h"
+
+struct repair {
+    char directory[PATH_MAX];
+    struct metadata metadata;
+    struct index *index;
+    int lock_fd;
+    ist_repair_report report;
+};
+
+static void remove_leftover(struct repair *r, const char *path)
+{
+    if (fs_calls.unlink(path) == 0)
+        r->report.files_removed++;
+}
+
+/* Takes rows out of the index whose pixels never reached the disk, and brings the range up to date. */
+static ist_status drop_lost(struct repair *r, struct chunk_range *range, int64_t sound, ist_error *error)
+{
+    const int64_t lost = range->frame_count - sound;
+    if (lost == 0)
+        return IST_OK;
+    const ist_status status = index_drop_frames(r->index, range->first_index + sound, lost, error);
+    if (status < 0)
+        return status;
+    r->report.frames_lost += lost;
+    if (sound == 0)
+        range->frame_count = 0;
+    else
+        *range = *index_range_of(r->index, range->first_index);
+    return IST_OK;
+}
+
+/*
+ * A chunk that is in its final file was brought there whole. Else its live file is copied up to the last
+ * acknowledged frame. The rows go before the file appears: killed in between, the next run finds as many as it copies.
+ */
+static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_error *error)
+{
+    char path[PATH_MAX], live[PATH_MAX], part[PATH_MAX];
+    chunk_path_video(path, r->directory, range->chunk, r->metadata.extension);
+    if (fs_exists(path))
+        return IST_OK;
+    if ((size_t)snprintf(live, sizeof live, "%s%s", path, CHUNK_LIVE_ENDING) >= sizeof live ||
+        (size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+
+    int64_t copied = 0;
+    ist_status status = IST_OK;
+    if (fs_exists(live))
+        status = remux(live, part, fs_basename(path), range->frame_count, &copied, error);
+    // What a power loss left may be too little to be a video at all; then nothing of the chunk reached the disk.
+    if (status == IST_ERROR_DATA && copied == 0)
+        status = IST_OK;
+    if (status >= 0)
+        status = drop_lost(r, range, copied, error);
+    if (status >= 0 && copied > 0)
+        status = fs_publish(part, path, error);
+    if (status < 0 || copied == 0)
+        fs_calls.unlink(part);
+    return status;
+}
+
+/* True if the picture is on the disk; false if it never got there. A disk that does not answer is neither. */
+static ist_status check_image(const char *path, ist_frame *frame, bool *sound, ist_error *error)
+{
+    const ist_status status = image_read(path, frame, error);
+    *sound = status >= 0;
+    if (status < 0)
+        return status == IST_ERROR_DATA || status == IST_ERROR_NOT_FOUND ? IST_OK : status;
+    return fs_sync_file(path, error);
+}
+
+static ist_status repair_images(struct repair *r, struct chunk_range *range, ist_error *error)
+{
+    char path[PATH_MAX];
+    ist_frame frame = {0};
+    ist_status status = IST_OK;
+    int64_t count = 0;
+    bool sound = true;
+    while (count < range->frame_count && sound && status >= 0) {
+        chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata.format);
+        status = check_image(path, &frame, &sound, error);
+        count += sound;
+    }
+    ist_frame_free(&frame);
+    if (status >= 0)
+        status = drop_lost(r, range, count, error);
+    if (status < 0)
+        return status;
+    // The frame that was being written when the recorder died.
+    chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata.format);
+    remove_leftover(r, path);
+    return count > 0 ? fs_sync_directory_of(path, error) : IST_OK;
+}
+
+static ist_status repair_chunk(struct repair *r, struct chunk_range range, ist_error *error)
+{
+    ist_status status = r->metadata.is_video ? repair_video(r, &range, error) : repair_images(r, &range, error);
+    if (status < 0 || range.frame_count == 0)
+        return status;
+    status = chunk_close_sidecars(r->directory, r->metadata.is_video, &range, r->index, error);
+    if (status >= 0)
+        status = index_finish_chunk(r->index, &range, error);
+    if (status >= 0)
+        r->report.chunks_finished++;
+    return status;
+}
+
+static bool has_ending(const char *name, const char *ending)
+{
+    const size_t length = strlen(name), ending_length = strlen(ending);
+    return length > ending_length && strcmp(name + length - ending_length, ending) == 0;
+}
+
+static bool index_has_chunk(const struct index *index, int chunk)
+{
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < count; i++)
+        if (ranges[i].chunk == chunk)
+            return true;
+    return false;
+}
+
+/* A folder or file that only an unacknowledged frame can lie in: the chunk is not in the index. */
+static void remove_empty_chunk(struct repair *r, const char *name)
+{
+    char path[PATH_MAX];
+    const int chunk = atoi(name);
+    if (r->metadata.is_video || strspn(name, "0123456789") != strlen(name) || index_has_chunk(r->index, chunk))
+        return;
+    chunk_path_sidecar(path, r->directory, chunk, false, ".npz");
+    if (fs_exists(path))
+        return;
+    chunk_path_image(path, r->directory, chunk, 0, r->metadata.format);
+    remove_leftover(r, path);
+    chunk_path_folder(path, r->directory, chunk);
+    fs_calls.rmdir(path);
+}
+
+static ist_status remove_leftovers(struct repair *r, ist_error *error)
+{
+    DIR *directory = opendir(r->directory);
+    if (!directory)
+        return error_errno(error, errno, "%s", r->directory);
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        char path[PATH_MAX];
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", r->directory, entry->d_name) >= sizeof path)
+            continue;
+        // Every chunk in the index has its final file by now: what lies in a live one is there, or was not
+        // acknowledged.
+        if (has_ending(entry->d_name, ".part") || has_ending(entry->d_name, CHUNK_LIVE_ENDING))
+            remove_leftover(r, path);
+        else if (isdigit((unsigned char)entry->d_name[0]))
+            remove_empty_chunk(r, entry->d_name);
+    }
+    closedir(directory);
+    return IST_OK;
+}
+
+/* The range of the first chunk that is not finished, in `range`; false: there is none. */
+static bool first_unfinished(const struct index *index, struct chunk_range *range)
+{
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < count; i++) {
+        if (!ranges[i].finished) {
+            *range = ranges[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static ist_status repair_all(struct repair *r, ist_error *error)
+{
+    ist_status status = IST_OK;
+    struct chunk_range range;
+    while (status >= 0 && first_unfinished(r->index, &range)) {
+        status = repair_chunk(r, range, error);
+        if (status >= 0)
+            status = index_reload(r->index, error);
+    }
+    if (status >= 0)
+        status = remove_leftovers(r, error);
+    r->report.frame_count = index_frame_count(r->index);
+    if (status >= 0)
+        status = index_finish(r->index, error);
+    // The lock goes last: while it is there, the store counts as unfinished, and the next run does the rest.
+    if (status >= 0) {
+        index_close(&r->index);
+        status = store_lock_release(&r->lock_fd, r->directory, error);
+    }
+    return status;
+}
+
+static ist_status open_index(struct repair *r, ist_error *error)
+{
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", r->directory, INDEX_FILE_NAME) >= sizeof path)
+        return error_errno(error, ENAMETOOLONG, "%s", r->directory);
+    const ist_status status = index_reopen(&r->index, path, r->metadata.uuid, false, error);
+    if (status == IST_ERROR_NOT_FOUND)
+        return error_set(error, IST_ERROR_UNSUPPORTED,
+                         "%s: was left unfinished by a program that keeps no index of libstore's; what is in it can be "
+                         "read, but not repaired",
+                         r->directory);
+    return status;
+}
+
+ist_status ist_repair(const char *path, ist_repair_report *report, ist_error *error)
+{
+    struct repair r = {.lock_fd = -1};
+    ist_status status = store_path_directory(r.directory, path, error);
+    if (status >= 0)
+        status = metadata_read(&r.metadata, r.directory, error);
+    if (status >= 0 && store_lock_look(r.directory) != STORE_LOCK_NONE) {
+        r.report.needed = true;
+        status = store_lock_take(&r.lock_fd, r.directory, error);
+        if (status >= 0)
+            status = open_index(&r, error);
+        if (status >= 0)
+            status = repair_all(&r, error);
+    }
+    index_close(&r.index);
+    store_lock_abandon(&r.lock_fd);
+    metadata_free(&r.metadata);
+    if (report)
+        *report = r.report;
+    return status;
+}

@@ -1,0 +1,69 @@
+/*
+ * The inner loops: a table of functions, plain C first, faster versions over it.
+ *
+ * Plain C is the definition; every other version gives the same bits. Sums of samples are exact
+ * integers; what is in floating point fixes the order of its sums.
+ */
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Sums of products of a template with an image at `count` neighbouring positions:
+ *     sums[i] = sum over y < height, x < width of template[y][x] * image[y][x + i]
+ * The template is signed: the sample minus 128 (8 bit) or 32768 (16 bit), which suits the
+ * processors' multiply-add and leaves a correlation with the means taken out as it is.
+ * Strides are in samples. Reads the image's columns 0..width + count - 2 only.
+ */
+typedef void kernel_dot_u8(const int8_t *template, ptrdiff_t template_stride, const uint8_t *image,
+                           ptrdiff_t image_stride, int width, int height, int count, int64_t *sums);
+typedef void kernel_dot_u16(const int16_t *template, ptrdiff_t template_stride, const uint16_t *image,
+                            ptrdiff_t image_stride, int width, int height, int count, int64_t *sums);
+
+/* A symmetric filter: out[i] = taps[0] in[i] + sum over k of taps[k] (in[i - k step] + in[i + k step]). */
+typedef void kernel_filter(float *out, const float *in, int count, ptrdiff_t step, const float *taps, int radius);
+
+/* Four neighbours weighted: out[i] = weights[0] in[i] + weights[1] in[i + step] + ... weights[3] in[i + 3 step]. */
+typedef void kernel_taps4(float *out, const float *in, int count, ptrdiff_t step, const float *weights);
+
+/*
+ * One row of a Gauss-Newton step: adds the products of the residual r[i] = image[i] - model[i] with gx[i], gy[i],
+ * model[i] and 1 to sums[0..3][i modulo KERNEL_LANES]; in single precision within the row.
+ */
+enum { KERNEL_LANES = 8 };
+typedef void kernel_normal(const float *image, const float *model, const float *gx, const float *gy, int count,
+                           double (*sums)[KERNEL_LANES]);
+
+/*
+ * Finds the first position i, first <= i < count, with products[i] + error > 0 and its square not below
+ * bar * variances[i]. Returns count if there is none.
+ */
+typedef int kernel_sift(const float *products, const double *variances, int first, int count, double error, double bar);
+
+struct kernels {
+    const char *name;
+
+    /* Measured cost of a product; the choice between direct sums and FFT rests on them. */
+    double cost_u8_ns;
+    double cost_u16_ns;
+    double cost_short_ns; /* in rows of fewer than `step` samples, of either kind */
+    int step;             /* samples taken at once: rows cost as if they were a multiple of it */
+
+    kernel_dot_u8 *dot_u8;
+    kernel_dot_u16 *dot_u16;
+    kernel_filter *filter;
+    kernel_taps4 *taps4;
+    kernel_normal *normal;
+    kernel_sift *sift;
+};
+
+/* The best of what the processor offers and `mask` (TRK_CPU_ bits) allows; mask 0: plain C. */
+struct kernels kernels_get(unsigned mask);
+
+/* Puts the AVX2 versions over those in the table; only there on x86, and only to be called with AVX2. */
+void kernels_add_avx2(struct kernels *kernels);
+
+#endif

@@ -1,0 +1,191 @@
+"""Python with OpenCV, numpy and yaml, but without a line of ours, reads what imgstore-save wrote and finds the same
+frames: metadata.yaml, .npz, .extra.json and the chunks, the way Python's imgstore takes them."""
+import datetime
+import glob
+import json
+import os
+import shutil
+import sqlite3
+
+import cv2
+import numpy as np
+import yaml
+
+import toolkit
+from toolkit import FORMATS, ToolTest
+
+COUNT, CHUNKSIZE, HEIGHT, WIDTH = 47, 20, 64, 96
+METADATA = {"genotype": "w1118; +/+", "n_flies": 12, "rate": 25.5, "small": 1e-07, "none": None, "on": True,
+            "date-like": "2024-01-02", "clock": "12:30", "octal": "0755", "exponent": "1e-7", "word": "yes", "tilde": "~",
+            "note": "Grüße — μ", "nested": {"list": [1, 2, [3, "x"]], "empty": {}}, "lines": "a\nb\n", "blank": " x "}
+
+
+def make_frame(index, channels):
+    """Smooth, so that lossy formats stay near; the index is drawn as 16 blocks."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    frame = np.stack([110 + 60 * np.sin((x + 3 * index) / (9 + c)) * np.cos(y / (11 - c)) for c in range(channels)], -1)
+    frame = frame.astype(np.uint8)
+    for bit in range(16):
+        frame[1:7, 2 + 5 * bit:7 + 5 * bit] = 255 if index >> bit & 1 else 0
+    return frame[:, :, 0] if channels == 1 else frame
+
+
+def read_index(frame):
+    gray = frame if frame.ndim == 2 else frame[:, :, 1]
+    return sum(int(gray[2:6, 3 + 5 * bit:6 + 5 * bit].mean() > 127) << bit for bit in range(16))
+
+
+class Store:
+    """A store as Python's imgstore finds its way through it."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(os.path.join(path, "metadata.yaml"), encoding="utf-8") as file:
+            self.metadata = yaml.safe_load(file)
+        self.store = self.metadata.pop("__store")
+        self.video = self.store["class"] == "VideoImgStore"
+        if self.video:
+            names = glob.glob(os.path.join(path, "*" + self.store["extension"]))
+            self.chunks = sorted(int(os.path.splitext(os.path.basename(name))[0]) for name in names)
+        else:
+            self.chunks = sorted(int(name) for name in os.listdir(path) if os.path.isdir(os.path.join(path, name)))
+
+    def beside(self, chunk, suffix):
+        return os.path.join(self.path, f"{chunk:06d}" + ("" if self.video else "/index") + suffix)
+
+    def index(self, chunk):
+        with np.load(self.beside(chunk, ".npz"), allow_pickle=False) as arrays:
+            return arrays["frame_number"], arrays["frame_time"]
+
+    def as_stored(self, image):
+        return image[:, :, 0] if self.video and len(self.store["imgshape"]) == 2 else image
+
+    def frames(self, chunk):
+        if self.video:
+            capture = cv2.VideoCapture(os.path.join(self.path, f"{chunk:06d}{self.store['extension']}"))
+            while (got := capture.read())[0]:
+                yield self.as_stored(got[1])
+            return
+        for i in range(len(self.index(chunk)[0])):
+            name = os.path.join(self.path, f"{chunk:06d}", f"{i:06d}.{self.store['format']}")
+            yield np.load(name) if name.endswith("npy") else cv2.imread(name, cv2.IMREAD_UNCHANGED)
+
+    def sought(self, chunk, i):
+        capture = cv2.VideoCapture(os.path.join(self.path, f"{chunk:06d}{self.store['extension']}"))
+        capture.set(cv2.CAP_PROP_POS_FRAMES, i)
+        return self.as_stored(capture.read()[1])
+
+
+class PythonReads(ToolTest):
+    def record(self, form, channels, *options):
+        folder = self.path("images")
+        os.mkdir(folder)
+        self.given = [make_frame(i, channels) for i in range(COUNT)]
+        for i, frame in enumerate(self.given):
+            cv2.imwrite(os.path.join(folder, f"{i}.png"), frame)
+        metadata = self.write("metadata.yaml", yaml.safe_dump(METADATA, allow_unicode=True))
+        return Store(self.save("store", "--format", form, "--chunksize", str(CHUNKSIZE), "--metadata-file", metadata,
+                               *options, source=folder))
+
+    def check_metadata(self, store, form, channels):
+        self.assertEqual(store.metadata, METADATA)
+        about = store.store
+        self.assertEqual(about["version"], 2)
+        self.assertEqual(about["format"], form)
+        self.assertEqual(about["class"], "VideoImgStore" if "/" in form else "DirectoryImgStore")
+        self.assertEqual(about["imgshape"], [HEIGHT, WIDTH] if channels == 1 else [HEIGHT, WIDTH, 3])
+        self.assertEqual(about["imgdtype"], "uint8")
+        self.assertEqual(about["chunksize"], CHUNKSIZE)
+        self.assertIn(about["encoding"], (None, ""))
+        self.assertRegex(about["uuid"], "^[0-9a-f]{32}$")
+        self.assertIsInstance(about["created_utc"], str)
+        datetime.datetime.fromisoformat(about["created_utc"])
+        self.assertIsInstance(about["timezone_local"], str)
+        self.assertFalse(os.path.exists(os.path.join(store.path, ".lock")))
+
+    def check_frames(self, store, form, channels, exact):
+        self.assertEqual(store.chunks, [0, 1, 2])
+        count = 0
+        times = []
+        for chunk in store.chunks:
+            numbers, chunk_times = store.index(chunk)
+            self.assertEqual((numbers.dtype.str, chunk_times.dtype.str), ("<i8", "<f8"))
+            self.assertEqual(numbers.tolist(), list(range(count, count + len(numbers))))
+            times.extend(chunk_times.tolist())
+            found = 0
+            for image in store.frames(chunk):
+                given = self.given[count]
+                self.assertEqual(image.shape, given.shape)
+                self.assertEqual(read_index(image), count)
+                difference = np.abs(image.astype(int) - given)
+                if exact:
+                    self.assertEqual(difference.max(), 0)
+                # Colour is halved in resolution by the video formats; the blocks' edges suffer.
+                self.assertLess(difference[8:].mean(), 3 if channels == 1 else 6)
+                count += 1
+                found += 1
+            self.assertEqual(found, len(numbers))
+        self.assertEqual(count, COUNT)
+        self.assertTrue(all(a < b for a, b in zip(times, times[1:])))
+        if store.video:
+            for i in (19, 0, 7, 13, 1, 18):
+                self.assertEqual(read_index(store.sought(1, i)), CHUNKSIZE + i)
+
+    def test_formats(self):
+        for form in FORMATS:
+            for channels in (1, 3):
+                with self.subTest(format=form, channels=channels):
+                    store = self.record(form, channels)
+                    self.check_metadata(store, form, channels)
+                    self.check_frames(store, form, channels, exact="/" not in form)
+                    shutil.rmtree(self.path("store"))
+                    shutil.rmtree(self.path("images"))
+
+    def test_quality_100_keeps_gray_exactly(self):
+        self.check_frames(self.record("avc1/mp4", 1, "--quality", "100"), "avc1/mp4", 1, exact=True)
+
+    def test_16_bits(self):
+        folder = self.path("images")
+        os.mkdir(folder)
+        given = [(make_frame(i, 1).astype(np.uint16) * 257 + i) for i in range(5)]
+        for i, frame in enumerate(given):
+            cv2.imwrite(os.path.join(folder, f"{i}.png"), frame)
+        for form in ("npy", "tif"):
+            store = Store(self.save("store-" + form, "--format", form, source=folder))
+            self.assertEqual(store.store["imgdtype"], "uint16")
+            for image, frame in zip(store.frames(0), given, strict=True):
+                self.assertEqual(image.dtype, np.uint16)
+                self.assertTrue((image == frame).all())
+
+    def test_extra_data(self):
+        for form in FORMATS:
+            path = self.save("store-" + form.replace("/", "-"), "--format", form, "--chunksize", "20",
+                             source="test:frames=47,size=64x48")
+            store = Store(path)
+            rows = []
+            for chunk in store.chunks:
+                with open(store.beside(chunk, ".extra.json"), encoding="utf-8") as file:
+                    found = json.load(file)
+                numbers, times = store.index(chunk)
+                self.assertEqual([row["frame_number"] for row in found], numbers.tolist())
+                self.assertEqual([row["frame_time"] for row in found], times.tolist())
+                rows.extend(found)
+            self.assertEqual([row["frame_index"] for row in rows], list(range(47)))
+            self.assertEqual(rows, self.info(path, "--extra")["extra_data"])
+
+    def test_index(self):
+        """The queries of Python's ImgStoreIndex."""
+        store = Store(self.save("store", "--chunksize", "20", source="test:frames=47,size=64x48"))
+        database = sqlite3.connect(f"file:{store.path}/.index.sqlite?mode=ro", uri=True)
+        ask = lambda query, *values: database.execute(query, values).fetchall()
+        self.assertEqual(ask("SELECT value FROM index_information WHERE name = 'version'"), [("1",)])
+        summary = dict(ask("SELECT name, value FROM summary"))
+        self.assertEqual((summary["frame_min"], summary["frame_max"]), (0, 46))
+        rows = ask("SELECT chunk, frame_idx, frame_number, frame_time FROM frames ORDER BY rowid")
+        self.assertEqual([(row[0], row[1], row[2]) for row in rows], [(i // 20, i % 20, i) for i in range(47)])
+        self.assertEqual([row[3] for row in rows[20:40]], store.index(1)[1].tolist())
+        self.assertEqual([row[0] for row in ask("SELECT chunk FROM chunks ORDER BY chunk")], [0, 1, 2])
+        self.assertEqual(ask("SELECT frame_number FROM frames ORDER BY rowid LIMIT 1 OFFSET 33"), [(33,)])
+
+
+toolkit.main()

@@ -1,0 +1,263 @@
+"""mm-analyze: the motion of a pattern, the files it leaves, and what it says when it cannot."""
+import csv
+import json
+import math
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import toolkit
+from toolkit import ANALYZE, INFO, ToolTest, run
+
+HEADER = "frame_index,frame_number,frame_time,roi,x,y,score,status"
+RESULTS = ["movement.csv", "movement.gnuplot", "movement.svg", "settings.json"]
+
+
+class Analysis(ToolTest):
+    def analyze(self, store, *options):
+        """Must succeed, without a word on stderr and with two lines on stdout."""
+        result = run(ANALYZE, *options, store)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(len(result.stdout.splitlines()), 2, result.stdout)
+        return result.stdout
+
+    def rows(self, directory):
+        with open(os.path.join(directory, "movement.csv"), encoding="utf-8", newline="") as file:
+            text = file.read()
+        self.assertEqual(text.splitlines()[0], HEADER)
+        self.assertNotIn("\r", text)
+        return list(csv.DictReader(text.splitlines()))
+
+    def settings(self, directory):
+        with open(os.path.join(directory, "settings.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def truth(self, store):
+        return [(extra["motion_x"], extra["motion_y"])
+                for extra in map(json.loads, run(INFO, "--extra", store).stdout.splitlines())]
+
+
+class Results(Analysis):
+    def test_no_option_at_all(self):
+        store = self.save("store", "--format", "npy", source="test:frames=60,size=160x120")
+        said = self.analyze(store)
+        output = store + "-movement"
+        self.assertEqual(sorted(os.listdir(output)), RESULTS)
+        self.assertIn("60 frames, 1 ROI", said)
+        self.assertIn(output, said)
+        rows = self.rows(output)
+        times = self.info(store, "--frames")["frame_time"]
+        self.assertEqual([(int(row["frame_index"]), float(row["frame_time"]), row["roi"]) for row in rows],
+                         [(i, times[i], "0") for i in range(60)])
+        self.assertEqual((float(rows[0]["x"]), float(rows[0]["y"]), float(rows[0]["score"])), (0, 0, 1))
+        self.assertEqual({row["status"] for row in rows}, {""})
+        squares = [(float(row["x"]) - x) ** 2 + (float(row["y"]) - y) ** 2
+                   for row, (x, y) in zip(rows, self.truth(store))]
+        self.assertLess(math.sqrt(sum(squares) / len(squares)), 0.02)
+
+    def test_settings(self):
+        store = self.save("store", "--format", "npy")
+        self.analyze(store, "--roi", "4,6,20,16", "--roi", "a b=30,20,16,12", "--max-movement", "9", "--template", "3",
+                     "--frames", "2:11", "--threads", "3", "--output", self.path("results"))
+        settings = self.settings(self.path("results"))
+        self.assertEqual(settings["rois"], [{"roi": 0, "x": 4, "y": 6, "width": 20, "height": 16},
+                                            {"roi": "a b", "x": 30, "y": 20, "width": 16, "height": 12}])
+        self.assertEqual(settings["frames"], {"first": 2, "end": 11})
+        self.assertEqual(settings["template"]["frame_index"], 3)
+        self.assertEqual(settings["parameters"]["max_movement_px"], 9)
+        self.assertEqual(settings["parameters"]["min_score"], 0.5)
+        self.assertEqual(settings["parameters"]["threads"], 3)
+        self.assertEqual(settings["store"]["uuid"], self.info(store)["uuid"])
+        self.assertEqual(settings["store"]["path"], os.path.realpath(store))
+        self.assertIn("libstore", settings)
+        self.assertIn("libtrack", settings)
+        rows = self.rows(self.path("results"))
+        self.assertEqual([(int(row["frame_index"]), row["roi"]) for row in rows],
+                         [(i, roi) for i in range(2, 11) for roi in ("0", "a b")])
+        self.assertEqual([(row["x"], row["score"]) for row in rows if row["frame_index"] == "3"], [("0", "1")] * 2)
+
+    def test_threads_and_locale_do_not_matter(self):
+        store = self.save("store")
+        tables = set()
+        for threads, locale in (("1", "C"), ("2", "C.UTF-8"), ("5", "de_DE.UTF-8")):
+            output = self.path("results" + threads)
+            result = run(ANALYZE, "--roi", "8,8,24,24", "--roi", "20,10,16,30", "--threads", threads, "--output", output,
+                         store, env={**os.environ, "LC_ALL": locale})
+            self.assertEqual(result.returncode, 0)
+            with open(os.path.join(output, "movement.csv"), "rb") as file:
+                tables.add(file.read())
+        self.assertEqual(len(tables), 1)
+
+    def test_every_way_to_name_a_store(self):
+        store = self.save("store")
+        for name in (store, store + "/", os.path.join(store, "metadata.yaml")):
+            self.assertIn(store + "-movement", self.analyze(name))
+        result = run(ANALYZE, "--quiet", "metadata.yaml", cwd=store)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["store", "store-movement"])
+        self.assertEqual(sorted(os.listdir(store + "-movement")), RESULTS)
+
+    def test_a_flat_roi_is_said(self):
+        store = self.save("store", "--format", "npy", source="test:frames=5,size=64x48,contrast=0")
+        result = run(ANALYZE, "--roi", "wall=8,8,16,16", store)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("ROI wall has no texture", result.stderr)
+        for row in self.rows(store + "-movement"):
+            self.assertEqual((row["x"], row["y"], row["score"], row["status"]), ("nan", "nan", "nan", "flat"))
+        self.assertIn("flat 5", result.stdout)
+
+    def test_a_missing_frame_is_said(self):
+        store = self.save("store", "--format", "npy", "--chunksize", "10")
+        os.unlink(os.path.join(store, "000001", "000004.npy"))
+        self.assertIn("missing 1", self.analyze(store))
+        row = self.rows(store + "-movement")[14]
+        self.assertEqual((row["frame_number"], row["x"], row["y"], row["score"], row["status"]),
+                         ("14", "nan", "nan", "nan", "missing"))
+
+    def test_edge(self):
+        store = self.save("store", "--format", "npy", source="test:frames=30,size=128x96,motion=line")
+        self.assertNotIn("edge 0", self.analyze(store, "--max-movement", "2"))
+        rows = self.rows(store + "-movement")
+        self.assertEqual(rows[12]["status"], "edge")
+        self.assertEqual(rows[0]["status"], "")
+
+    def test_colour(self):
+        store = self.save("store", "--format", "npy", source="test:frames=30,size=128x96,color=1")
+        self.analyze(store)
+        for row, (x, y) in zip(self.rows(store + "-movement"), self.truth(store)):
+            self.assertAlmostEqual(float(row["x"]), x, delta=0.03)
+            self.assertAlmostEqual(float(row["y"]), y, delta=0.03)
+
+    def test_rerun_replaces(self):
+        store = self.save("store")
+        self.analyze(store)
+        self.analyze(store, "--frames", ":7")
+        self.assertEqual(len(self.rows(store + "-movement")), 7)
+        self.assertEqual(sorted(os.listdir(store + "-movement")), RESULTS)
+
+
+class Picture(Analysis):
+    def test_names_that_gnuplot_might_take_for_code(self):
+        store = self.save("store's {x}_$1")
+        rois = [f"--roi={name}=8,8,16,16" for name in ("it's", "a_b^2", "{/Bold x}", "$1", "`id`", "#", "50%", "Ω")]
+        self.analyze(store, *rois)
+        with open(store + "-movement/movement.svg", encoding="utf-8") as file:
+            svg = file.read()
+        for name in ("it's", "a_b^2", "{/Bold x}", "$1", "`id`", "50%", "Ω"):
+            self.assertIn(name, svg.replace("&#39;", "'").replace("&apos;", "'"))
+
+    def test_the_script_can_be_run_again(self):
+        store = self.save("store")
+        self.analyze(store)
+        svg = store + "-movement/movement.svg"
+        os.unlink(svg)
+        result = run("gnuplot", "movement.gnuplot", cwd=store + "-movement")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertGreater(os.path.getsize(svg), 1000)
+
+    def test_without_gnuplot(self):
+        store = self.save("store")
+        self.analyze(store)
+        result = run(ANALYZE, store, env={**os.environ, "PATH": self.dir})
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+        self.assertIn("gnuplot is not installed", result.stderr)
+        self.assertIn("apt-get install gnuplot-nox", result.stderr)
+        self.assertEqual(sorted(os.listdir(store + "-movement")), ["movement.csv", "movement.gnuplot", "settings.json"])
+
+    def test_many_rois_none_measured_one_frame(self):
+        store = self.save("store")
+        self.analyze(store, *(f"--roi={i},{i % 20},16,16" for i in range(40)))
+        flat = self.save("flat", "--format", "npy", source="test:frames=1,size=64x48,contrast=0")
+        result = run(ANALYZE, flat)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("nothing could be measured", result.stdout)
+        self.assertEqual(sorted(os.listdir(flat + "-movement")), RESULTS)
+
+
+class Refusals(Analysis):
+    def refused(self, code, *words, options=(), store="store"):
+        self.assert_fails(run(ANALYZE, *options, self.path(store)), code, *words)
+        self.assertEqual(sorted(os.listdir(self.dir)), self.before)
+
+    def setUp(self):
+        super().setUp()
+        self.save("store")
+        self.before = sorted(os.listdir(self.dir))
+
+    def test_rois(self):
+        self.refused(1, "ROI lid", "64 x 48", options=["--roi", "lid=50,0,20,20"])
+        self.refused(1, "ROI 1", "64 x 48", options=["--roi", "0,0,20,20", "--roi", "0,-1,20,20"])
+        self.refused(1, "4 x 4", options=["--roi", "0,0,3,20"])
+        self.refused(2, "--roi", options=["--roi", "1,2,3"])
+        self.refused(2, "--roi", options=["--roi", "=1,2,3,4"])
+        self.refused(2, "--roi", options=["--roi", "1=1,2,3,4"])
+        self.refused(2, "--roi", options=["--roi", "a,b=1,2,3,4"])
+        self.refused(2, "--roi", options=["--roi", 'a"b=1,2,3,4'])
+        self.refused(2, "--roi", options=["--roi", "1,2,3,99999999999"])
+        self.refused(2, '"a"', options=["--roi", "a=1,2,8,8", "--roi", "a=1,2,9,9"])
+
+    def test_numbers(self):
+        self.refused(1, "--template 30", "30 frames", options=["--template", "30"])
+        self.refused(1, "--frames", "30 frames", options=["--frames", "0:31"])
+        self.refused(1, "--frames", options=["--frames", "30:"])
+        self.refused(1, "--frames", options=["--frames", "4:4"])
+        self.refused(2, "--frames", options=["--frames", "5:4"])
+        self.refused(2, "--template", options=["--template", "-1"])
+        self.refused(2, "--max-movement", options=["--max-movement", "-1"])
+        self.refused(2, "--min-score", options=["--min-score", "1.5"])
+        self.refused(2, "--threads", options=["--threads", "x"])
+
+    def test_places(self):
+        self.refused(1, "nowhere", store="nowhere")
+        self.refused(1, "nowhere", options=["--output", self.path("nowhere/results")])
+        self.write("file", "")
+        self.before = sorted(os.listdir(self.dir))
+        self.refused(1, "file", "no directory", options=["--output", self.path("file")])
+
+    def test_help(self):
+        result = run(ANALYZE, "--help")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.startswith("Example:"))
+        for word in ("--roi", "--template", "--max-movement", "--frames", "--output", "--threads", "--min-score",
+                     "--quiet", "--version", "Exit code"):
+            self.assertIn(word, result.stdout)
+
+
+class Interruption(Analysis):
+    def test_rows_so_far_are_left(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            store = self.save(f"store{number}", source="test:frames=400,size=320x240")
+            with subprocess.Popen([ANALYZE, "--threads", "1", store], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, encoding="utf-8") as process:
+                part = store + "-movement/movement.csv.part"
+                deadline = time.monotonic() + 30
+                while not (os.path.exists(part) and os.path.getsize(part) > 0) and time.monotonic() < deadline:
+                    time.sleep(0.002)
+                process.send_signal(number)
+                out, err = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, out), (1, ""))
+            self.assertIn("interrupted", err)
+            self.assertIn(part, err)
+            self.assertEqual(os.listdir(store + "-movement"), ["movement.csv.part"])
+            with open(part, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+            self.assertEqual(lines[0], HEADER)
+            self.assertEqual([int(line.split(",")[0]) for line in lines[1:]], list(range(len(lines) - 1)))
+            self.assertLess(len(lines), 400)
+            # The next run finishes the work and leaves nothing of this one.
+            self.analyze(store)
+            self.assertEqual(sorted(os.listdir(store + "-movement")), RESULTS)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_full_disk(self):
+        store = self.save("store")
+        os.mkdir(store + "-movement")
+        os.symlink("/dev/full", store + "-movement/movement.csv.part")
+        self.assert_fails(run(ANALYZE, store), 1, "movement.csv.part", "No space left on device")
+        self.assertEqual(os.listdir(store + "-movement"), ["movement.csv.part"])
+
+
+toolkit.main()

@@ -1,0 +1,75 @@
+"""imgstore-info: as JSON, as text, and nothing in the store changed."""
+import json
+import os
+import re
+
+import toolkit
+from toolkit import INFO, ToolTest, run
+
+KEYS = {"path", "class", "version", "format", "image_shape", "dtype", "encoding", "lossless", "uuid", "created",
+        "unfinished", "chunksize", "chunks", "frame_count", "frame_min", "frame_max", "frame_time_min", "frame_time_max",
+        "duration", "user_metadata"}
+
+
+def listing(directory):
+    return sorted((path, sorted(files), [os.path.getmtime(os.path.join(path, name)) for name in sorted(files)])
+                  for path, _, files in os.walk(directory))
+
+
+class Info(ToolTest):
+    def test_json(self):
+        store = self.save("store", "--chunksize", "12", "--metadata", "n=1", source="test:frames=30,size=64x48,rate=30")
+        info = self.info(store)
+        self.assertEqual(set(info), KEYS)
+        self.assertEqual(info["path"], store)
+        self.assertEqual(info["class"], "VideoImgStore")
+        self.assertEqual(info["version"], 2)
+        self.assertEqual(info["image_shape"], [48, 64])
+        self.assertEqual(info["dtype"], "uint8")
+        self.assertIsNone(info["encoding"])
+        self.assertRegex(info["uuid"], "^[0-9a-f]{32}$")
+        self.assertRegex(info["created"][0], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$")
+        self.assertEqual(info["chunks"], [0, 1, 2])
+        self.assertEqual((info["frame_min"], info["frame_max"]), (0, 29))
+        self.assertEqual(info["duration"], info["frame_time_max"] - info["frame_time_min"])
+        self.assertEqual(info["user_metadata"], {"n": 1})
+
+    def test_the_path_of_the_metadata_serves_as_well(self):
+        store = self.save("store")
+        self.assertEqual(self.info(os.path.join(store, "metadata.yaml")), self.info(store))
+
+    def test_lists(self):
+        store = self.save("store", source="test:frames=30,size=64x48,rate=30")
+        info = self.info(store, "--frames", "--extra")
+        self.assertEqual(set(info), KEYS | {"frame_number", "frame_time", "extra_data"})
+        self.assertEqual(info["frame_number"], list(range(30)))
+        # JSON and CSV give the same doubles, and these are the ones that a double can hold.
+        text = run(INFO, "--frames", store).stdout.splitlines()
+        self.assertEqual(text[0], "frame_index,frame_number,frame_time")
+        self.assertEqual([float(line.split(",")[2]) for line in text[1:]], info["frame_time"])
+        for got, wanted in zip(info["frame_time"], range(30)):
+            self.assertAlmostEqual(got - info["frame_time"][0], wanted / 30, places=6)
+        lines = run(INFO, "--extra", store).stdout.splitlines()
+        self.assertEqual([json.loads(line) for line in lines], info["extra_data"])
+
+    def test_no_extra_data_is_null(self):
+        store = self.save("store", source=self.clip("clip.avi", "-c:v", "ffv1", frames=5))
+        self.assertIsNone(self.info(store, "--extra")["extra_data"])
+        self.assertEqual(run(INFO, "--extra", store).stdout, "")
+
+    def test_text(self):
+        store = self.save("store", "--metadata", "genotype=w1118", source="test:frames=30,size=64x48,rate=30")
+        result = run(INFO, store)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for words in ("avc1/mp4", "64 x 48 px", "30 in 1 chunk", "genotype", "w1118", "30.000 frames/s"):
+            self.assertIn(words, result.stdout)
+        self.assertTrue(re.search(r"^uuid +[0-9a-f]{32}$", result.stdout, re.MULTILINE))
+
+    def test_nothing_changes(self):
+        store = self.save("store", "--chunksize", "10")
+        before = listing(store)
+        self.info(store, "--frames", "--extra")
+        self.assertEqual(listing(store), before)
+
+
+toolkit.main()

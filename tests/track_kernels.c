@@ -1,0 +1,221 @@
+/* Every table of kernels gives the bits of plain C: all widths, odd strides, unaligned starts, no byte read outside. */
+#include "kernels.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "track_texture.h"
+
+static struct kernels plain, fast;
+
+enum fill { FILL_RANDOM, FILL_ZERO, FILL_MAX, FILL_EXTREMES, FILL_COUNT };
+
+static uint8_t fill_byte(enum fill fill, struct random *random)
+{
+    switch (fill) {
+    case FILL_ZERO:
+        return 0;
+    case FILL_MAX:
+        return 255;
+    case FILL_EXTREMES:
+        return random_bits(random) & 1 ? 255 : 0;
+    default:
+        return (uint8_t)random_bits(random);
+    }
+}
+
+/* `size` bytes that end with the allocation and begin `offset` bytes behind its start, for ASan to guard both ends. */
+struct block {
+    uint8_t *memory;
+    uint8_t *data;
+};
+
+static struct block make_block(size_t size, size_t offset, enum fill fill, struct random *random)
+{
+    struct block block = {malloc(size + offset), NULL};
+    ck_assert_ptr_nonnull(block.memory);
+    block.data = block.memory + offset;
+    for (size_t i = 0; i < size; i++)
+        block.data[i] = fill_byte(fill, random);
+    return block;
+}
+
+/* The template's samples are signed: 0 and the largest sample of a picture are -128 and 127. */
+static void make_signed(struct block *block, size_t size, size_t step)
+{
+    for (size_t i = step - 1; i < size; i += step)
+        block->data[i] ^= 0x80;
+}
+
+static void compare_dots(int bytes, int width, int height, int count, size_t offset, int gap, enum fill fill,
+                         struct random *random)
+{
+    const int t_stride = width + gap, v_stride = width + count - 1 + 3 * gap;
+    const size_t sample = (size_t)bytes;
+    const size_t t_size = ((size_t)t_stride * (size_t)(height - 1) + (size_t)width) * sample;
+    const size_t v_size = ((size_t)v_stride * (size_t)(height - 1) + (size_t)(width + count - 1)) * sample;
+    struct block t = make_block(t_size, offset * sample, fill, random);
+    struct block v = make_block(v_size, (offset * 3 + 1) * sample, fill == FILL_ZERO ? FILL_MAX : fill, random);
+    make_signed(&t, t_size, sample);
+    int64_t *expected = calloc((size_t)count, sizeof *expected), *found = calloc((size_t)count, sizeof *found);
+    if (bytes == 1) {
+        plain.dot_u8((int8_t *)t.data, t_stride, v.data, v_stride, width, height, count, expected);
+        fast.dot_u8((int8_t *)t.data, t_stride, v.data, v_stride, width, height, count, found);
+    } else {
+        const int16_t *template = (void *)t.data;
+        const uint16_t *image = (void *)v.data;
+        plain.dot_u16(template, t_stride, image, v_stride, width, height, count, expected);
+        fast.dot_u16(template, t_stride, image, v_stride, width, height, count, found);
+    }
+    for (int i = 0; i < count; i++)
+        ck_assert_msg(expected[i] == found[i], "%d bytes, %d x %d, position %d of %d: %lld, not %lld", bytes, width,
+                      height, i, count, (long long)found[i], (long long)expected[i]);
+    free(expected);
+    free(found);
+    free(t.memory);
+    free(v.memory);
+}
+
+static void every_width(int bytes)
+{
+    struct random random = {random_seed()};
+    for (int width = 1; width <= 130; width++)
+        for (enum fill fill = 0; fill < FILL_COUNT; fill++)
+            for (int variant = 0; variant < 3; variant++)
+                compare_dots(bytes, width, 1 + (width + variant) % 5, 1 + (width * 7 + variant) % 19,
+                             (size_t)(width + variant) % 13, variant, fill, &random);
+}
+
+START_TEST(dots_of_8_bit)
+{
+    every_width(1);
+}
+END_TEST
+
+START_TEST(dots_of_16_bit)
+{
+    every_width(2);
+}
+END_TEST
+
+/* Large enough for sums that do not fit into 32 bits, and for rows longer than a band. */
+START_TEST(dots_do_not_overflow)
+{
+    struct random random = {random_seed()};
+    for (enum fill fill = 0; fill < FILL_COUNT; fill++) {
+        compare_dots(1, 640, 480, 9, 1, 0, fill, &random);
+        compare_dots(1, 65, 2500, 3, 1, 1, fill, &random);
+        compare_dots(1, 65535, 9, 2, 1, 1, fill, &random);
+        compare_dots(2, 640, 480, 9, 1, 0, fill, &random);
+        for (int width = 2025; width < 2070; width += 3)
+            compare_dots(2, width, 3, 7, 1, 1, fill, &random);
+        compare_dots(2, 4070, 130, 2, 1, 0, fill, &random);
+    }
+}
+END_TEST
+
+/* The definition itself, against sums written down here. */
+START_TEST(plain_is_right)
+{
+    const int8_t t8[4] = {1, -128, 3, 127};
+    const uint8_t v8[6] = {255, 255, 7, 0, 9, 11};
+    int64_t sums[2];
+    plain.dot_u8(t8, 2, v8, 3, 2, 2, 2, sums);
+    ck_assert_int_eq(sums[0], 255 - 128 * 255 + 3 * 0 + 127 * 9);
+    ck_assert_int_eq(sums[1], 255 - 128 * 7 + 3 * 9 + 127 * 11);
+    const int16_t t16[2] = {-32768, 32767};
+    const uint16_t v16[2] = {65535, 65535};
+    plain.dot_u16(t16, 2, v16, 2, 2, 1, 1, sums);
+    ck_assert_int_eq(sums[0], -65535);
+}
+END_TEST
+
+static float *make_floats(int count, struct random *random)
+{
+    float *floats = malloc((size_t)count * sizeof *floats);
+    ck_assert_ptr_nonnull(floats);
+    for (int i = 0; i < count; i++)
+        floats[i] = (float)(200 * random_normal(random));
+    return floats;
+}
+
+START_TEST(floats_have_the_same_bits)
+{
+    struct random random = {random_seed()};
+    const float taps[] = {0.5f, 0.3f, -0.1f, 0.04f};
+    const float weights[] = {0.1f, 0.5f, 0.3f, 0.1f};
+    for (int count = 1; count <= 130; count++) {
+        float *in = make_floats(count + 6, &random), *gx = make_floats(count, &random);
+        float *gy = make_floats(count, &random), *model = make_floats(count, &random);
+        float *a = make_floats(count, &random), *b = make_floats(count, &random);
+        const size_t size = (size_t)count * sizeof *a;
+
+        plain.filter(a, in + 3, count, 1, taps, 3);
+        fast.filter(b, in + 3, count, 1, taps, 3);
+        ck_assert_mem_eq(a, b, size);
+        plain.taps4(a, in, count, 1, weights);
+        fast.taps4(b, in, count, 1, weights);
+        ck_assert_mem_eq(a, b, size);
+        double expected[4][KERNEL_LANES] = {{1}, {2}, {3}, {4}}, found[4][KERNEL_LANES] = {{1}, {2}, {3}, {4}};
+        plain.normal(in, model, gx, gy, count, expected);
+        fast.normal(in, model, gx, gy, count, found);
+        ck_assert_mem_eq(expected, found, sizeof expected);
+
+        free(in);
+        free(gx);
+        free(gy);
+        free(model);
+        free(a);
+        free(b);
+    }
+}
+END_TEST
+
+/* The position found is the first by the definition, wherever it lies and wherever the search starts. */
+START_TEST(sift_finds_the_first)
+{
+    struct random random = {random_seed()};
+    for (int count = 1; count <= 130; count++) {
+        float *products = make_floats(count, &random);
+        double *variances = calloc((size_t)count, sizeof *variances);
+        for (int i = 0; i < count; i++)
+            variances[i] = 1e4 * random_uniform(&random);
+        const double error = 3, bar = 12;
+        for (int first = 0; first <= count; first++) {
+            int expected = first;
+            while (expected < count && !((double)products[expected] + error > 0 &&
+                                         ((double)products[expected] + error) * ((double)products[expected] + error) >=
+                                             bar * variances[expected]))
+                expected++;
+            ck_assert_int_eq(plain.sift(products, variances, first, count, error, bar), expected);
+            ck_assert_int_eq(fast.sift(products, variances, first, count, error, bar), expected);
+        }
+        free(products);
+        free(variances);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    plain = kernels_get(0);
+    fast = kernels_get(~0u);
+    printf("comparing %s with %s\n", fast.name, plain.name);
+    Suite *suite = suite_create("track_kernels");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, plain_is_right);
+    tcase_add_test(tests, dots_of_8_bit);
+    tcase_add_test(tests, dots_of_16_bit);
+    tcase_add_test(tests, dots_do_not_overflow);
+    tcase_add_test(tests, floats_have_the_same_bits);
+    tcase_add_test(tests, sift_finds_the_first);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
