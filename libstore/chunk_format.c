@@ -1,4 +1,4 @@
-/* The formats of imgstore that can be written. */
+/* The formats that can be written: those of imgstore, and ffv1/mkv for deep samples. */
 #include <string.h>
 
 #include "chunk_writer.h"
@@ -8,8 +8,15 @@ enum { CHUNKSIZE_VIDEO = 10000, CHUNKSIZE_DIRECTORY = 200 };
 static const struct chunk_format formats[] = {
     {"avc1/mp4", ".mp4", true, false, false, CHUNKSIZE_VIDEO, &video_writer_calls},
     {"mjpeg/avi", ".avi", true, false, false, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"h264/mkv", ".mkv", true, false, false, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"ffv1/mkv", ".mkv", true, true, true, CHUNKSIZE_VIDEO, &video_writer_calls},
     {"npy", "npy", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
     {"tif", "tif", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"png", "png", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"jpg", "jpg", false, false, false, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"ppm", "ppm", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"pgm", "pgm", false, true, true, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"bmp", "bmp", false, true, false, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };

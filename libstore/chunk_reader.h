@@ -18,10 +18,17 @@ struct chunk_reader_calls {
                        ist_error *error);
 
     /*
-     * Reads the frame_idx-th frame, 0.., exactly; the frame's index, number and time stay.
-     * IST_ERROR_DATA: it is missing or damaged; others may be sound.
+     * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number
+     * and time stay.
+     * IST_ERROR_NOT_FOUND: the chunk holds no pixels for it. IST_ERROR_DATA: it is damaged. Others may be sound.
      */
     ist_status (*read)(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error);
+
+    /* Frames in the chunk's file, the damaged ones too. May be NULL. */
+    int64_t (*frame_count)(const struct chunk_reader *reader);
+
+    /* Keeps decoded pictures up to this many bytes, 0: none. May be NULL: the chunk keeps nothing. */
+    void (*set_cache)(struct chunk_reader *reader, size_t bytes);
 
     /* Frees the reader and sets *reader to NULL. Takes a NULL reader. */
     void (*close)(struct chunk_reader **reader);

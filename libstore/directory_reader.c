@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "chunk_path.h"
 #include "chunk_reader.h"
@@ -14,7 +15,9 @@ struct chunk_reader {
     int chunk;
     const char *format;
     const struct image_format *image;
+    int channels;        /* as the store says: 1 or 3, or 2 and 4 of raw data */
     struct buffer bytes; /* of the file last read */
+    ist_frame picture;   /* in it, where it has other channels than the store */
 };
 
 static ist_status directory_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
@@ -32,8 +35,90 @@ static ist_status directory_open(struct chunk_reader **reader, const struct meta
     opened->chunk = chunk;
     opened->format = metadata->format;
     opened->image = image_format_find(metadata->format);
+    opened->channels = metadata->channels;
     *reader = opened;
     return IST_OK;
+}
+
+static int sample_of(const ist_frame *frame, int y, int i)
+{
+    const uint8_t *row = frame->data + y * frame->stride;
+    return frame->type == IST_PIXEL_U16 ? ((const uint16_t *)(const void *)row)[i] : row[i];
+}
+
+static void set_sample(ist_frame *frame, int y, int i, int value)
+{
+    uint8_t *row = frame->data + y * frame->stride;
+    if (frame->type == IST_PIXEL_U16)
+        ((uint16_t *)(void *)row)[i] = (uint16_t)value;
+    else
+        row[i] = (uint8_t)value;
+}
+
+/* Shares of the colours in gray: (blue * B + green * G + red * R + half) >> shift. */
+struct gray_rule {
+    int blue, green, red, half, shift;
+};
+
+/* OpenCV leaves gray to libpng, which cuts off, where it weighs other formats itself. */
+static struct gray_rule gray_rule_for(const char *format)
+{
+    if (strcasecmp(format, "png") == 0)
+        return (struct gray_rule){3735, 19235, 9798, 0, 15};
+    return (struct gray_rule){1868, 9617, 4899, 1 << 13, 14};
+}
+
+/*
+ * imgstore writes gray pictures as ppm with three channels and colour ones as pgm with one, and reads them back as the
+ * store says.
+ */
+static ist_status fit_channels(const ist_frame *picture, int channels, struct gray_rule rule, ist_frame *frame,
+                               ist_error *error)
+{
+    const ist_status status = ist_frame_alloc(frame, picture->width, picture->height, channels, picture->type, error);
+    if (status < 0)
+        return status;
+    for (int y = 0; y < frame->height; y++)
+        for (int x = 0; x < frame->width; x++) {
+            if (channels == 3) {
+                const int gray = sample_of(picture, y, x);
+                for (int c = 0; c < 3; c++)
+                    set_sample(frame, y, 3 * x + c, gray);
+            } else {
+                const int blue = sample_of(picture, y, 3 * x), green = sample_of(picture, y, 3 * x + 1),
+                          red = sample_of(picture, y, 3 * x + 2);
+                set_sample(frame, y, x,
+                           (rule.blue * blue + rule.green * green + rule.red * red + rule.half) >> rule.shift);
+            }
+        }
+    return IST_OK;
+}
+
+static void swap_frames(ist_frame *a, ist_frame *b)
+{
+    const ist_frame kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static ist_status decode(struct chunk_reader *reader, ist_frame *frame, ist_error *error)
+{
+    const struct buffer *bytes = &reader->bytes;
+    if (reader->channels % 2 == 0) {
+        if (!reader->image->decode_raw)
+            return error_set(error, IST_ERROR_UNSUPPORTED, "%s cannot hold raw data of %d channels", reader->format,
+                             reader->channels);
+        return reader->image->decode_raw(bytes->data, bytes->size, reader->channels, frame, error);
+    }
+    ist_status status = reader->image->decode(bytes->data, bytes->size, frame, error);
+    if (status >= 0 && frame->channels != reader->channels) {
+        swap_frames(frame, &reader->picture);
+        status = fit_channels(&reader->picture, reader->channels, gray_rule_for(reader->format), frame, error);
+        frame->index = reader->picture.index;
+        frame->number = reader->picture.number;
+        frame->time_s = reader->picture.time_s;
+    }
+    return status;
 }
 
 static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error)
@@ -41,11 +126,9 @@ static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx,
     char path[PATH_MAX];
     chunk_path_image(path, reader->directory, reader->chunk, (int)frame_idx, reader->format);
     ist_status status = fs_read_file(path, &reader->bytes, error);
-    if (status == IST_ERROR_NOT_FOUND)
-        status = IST_ERROR_DATA;
     if (status < 0)
         return status;
-    status = reader->image->decode(reader->bytes.data, reader->bytes.size, frame, error);
+    status = decode(reader, frame, error);
     return status < 0 ? error_prefix(error, status, "%06d/%s", reader->chunk, fs_basename(path)) : IST_OK;
 }
 
@@ -54,6 +137,7 @@ static void directory_close(struct chunk_reader **reader)
     if (!*reader)
         return;
     buffer_free(&(*reader)->bytes);
+    ist_frame_free(&(*reader)->picture);
     free(*reader);
     *reader = NULL;
 }

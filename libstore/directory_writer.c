@@ -4,16 +4,18 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chunk_path.h"
 #include "chunk_writer.h"
 #include "error.h"
 #include "fs.h"
-#include "image.h"
+#include "image_write.h"
 
 struct chunk_writer {
     const struct chunk_format *format;
-    const struct image_format *image;
+    image_encode_function *encode;
+    int quality;
     char directory[PATH_MAX];
     int chunk;
     int frame_count;
@@ -29,15 +31,27 @@ static void release(struct chunk_writer **writer)
     *writer = NULL;
 }
 
+static ist_status directory_check(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
+{
+    if (strcmp(format->name, "ppm") == 0 && params->channels != 3)
+        return error_set(error, IST_ERROR_ARGUMENT, "format ppm holds coloured pictures; pgm is for gray ones");
+    if (strcmp(format->name, "pgm") == 0 && params->channels != 1)
+        return error_set(error, IST_ERROR_ARGUMENT, "format pgm holds gray pictures; ppm is for coloured ones");
+    if (params->encoder || params->encoder_options)
+        return error_set(error, IST_ERROR_ARGUMENT, "format %s has no encoder to choose or to set: only videos have",
+                         format->name);
+    return IST_OK;
+}
+
 static ist_status directory_begin(struct chunk_writer **writer, const struct chunk_format *format,
                                   const char *directory, int chunk, const ist_writer_params *params, ist_error *error)
 {
-    (void)params;
     struct chunk_writer *w = *writer = calloc(1, sizeof *w);
     if (!w)
         return error_memory(error);
     w->format = format;
-    w->image = image_format_find(format->extension);
+    w->encode = image_encoder_find(format->extension);
+    w->quality = params->quality;
     w->chunk = chunk;
     snprintf(w->directory, sizeof w->directory, "%s", directory);
     char folder[PATH_MAX];
@@ -54,7 +68,7 @@ static ist_status directory_add(struct chunk_writer *w, const ist_frame *frame, 
 {
     char path[PATH_MAX];
     chunk_path_image(path, w->directory, w->chunk, w->frame_count, w->format->extension);
-    ist_status status = w->image->encode(frame, &w->bytes, error);
+    ist_status status = w->encode(frame, w->quality, &w->bytes, error);
     if (status < 0)
         return error_prefix(error, status, "%06d/%s", w->chunk, fs_basename(path));
     status = fs_write_file(path, w->bytes.data, w->bytes.size, error);
@@ -83,6 +97,7 @@ static ist_status directory_finish(struct chunk_writer **writer, ist_error *erro
 }
 
 const struct chunk_writer_calls directory_writer_calls = {
+    .check = directory_check,
     .begin = directory_begin,
     .add = directory_add,
     .finish = directory_finish,

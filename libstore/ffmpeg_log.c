@@ -2,6 +2,7 @@
 
 #include <libavutil/log.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ static void take_message(void *context, int level, const char *format, va_list a
     vsnprintf(message, sizeof message, format, arguments);
     // Some messages come in pieces; a piece that says nothing must not hide the one before.
     message[strcspn(message, "\r\n")] = '\0';
-    if (message[0]) {
+    const bool ignored = log->ignored && strncmp(message, log->ignored, strlen(log->ignored)) == 0;
+    if (message[0] && !ignored) {
         memcpy(log->message, message, sizeof message);
         log->by_demuxer = is_demuxer(context);
     }

@@ -12,6 +12,7 @@
 struct ffmpeg_log {
     char message[256]; /* the last error that FFmpeg reported, without its line end; "" if there was none */
     bool by_demuxer;   /* it came from reading the container, not from what is in it */
+    const char *ignored; /* messages that begin so are not taken; NULL: none. May be set after ffmpeg_log_begin(). */
     struct ffmpeg_log *outer;
 };
 

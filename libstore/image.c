@@ -9,6 +9,10 @@
 static const struct image_format *const formats[] = {
     &image_npy,
     &image_tiff,
+    &image_jpeg,
+#ifdef IST_WITH_BLOSC
+    &image_bpk,
+#endif
     &image_ffmpeg,
 };
 

@@ -21,6 +21,12 @@ struct image_format {
      * samples stay deep; colour comes as BGR, alpha is dropped. IST_ERROR_DATA: damaged, or another format.
      */
     ist_status (*decode)(const uint8_t *data, size_t size, ist_frame *frame, ist_error *error);
+
+    /*
+     * Takes raw data with this many samples a pixel (2, 4) out of the bytes, as one channel with the samples of a pixel
+     * side by side: the frame is `samples` times as wide. NULL: this format cannot hold such data.
+     */
+    ist_status (*decode_raw)(const uint8_t *data, size_t size, int samples, ist_frame *frame, ist_error *error);
 };
 
 /* Format for a file's name or extension, upper or lower case ("000001.TIF", "tif"); NULL: none. */
@@ -29,6 +35,10 @@ const struct image_format *image_format_find(const char *name);
 /* Reads the picture in a file. */
 ist_status image_read(const char *path, ist_frame *frame, ist_error *error);
 
+#ifdef IST_WITH_BLOSC
+extern const struct image_format image_bpk;
+#endif
+extern const struct image_format image_jpeg;
 extern const struct image_format image_npy;
 extern const struct image_format image_tiff;
 extern const struct image_format image_ffmpeg;

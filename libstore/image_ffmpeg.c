@@ -6,6 +6,7 @@
 
 #include "image.h"
 
+#include <ctype.h>
 #include <libavcodec/avcodec.h>
 #include <libavutil/mem.h>
 #include <limits.h>
@@ -21,7 +22,6 @@ static const struct signature {
     enum AVCodecID codec;
 } signatures[] = {
     {"\x89PNG\r\n\x1a\n", 8, AV_CODEC_ID_PNG},
-    {"\xff\xd8\xff", 3, AV_CODEC_ID_MJPEG},
     {"BM", 2, AV_CODEC_ID_BMP},
     {"P1", 2, AV_CODEC_ID_PBM},
     {"P2", 2, AV_CODEC_ID_PGM},
@@ -40,6 +40,34 @@ static const AVCodec *find_decoder(const uint8_t *data, size_t size)
         if (size >= signatures[i].size && memcmp(data, signatures[i].bytes, signatures[i].size) == 0)
             return avcodec_find_decoder(signatures[i].codec);
     return NULL;
+}
+
+// Takes the next number of a PNM's header, behind spaces and comments; -1: there is none.
+static int64_t take_number(const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *p = *at;
+    while (p < end && (isspace(*p) || *p == '#'))
+        if (*p++ == '#')
+            while (p < end && *p != '\n')
+                p++;
+    const uint8_t *digits = p;
+    int64_t value = 0;
+    for (; p < end && isdigit(*p) && p - digits < 6; p++)
+        value = value * 10 + *p - '0';
+    *at = p;
+    return p > digits ? value : -1;
+}
+
+// A binary PNM has no checksum, but in a damaged header the sizes do not fit together.
+static bool has_size_of_its_header(const uint8_t *data, size_t size)
+{
+    if (size < 3 || data[0] != 'P' || data[1] < '4' || data[1] > '6')
+        return true;
+    const uint8_t *at = data + 2, *end = data + size;
+    const int64_t width = take_number(&at, end), height = take_number(&at, end);
+    const int64_t top = data[1] == '4' ? 1 : take_number(&at, end);
+    const int64_t row_bytes = data[1] == '4' ? (width + 7) / 8 : width * (data[1] == '6' ? 3 : 1) * (top > 255 ? 2 : 1);
+    return width > 0 && height > 0 && top > 0 && end - at == 1 + row_bytes * height;
 }
 
 struct decoding {
@@ -127,9 +155,13 @@ static void finish(struct decoding *decoding)
 
 static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *frame, ist_error *error)
 {
+    if (size >= 3 && memcmp(data, "\xff\xd8\xff", 3) == 0)
+        return image_jpeg.decode(data, size, frame, error);
     const AVCodec *codec = find_decoder(data, size);
     if (!codec || size > INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)
         return error_set(error, IST_ERROR_DATA, "not a picture of a known format");
+    if (!has_size_of_its_header(data, size))
+        return error_set(error, IST_ERROR_DATA, "%s: the file has not the size that its header says", codec->name);
 
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
@@ -149,7 +181,6 @@ static ist_status decode_ffmpeg(const uint8_t *data, size_t size, ist_frame *fra
 }
 
 const struct image_format image_ffmpeg = {
-    .extensions =
-        (const char *const[]){"png", "jpg", "jpeg", "bmp", "pgm", "ppm", "pbm", "pnm", "pam", "webp", "gif", NULL},
+    .extensions = (const char *const[]){"png", "bmp", "pgm", "ppm", "pbm", "pnm", "pam", "webp", "gif", NULL},
     .decode = decode_ffmpeg,
 };

@@ -14,6 +14,7 @@
 
 #include "error.h"
 #include "fs.h"
+#include "timezone.h"
 #include "yaml_json.h"
 
 static const char file_name[] = "metadata.yaml";
@@ -80,23 +81,35 @@ static void format_created(double created_s, char text[METADATA_TEXT_SIZE])
              utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, microseconds);
 }
 
-/* ISO time without zone, 'T' or a space between date and time, fraction optional. */
+/* Seconds that a zone such as +01:00, +0100 or +01 is ahead of UTC; none and Z: 0. */
+static int zone_offset_s(const char *text)
+{
+    int hours = 0, minutes = 0;
+    if (*text != '+' && *text != '-')
+        return 0;
+    if (sscanf(text + 1, "%2d:%2d", &hours, &minutes) < 2)
+        (void)sscanf(text + 1, "%2d%2d", &hours, &minutes);
+    return (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+}
+
+/* ISO time, in UTC where it names no zone; 'T' or a space between date and time, fraction optional. */
 static bool parse_created(const char *text, double *created_s)
 {
     struct tm utc = {0};
     int used = 0;
-    if (sscanf(text, "%d-%d-%d%*1[T ]%d:%d:%d%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
-               &utc.tm_sec, &used) != 6)
+    if (sscanf(text, "%4d-%2d-%2d%*1[T ]%2d:%2d:%2d%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour,
+               &utc.tm_min, &utc.tm_sec, &used) != 6)
         return false;
     utc.tm_year -= 1900;
     utc.tm_mon -= 1;
     long microseconds = 0;
-    if (text[used] == '.') {
+    const char *rest = text + used;
+    if (*rest == '.') {
         long scale = 100000;
-        for (const char *digit = text + used + 1; *digit >= '0' && *digit <= '9'; digit++, scale /= 10)
-            microseconds += (*digit - '0') * scale;
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, scale /= 10)
+            microseconds += (*rest - '0') * scale;
     }
-    *created_s = (double)timegm(&utc) + (double)microseconds * 1e-6;
+    *created_s = (double)(timegm(&utc) - zone_offset_s(rest)) + (double)microseconds * 1e-6;
     return true;
 }
 
@@ -164,9 +177,25 @@ static ist_status read_class(struct metadata *m, const json_t *store, ist_error 
     copy_text(m->extension, sizeof m->extension, text_of(store, "extension"));
     if (!*m->format)
         return error_set(error, IST_ERROR_DATA, "no format is given");
-    if (m->is_video && !*m->extension)
+    if (strchr(m->format, '/') != strrchr(m->format, '/') || strchr(m->extension, '/'))
+        return error_set(error, IST_ERROR_DATA, "format or extension is damaged");
+    m->extension_guessed = m->is_video && !*m->extension;
+    if (m->extension_guessed)
         copy_text(m->extension, sizeof m->extension, strcmp(m->format, "mjpeg") == 0 ? ".avi" : ".mp4");
     return IST_OK;
+}
+
+/*
+ * True for the formats whose pictures have even sides, whatever imgshape says: those of imgstore, H.264 under the names
+ * that Motif and forks of imgstore give it, and the formats of these forks.
+ */
+static bool has_even_sides(const char *format)
+{
+    static const char *const names[] = {"mjpeg", "mjpeg/avi", "avc1/mp4", "mjpg/avi", "divx/avi"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(format, names[i]) == 0)
+            return true;
+    return strstr(format, "264") || strstr(format, "nvenc-");
 }
 
 static ist_status read_shape(struct metadata *m, const json_t *store, ist_error *error)
@@ -177,15 +206,17 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
     const json_int_t width = json_integer_value(json_array_get(shape, 1));
     const json_int_t channels = dimensions == 3 ? json_integer_value(json_array_get(shape, 2)) : 1;
     if (dimensions < 2 || dimensions > 3 || height < 1 || width < 1 || height > 65535 || width > 65535 ||
-        (channels != 1 && channels != 3))
+        channels < 1 || channels > 4 || (channels % 2 == 0 && !*m->encoding))
         return error_set(error, IST_ERROR_DATA, "imgshape is not [height, width] or [height, width, 3]");
     m->height = (int)height;
     m->width = (int)width;
     m->channels = (int)channels;
-    if (m->is_video) {
+    if (m->is_video && has_even_sides(m->format)) {
         m->height -= m->height % 2;
         m->width -= m->width % 2;
     }
+    if (m->width == 0 || m->height == 0)
+        return error_set(error, IST_ERROR_DATA, "imgshape leaves no pixel for a video");
 
     const char *dtype = text_of(store, "imgdtype");
     if (strcmp(dtype, "uint16") == 0)
@@ -200,8 +231,11 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
     return IST_OK;
 }
 
-/* Time of creation of a store that does not say it: from a directory name 20YYMMDD_HHMMSS, else the file's own. */
-static double created_from_path(const char *directory, const char *file)
+/*
+ * Time of creation of a store that does not say it: 20YYMMDD_HHMMSS in the directory's name, which clocks in its time
+ * zone showed, else that of the file.
+ */
+static double created_from_path(const char *directory, const char *file, const char *zone)
 {
     for (const char *digits = fs_basename(directory); (digits = strstr(digits, "20")); digits++) {
         struct tm local = {.tm_isdst = -1};
@@ -209,9 +243,10 @@ static double created_from_path(const char *directory, const char *file)
         if (sscanf(digits, "%4d%2d%2d_%2d%2d%2d%n", &local.tm_year, &local.tm_mon, &local.tm_mday, &local.tm_hour,
                    &local.tm_min, &local.tm_sec, &used) == 6 &&
             used == 15) {
+            double created_s;
             local.tm_year -= 1900;
             local.tm_mon -= 1;
-            return (double)mktime(&local);
+            return timezone_to_utc(zone, &local, &created_s) ? created_s : (double)mktime(&local);
         }
     }
     struct stat info;
@@ -230,13 +265,13 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
         return status;
 
     copy_text(m->uuid, sizeof m->uuid, text_of(store, "uuid"));
-    if (!parse_created(text_of(store, "created_utc"), &m->created_s))
-        m->created_s = created_from_path(directory, path);
     copy_text(m->timezone, sizeof m->timezone, text_of(store, "timezone_local"));
     if (!*m->timezone)
         copy_text(m->timezone, sizeof m->timezone, text_of(root, "timezone"));
     if (!*m->timezone)
         local_timezone(m->timezone);
+    if (!parse_created(text_of(store, "created_utc"), &m->created_s))
+        m->created_s = created_from_path(directory, path, m->timezone);
 
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));

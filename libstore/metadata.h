@@ -12,13 +12,14 @@ struct metadata {
     bool is_video; /* class VideoImgStore, else DirectoryImgStore */
     char format[METADATA_TEXT_SIZE];
     char extension[METADATA_TEXT_SIZE]; /* of video chunks, ".mp4" */
+    bool extension_guessed;             /* an old store that does not say it */
     char encoding[METADATA_TEXT_SIZE];  /* "": none */
     char uuid[METADATA_UUID_SIZE];      /* "": none */
     char timezone[METADATA_TEXT_SIZE];  /* IANA name */
     double created_s;                   /* seconds since 1970 UTC */
-    int width;                          /* px, as stored: even for video */
+    int width;                          /* px, as stored: even for most video, and of raw data where encoding says so */
     int height;
-    int channels;
+    int channels; /* 1 or 3; of raw data also 2 or 4 */
     ist_pixel_type type;
     int chunksize;
     char *user_json; /* text of a JSON object */

@@ -1,5 +1,7 @@
 #include "npz.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
@@ -31,7 +33,9 @@ static ist_status read_member(zip_t *archive, const char *name, struct buffer *o
     ist_status status = buffer_reserve(out, (size_t)info.size + 1, error);
     if (status >= 0) {
         const zip_int64_t got = zip_fread(file, out->data, info.size);
-        if (got < 0 || (zip_uint64_t)got != info.size)
+        // The checksum is compared only when the end shows, at one more read.
+        uint8_t behind;
+        if (got < 0 || (zip_uint64_t)got != info.size || zip_fread(file, &behind, 1) != 0)
             status = error_set(error, IST_ERROR_DATA, "%s: %s: damaged or cut off", path, name);
         else
             out->size = (size_t)info.size;
@@ -40,7 +44,61 @@ static ist_status read_member(zip_t *archive, const char *name, struct buffer *o
     return status;
 }
 
-/* Takes a vector of 8-byte elements of the wanted kind out of an .npy; integers of another width are widened. */
+/* The bytes of one element, the lowest first. */
+static uint64_t bits_of(const struct npy_header *header, const uint8_t *element)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < header->item_size; i++)
+        bits |= (uint64_t)element[header->byte_order == '>' ? header->item_size - 1 - i : i] << (8 * i);
+    return bits;
+}
+
+/* An integer of any width; false: none, or more than 63 bits. */
+static bool integer_of(const struct npy_header *header, const uint8_t *element, int64_t *value)
+{
+    const uint64_t bits = bits_of(header, element);
+    const int unused = 64 - 8 * header->item_size;
+    if (header->kind == 'i')
+        *value = (int64_t)(bits << unused) >> unused;
+    else
+        *value = (int64_t)bits;
+    return header->kind == 'i' || (header->kind == 'u' && bits <= INT64_MAX);
+}
+
+static bool real_of(const struct npy_header *header, const uint8_t *element, double *value)
+{
+    const uint64_t bits = bits_of(header, element);
+    if (header->kind == 'f' && header->item_size == 8) {
+        memcpy(value, &bits, sizeof *value);
+        return true;
+    }
+    if (header->kind == 'f' && header->item_size == 4) {
+        const uint32_t low = (uint32_t)bits;
+        float single;
+        memcpy(&single, &low, sizeof single);
+        *value = (double)single;
+        return true;
+    }
+    int64_t whole = 0;
+    const bool good = integer_of(header, element, &whole);
+    *value = (double)whole;
+    return good;
+}
+
+/* Frame numbers are integers; imgstore keeps what the camera gave, and that may be a float64 with a whole number in it.
+ */
+static bool number_of(const struct npy_header *header, const uint8_t *element, int64_t *value)
+{
+    double real;
+    if (header->kind != 'f')
+        return integer_of(header, element, value);
+    if (!real_of(header, element, &real) || !(fabs(real) <= 9007199254740992.0) || real != floor(real))
+        return false;
+    *value = (int64_t)real;
+    return true;
+}
+
+/* Takes a vector of numbers out of an .npy: 'i' as int64_t, 'f' as double. */
 static ist_status take_vector(const struct buffer *npy, char kind, void **elements, int64_t *count, const char *what,
                               ist_error *error)
 {
@@ -48,25 +106,17 @@ static ist_status take_vector(const struct buffer *npy, char kind, void **elemen
     const ist_status status = npy_parse_header(npy->data, npy->size, &header, error);
     if (status < 0)
         return error_prefix(error, status, "%s", what);
-    const bool fits = header.dimensions == 1 && header.byte_order != '>' &&
-                      (header.kind == kind || (kind == 'i' && header.kind == 'u')) &&
-                      (header.item_size == 8 || (kind == 'i' && header.item_size == 4));
-    if (!fits)
-        return error_set(error, IST_ERROR_DATA, "%s: not a list of %s", what, kind == 'i' ? "integers" : "float64");
-    *count = header.count;
-    *elements = malloc((size_t)header.count * 8 + 1);
-    if (!*elements)
+    bool good = header.dimensions == 1 && strchr("iuf", header.kind) && header.item_size <= 8;
+    *elements = good ? malloc((size_t)header.count * 8 + 1) : NULL;
+    if (good && !*elements)
         return error_memory(error);
     const uint8_t *data = npy->data + header.data_offset;
-    if (header.item_size == 8) {
-        memcpy(*elements, data, header.data_size);
-        return IST_OK;
-    }
-    for (int64_t i = 0; i < header.count; i++) {
-        uint32_t bits;
-        memcpy(&bits, data + 4 * i, 4);
-        ((int64_t *)*elements)[i] = header.kind == 'u' ? (int64_t)bits : (int64_t)(int32_t)bits;
-    }
+    for (int64_t i = 0; i < header.count && good; i++, data += header.item_size)
+        good = kind == 'i' ? number_of(&header, data, (int64_t *)*elements + i)
+                           : real_of(&header, data, (double *)*elements + i);
+    if (!good)
+        return error_set(error, IST_ERROR_DATA, "%s: not a list of %s", what, kind == 'i' ? "integers" : "numbers");
+    *count = header.count;
     return IST_OK;
 }
 

@@ -1,107 +1,352 @@
 #include "packet_table.h"
 
+#include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "media_io.h"
+#include "picture_order.h"
 
-static ist_status append(struct packet_table *table, int64_t *capacity, const AVPacket *packet, ist_error *error)
+enum completeness { UNKNOWN, COMPLETE, BROKEN_OFF };
+
+/* What is known while the file is read. */
+struct scan {
+    struct packet_table *table;
+    int64_t capacity;
+    AVBSFContext *unpack;
+    struct picture_order *picture_order; /* NULL: the codec does not reorder */
+    int64_t *coded_order;                /* of each packet, as the pictures say themselves */
+    bool numbered;                       /* the pictures carry numbers, with which gaps are seen */
+    bool by_time;                        /* packet_entry.order is the time, else the coded order */
+    enum completeness completeness;
+};
+
+static ist_status reserve(struct scan *scan, ist_error *error)
 {
-    if (table->count == *capacity) {
-        *capacity = *capacity ? *capacity * 2 : 1024;
-        struct packet_entry *grown = realloc(table->packets, (size_t)*capacity * sizeof *grown);
-        if (!grown)
-            return error_memory(error);
-        table->packets = grown;
-    }
-    table->packets[table->count++] = (struct packet_entry){
-        .pts = packet->pts,
-        .dts = packet->dts,
-        .pos = packet->pos,
-        .frame = packet->flags & AV_PKT_FLAG_DISCARD ? -1 : 0,
-        .key = packet->flags & AV_PKT_FLAG_KEY,
-    };
+    struct packet_table *table = scan->table;
+    if (table->count < scan->capacity)
+        return IST_OK;
+    const int64_t capacity = scan->capacity ? scan->capacity * 2 : 1024;
+    struct packet_entry *packets = realloc(table->packets, (size_t)capacity * sizeof *packets);
+    if (packets)
+        table->packets = packets;
+    int64_t *orders = realloc(scan->coded_order, (size_t)capacity * sizeof *orders);
+    if (orders)
+        scan->coded_order = orders;
+    if (!packets || !orders)
+        return error_memory(error);
+    scan->capacity = capacity;
     return IST_OK;
 }
 
-static ist_status scan(struct packet_table *table, AVFormatContext *file, int stream, const char *name,
-                       ist_error *error)
+/* VP8 has packets that only prepare what later ones refer to. */
+static bool is_hidden(const AVPacket *packet, enum AVCodecID codec)
+{
+    return (packet->flags & AV_PKT_FLAG_DISCARD) || (codec == AV_CODEC_ID_VP8 && !(packet->data[0] & 0x10));
+}
+
+static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
+{
+    const int64_t i = scan->table->count++;
+    struct packet_entry *entry = &scan->table->packets[i];
+    *entry = (struct packet_entry){
+        .pts = packet->pts,
+        .dts = packet->dts,
+        .pos = packet->pos,
+        .frame = is_hidden(packet, codec) ? -1 : 0,
+        .key = packet->flags & AV_PKT_FLAG_KEY,
+    };
+    scan->coded_order[i] = i;
+    if (scan->unpack && (av_bsf_send_packet(scan->unpack, packet) < 0 || av_bsf_receive_packet(scan->unpack, packet) < 0))
+        entry->frame = -1; // only a place for a picture that the packet before held
+    else if (scan->picture_order)
+        scan->coded_order[i] = picture_order_add(scan->picture_order, packet, &entry->key);
+}
+
+static ist_status read_packets(struct scan *scan, AVFormatContext *file, int stream, const char *name, ist_error *error)
 {
     AVPacket *packet = av_packet_alloc();
     if (!packet)
         return error_memory(error);
-    int64_t capacity = 0;
+    const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
     ist_status status = IST_OK;
     int result = 0;
     while (status >= 0 && (result = av_read_frame(file, packet)) >= 0) {
-        // A file that breaks off can end in a piece of a packet; there is no frame in it.
-        if (packet->stream_index == stream && packet->size > 0 && !(packet->flags & AV_PKT_FLAG_CORRUPT))
-            status = append(table, &capacity, packet, error);
+        if (packet->stream_index == stream && packet->size > 0) {
+            // A file that breaks off can end in a piece of a packet; there is no frame in it.
+            if (packet->flags & AV_PKT_FLAG_CORRUPT)
+                scan->completeness = BROKEN_OFF;
+            else if ((status = reserve(scan, error)) >= 0)
+                append(scan, packet, codec);
+        }
         av_packet_unref(packet);
     }
-    // Where a damaged file can be read no further, the frames before are sound.
-    if (status >= 0 && result != AVERROR_EOF && table->count == 0)
-        status = media_error(error, result, name, "cannot read");
     av_packet_free(&packet);
+    // To a demuxer a disk that does not answer may look like the end of the file.
+    if (status >= 0 && file->pb->error < 0)
+        return media_error(error, file->pb->error, name, "cannot read");
+    if (status >= 0 && result != AVERROR_EOF) {
+        // Where a damaged file can be read no further, the frames before are sound.
+        scan->completeness = BROKEN_OFF;
+        if (scan->table->count == 0)
+            status = media_error(error, result, name, "cannot read");
+    }
     return status;
 }
 
-/* Orders by time of presentation; equal times keep the order of the file. */
+/* ---- order ---- */
+
 static int compare_presentation(const void *a, const void *b, void *context)
 {
     const struct packet_entry *packets = context;
     const int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    if (packets[left].pts != packets[right].pts)
-        return packets[left].pts < packets[right].pts ? -1 : 1;
+    if (packets[left].order != packets[right].order)
+        return packets[left].order < packets[right].order ? -1 : 1;
     return (left > right) - (left < right);
 }
 
-static ist_status number_frames(struct packet_table *table, ist_error *error)
+static void sort_frames(struct packet_table *table)
 {
-    table->packet_of_frame = malloc((size_t)(table->count + 1) * sizeof *table->packet_of_frame);
-    if (!table->packet_of_frame)
-        return error_memory(error);
+    table->frame_count = 0;
+    for (int64_t i = 0; i < table->count; i++)
+        if (table->packets[i].frame >= 0)
+            table->packet_of_frame[table->frame_count++] = i;
+    qsort_r(table->packet_of_frame, (size_t)table->frame_count, sizeof *table->packet_of_frame, compare_presentation,
+            table->packets);
+}
+
+static int64_t order_of(const struct packet_table *table, int64_t frame)
+{
+    return table->packets[table->packet_of_frame[frame]].order;
+}
+
+static bool order_by_time(struct packet_table *table)
+{
     for (int64_t i = 0; i < table->count; i++) {
-        if (table->packets[i].frame < 0)
-            continue;
-        table->packet_of_frame[table->frame_count++] = i;
-        table->without_times |= table->packets[i].pts == AV_NOPTS_VALUE;
+        struct packet_entry *entry = &table->packets[i];
+        entry->order = entry->pts;
+        if (entry->frame >= 0 && entry->pts == AV_NOPTS_VALUE)
+            return false;
     }
-    if (!table->without_times)
-        qsort_r(table->packet_of_frame, (size_t)table->frame_count, sizeof *table->packet_of_frame,
-                compare_presentation, table->packets);
-    for (int64_t frame = 0; frame < table->frame_count; frame++)
-        table->packets[table->packet_of_frame[frame]].frame = frame;
+    sort_frames(table);
+    for (int64_t frame = 1; frame < table->frame_count; frame++)
+        if (order_of(table, frame) == order_of(table, frame - 1))
+            return false;
+    return true;
+}
+
+static void order_frames(struct scan *scan)
+{
+    struct packet_table *table = scan->table;
+    scan->by_time = order_by_time(table);
+    if (scan->by_time)
+        return;
+    for (int64_t i = 0; i < table->count; i++)
+        table->packets[i].order = scan->coded_order[i];
+    sort_frames(table);
+}
+
+/* ---- where a file breaks off ---- */
+
+// Packets come in the order of decoding, so a file that breaks off among reordered pictures lacks some that are shown
+// before others that are there. Counting on over the gap would give the wrong frames.
+
+enum { LONGEST_REORDERING = 32 };
+
+/* The distance from a frame to the next; 0: none that counts, as the places begin anew there. */
+static int64_t distance_to(const struct packet_table *table, int64_t frame)
+{
+    const int64_t distance = order_of(table, frame) - order_of(table, frame - 1);
+    return distance < PICTURE_ORDER_SEQUENCE / 2 ? distance : 0;
+}
+
+/* The distance from each frame to the next, where it is the same up to rounding; 0: it varies. */
+static int64_t even_step(const struct packet_table *table)
+{
+    const int64_t even_count = table->frame_count - LONGEST_REORDERING;
+    int64_t sum = 0, distances = 0;
+    for (int64_t frame = 1; frame < even_count; frame++) {
+        sum += distance_to(table, frame);
+        distances += distance_to(table, frame) != 0;
+    }
+    const int64_t step = distances ? (sum + distances / 2) / distances : 0;
+    for (int64_t frame = 1; frame < even_count; frame++) {
+        const int64_t distance = distance_to(table, frame);
+        if (distance && (2 * distance > 3 * step || 2 * distance < step))
+            return 0;
+    }
+    return step;
+}
+
+/* The first frame before which one may be missing. */
+static int64_t first_uncertain(const struct scan *scan, int64_t step)
+{
+    const struct packet_table *table = scan->table;
+    const int64_t last_dts = table->packets[table->count - 1].dts;
+    int64_t frame = table->frame_count;
+    // What is missing would be decoded, and therefore shown, behind the last packet.
+    if (scan->by_time && last_dts != AV_NOPTS_VALUE)
+        while (frame > 0 && order_of(table, frame - 1) > last_dts)
+            frame--;
+    else if (step || scan->numbered)
+        frame = frame > LONGEST_REORDERING ? frame - LONGEST_REORDERING : 0;
+    else if (frame > 0)
+        frame--; // the picture shown behind all those that come next in the file
+    return frame;
+}
+
+static bool is_reordered(const struct packet_table *table)
+{
+    for (int64_t frame = 1; frame < table->frame_count; frame++)
+        if (table->packet_of_frame[frame] < table->packet_of_frame[frame - 1])
+            return true;
+    return false;
+}
+
+/* Leaves the places of missing frames free where even steps tell them; else ends before the first that may lack. */
+static ist_status open_gaps(const struct scan *scan, ist_error *error)
+{
+    struct packet_table *table = scan->table;
+    if (scan->completeness == COMPLETE || !is_reordered(table))
+        return IST_OK;
+    const int64_t step = scan->by_time || scan->numbered ? even_step(table) : 0;
+    const int64_t first = first_uncertain(scan, step), count = table->frame_count;
+    if (step == 0) {
+        if (scan->completeness == BROKEN_OFF)
+            table->frame_count = first;
+        for (int64_t frame = table->frame_count; frame < count; frame++)
+            table->packets[table->packet_of_frame[frame]].frame = -1;
+        return IST_OK;
+    }
+    int64_t *placed = malloc((size_t)(count + LONGEST_REORDERING * LONGEST_REORDERING) * sizeof *placed);
+    if (!placed)
+        return error_memory(error);
+    int64_t place = 0;
+    for (int64_t frame = 0; frame < count; frame++) {
+        if (frame > 0 && frame >= first) {
+            const int64_t missing = (distance_to(table, frame) + step / 2) / step - 1;
+            // Farther away is no gap but another beginning.
+            for (int64_t i = 0; i < missing && missing < LONGEST_REORDERING; i++)
+                placed[place++] = -1;
+        }
+        placed[place++] = table->packet_of_frame[frame];
+    }
+    free(table->packet_of_frame);
+    table->packet_of_frame = placed;
+    table->frame_count = place;
     return IST_OK;
 }
 
-ist_status packet_table_read(struct packet_table *table, AVFormatContext *file, int stream, const char *name,
-                             ist_error *error)
+/* Compares with what the file's header says, where it says something. */
+static void find_completeness(struct scan *scan, const AVFormatContext *file, const AVStream *stream)
+{
+    const int64_t count = scan->table->count;
+    if (scan->completeness != UNKNOWN || stream->nb_frames == 0 || count == 0)
+        return;
+    // In avi times count frames, with those that repeat the one before and have no packet.
+    const int64_t last_dts = scan->table->packets[count - 1].dts;
+    const bool dts_counts = strcmp(file->iformat->name, "avi") == 0 && last_dts != AV_NOPTS_VALUE;
+    const int64_t frames = dts_counts && last_dts >= count ? last_dts + 1 : count;
+    scan->completeness = frames >= stream->nb_frames ? COMPLETE : BROKEN_OFF;
+}
+
+static ist_status number_frames(struct scan *scan, ist_error *error)
+{
+    struct packet_table *table = scan->table;
+    table->packet_of_frame = malloc((size_t)(table->count + 1) * sizeof *table->packet_of_frame);
+    if (!table->packet_of_frame)
+        return error_memory(error);
+    order_frames(scan);
+    const ist_status status = open_gaps(scan, error);
+    for (int64_t frame = 0; frame < table->frame_count; frame++)
+        if (table->packet_of_frame[frame] >= 0)
+            table->packets[table->packet_of_frame[frame]].frame = frame;
+    return status;
+}
+
+ist_status packet_table_read(struct packet_table *table, AVFormatContext *file, int stream, AVBSFContext *unpack,
+                             const char *name, ist_error *error)
 {
     *table = (struct packet_table){0};
-    ist_status status = scan(table, file, stream, name, error);
-    if (status >= 0)
-        status = number_frames(table, error);
+    struct scan scan = {.table = table, .unpack = unpack};
+    const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
+    scan.numbered = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
+    scan.picture_order = picture_order_create(file->streams[stream]->codecpar);
+    ist_status status = read_packets(&scan, file, stream, name, error);
+    if (status >= 0) {
+        find_completeness(&scan, file, file->streams[stream]);
+        status = number_frames(&scan, error);
+    }
+    picture_order_destroy(scan.picture_order);
+    free(scan.coded_order);
     if (status < 0)
         packet_table_free(table);
     return status;
+}
+
+void packet_table_drop_first(struct packet_table *table, int64_t count)
+{
+    for (int64_t i = 0; i < table->count; i++)
+        if (table->packets[i].frame >= 0)
+            table->packets[i].frame = table->packets[i].frame < count ? -1 : table->packets[i].frame - count;
+    table->frame_count -= count;
+    for (int64_t frame = 0; frame < table->frame_count; frame++)
+        table->packet_of_frame[frame] = table->packet_of_frame[frame + count];
+}
+
+/* ---- looking up ---- */
+
+int64_t packet_table_key_before(const struct packet_table *table, int64_t packet)
+{
+    while (packet > 0 && !table->packets[--packet].key)
+        ;
+    return packet;
+}
+
+int64_t packet_table_key_behind(const struct packet_table *table, int64_t packet)
+{
+    while (++packet < table->count && !table->packets[packet].key)
+        ;
+    return packet;
 }
 
 int64_t packet_table_key_for(const struct packet_table *table, int64_t frame)
 {
     // A frame that is shown before the key picture, though it comes behind it in the file, needs the one before (open
     // GOP).
-    for (int64_t i = table->packet_of_frame[frame]; i > 0; i--)
-        if (table->packets[i].key && table->packets[i].frame >= 0 && table->packets[i].frame <= frame)
+    const int64_t packet = table->packet_of_frame[frame];
+    for (int64_t i = packet; i > 0; i--)
+        if (table->packets[i].key && table->packets[i].order <= table->packets[packet].order)
             return i;
     return 0;
 }
 
+bool packet_table_is(const struct packet_table *table, int64_t i, const AVPacket *packet)
+{
+    const struct packet_entry *entry = &table->packets[i];
+    if (entry->pos >= 0)
+        return entry->pos == packet->pos;
+    return entry->pts == packet->pts && entry->dts == packet->dts;
+}
+
+/* Whether the packet is the i-th, and can be no other. */
+static bool is_certainly(const struct packet_table *table, int64_t i, const AVPacket *packet)
+{
+    if (!packet_table_is(table, i, packet))
+        return false;
+    // Some containers put several packets into one place; times alone change with the way that led here, where FFmpeg
+    // has to guess them.
+    const bool shares_place = (i > 0 && table->packets[i - 1].pos == packet->pos) ||
+                              (i + 1 < table->count && table->packets[i + 1].pos == packet->pos);
+    return !shares_place || (table->packets[i].pts == packet->pts && packet->pts != AV_NOPTS_VALUE);
+}
+
 int64_t packet_table_find(const struct packet_table *table, const AVPacket *packet)
 {
-    // Positions and decoding times rise in nearly every file, then bisection finds the packet; the walk is for the
-    // rest.
+    // Positions rise in nearly every file, then bisection finds the packet; the walk is for the rest.
     int64_t low = 0, high = table->count - 1;
     while (low < high && packet->pos >= 0) {
         const int64_t middle = (low + high) / 2;
@@ -112,8 +357,7 @@ int64_t packet_table_find(const struct packet_table *table, const AVPacket *pack
     }
     for (int64_t step = 0; step < table->count; step++) {
         const int64_t i = (low + step) % table->count;
-        const struct packet_entry *entry = &table->packets[i];
-        if (entry->pos == packet->pos && entry->pts == packet->pts && entry->dts == packet->dts)
+        if (is_certainly(table, i, packet))
             return i;
     }
     return -1;

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct AVBSFContext;
 struct AVFormatContext;
 struct AVPacket;
 
 struct packet_entry {
     int64_t pts, dts; /* in the stream's time base; INT64_MIN: the file does not say */
     int64_t pos;      /* byte in the file; -1: not known */
+    int64_t order;    /* larger for what is shown later, also for packets that show nothing */
     int64_t frame;    /* 0.. in the order of presentation; -1: the packet shows none */
     bool key;         /* decoding can begin here */
 };
@@ -20,21 +22,35 @@ struct packet_entry {
 struct packet_table {
     struct packet_entry *packets;
     int64_t count;
-    int64_t *packet_of_frame;
+    int64_t *packet_of_frame; /* -1: the file breaks off before it, though frames shown later are there */
     int64_t frame_count;
-    /* The file does not say when each frame is shown: frames count in the order in which the decoder gives them. */
-    bool without_times;
 };
 
-/* Reads the whole file once, from where it stands, 1 to 2 us a packet. */
-ist_status packet_table_read(struct packet_table *table, struct AVFormatContext *file, int stream, const char *name,
-                             ist_error *error);
+/*
+ * Reads the whole file once, from where it stands, 1 to 2 us a packet.
+ *
+ * The order of presentation is that of the times in the file; where these lack (avi) or are not distinct (mkv at more
+ * than 1000 frames/s), it is the one that the coded pictures have in themselves. `unpack`, which packets go through
+ * before they are decoded, may be NULL.
+ */
+ist_status packet_table_read(struct packet_table *table, struct AVFormatContext *file, int stream,
+                             struct AVBSFContext *unpack, const char *name, ist_error *error);
 
-/* The packet from which decoding has to begin to get this frame. */
+/* Takes the first frames out, which the decoder never shows: the numbers of the others become smaller by `count`. */
+void packet_table_drop_first(struct packet_table *table, int64_t count);
+
+/* The packet from which decoding has to begin to get this frame, whose packet must be there. */
 int64_t packet_table_key_for(const struct packet_table *table, int64_t frame);
+
+/* The nearest key packet before and behind a packet; 0 and the table's count where there is none. */
+int64_t packet_table_key_before(const struct packet_table *table, int64_t packet);
+int64_t packet_table_key_behind(const struct packet_table *table, int64_t packet);
 
 /* Finds a packet that was read from the file; -1: it is none of the table. */
 int64_t packet_table_find(const struct packet_table *table, const struct AVPacket *packet);
+
+/* Tells whether a packet that was read from the file is the i-th of the table. */
+bool packet_table_is(const struct packet_table *table, int64_t i, const struct AVPacket *packet);
 
 void packet_table_free(struct packet_table *table);
 

@@ -10,6 +10,15 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 
+// What becomes of each luma where there is no colour, for one format and size; see convert_uncoloured().
+struct gray_table {
+    int width, height;
+    enum AVPixelFormat format; // AV_PIX_FMT_NONE: not made yet
+    bool usable;
+    bool identical; // every value stays what it is
+    uint8_t values[256];
+};
+
 struct pixel_converter {
     enum pixel_rule rule;
     struct SwsContext *sws;
@@ -17,6 +26,7 @@ struct pixel_converter {
     // What `sws` was made for.
     int width, height;
     enum AVPixelFormat from, to;
+    struct gray_table gray;
 };
 
 struct pixel_converter *pixel_converter_create(enum pixel_rule rule)
@@ -29,6 +39,7 @@ struct pixel_converter *pixel_converter_create(enum pixel_rule rule)
         return NULL;
     }
     *converter = (struct pixel_converter){.rule = rule, .padded = padded, .from = AV_PIX_FMT_NONE};
+    converter->gray.format = AV_PIX_FMT_NONE;
     return converter;
 }
 
@@ -214,6 +225,108 @@ static void gray_from_bgr(ist_frame *frame, const AVFrame *bgr)
     }
 }
 
+/*
+ * Gray in a coloured format
+ *
+ * A picture whose chroma is 128 everywhere has the same gray for the same luma: a table does what two conversions do,
+ * bit for bit. Whether that is so is tried out with the conversions themselves, once for a format and size.
+ */
+
+static bool is_planar_yuv(const AVPixFmtDescriptor *format)
+{
+    bool planar = format->nb_components == 3 && !(format->flags & AV_PIX_FMT_FLAG_RGB);
+    for (int i = 0; i < 3 && planar; i++)
+        planar = format->comp[i].plane == i && format->comp[i].depth == 8 && format->comp[i].step == 1;
+    return planar;
+}
+
+static bool has_no_colour(const AVFrame *picture, const AVPixFmtDescriptor *format)
+{
+    enum { NEUTRAL = 128 };
+    const int width = AV_CEIL_RSHIFT(picture->width, format->log2_chroma_w);
+    const int height = AV_CEIL_RSHIFT(picture->height, format->log2_chroma_h);
+    for (int plane = 1; plane < 3; plane++)
+        for (int y = 0; y < height; y++) {
+            const uint8_t *row = picture->data[plane] + (ptrdiff_t)y * picture->linesize[plane];
+            // Every sample equals the one before it, and the first is neutral.
+            if (row[0] != NEUTRAL || memcmp(row, row + 1, (size_t)width - 1) != 0)
+                return false;
+        }
+    return true;
+}
+
+// Converts a picture of all lumas and no colour; false if one of them comes out in two ways.
+static bool try_table(struct pixel_converter *converter, AVFrame *probe, int column_step, int row_step,
+                      int16_t values[256])
+{
+    for (int y = 0; y < probe->height; y++)
+        for (int x = 0; x < probe->width; x++)
+            probe->data[0][y * probe->linesize[0] + x] = (uint8_t)(x * column_step + y * row_step);
+    ist_frame gray = {0};
+    bool same = convert(converter, probe, AV_PIX_FMT_BGR24, NULL) >= 0 &&
+                ist_frame_alloc(&gray, probe->width, probe->height, 1, IST_PIXEL_U8, NULL) >= 0;
+    if (same)
+        gray_from_bgr(&gray, converter->padded);
+    for (int y = 0; y < probe->height && same; y++)
+        for (int x = 0; x < probe->width && same; x++) {
+            int16_t *value = &values[probe->data[0][y * probe->linesize[0] + x]];
+            const uint8_t got = gray.data[y * gray.stride + x];
+            same = *value < 0 || *value == got;
+            *value = got;
+        }
+    ist_frame_free(&gray);
+    return same;
+}
+
+static void make_table(struct pixel_converter *converter, const AVFrame *picture)
+{
+    struct gray_table *table = &converter->gray;
+    *table = (struct gray_table){.width = picture->width, .height = picture->height, .format = picture->format};
+    AVFrame *probe = av_frame_alloc();
+    int16_t values[256];
+    memset(values, -1, sizeof values);
+    if (probe) {
+        probe->width = picture->width;
+        probe->height = picture->height;
+        probe->format = picture->format;
+    }
+    if (probe && av_frame_get_buffer(probe, 0) >= 0) {
+        const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(probe->format);
+        const size_t chroma_height = (size_t)AV_CEIL_RSHIFT(probe->height, format->log2_chroma_h);
+        for (int plane = 1; plane < 3; plane++)
+            memset(probe->data[plane], 128, (size_t)probe->linesize[plane] * chroma_height);
+        table->usable = try_table(converter, probe, 1, 31, values) && try_table(converter, probe, 37, 1, values);
+    }
+    table->identical = table->usable;
+    for (int i = 0; i < 256; i++) {
+        table->usable &= values[i] >= 0;
+        table->identical &= values[i] == i;
+        table->values[i] = (uint8_t)values[i];
+    }
+    av_frame_free(&probe);
+}
+
+// As the conversion to BGR and on to gray. Returns false, with nothing done, where the table does not serve.
+static bool convert_uncoloured(struct pixel_converter *converter, const AVFrame *picture,
+                               const AVPixFmtDescriptor *format, ist_frame *frame)
+{
+    if (!is_planar_yuv(format) || !has_no_colour(picture, format))
+        return false;
+    const struct gray_table *table = &converter->gray;
+    if (table->width != picture->width || table->height != picture->height || (int)table->format != picture->format)
+        make_table(converter, picture);
+    if (table->identical)
+        copy_rows(frame->data, frame->stride, picture->data[0], picture->linesize[0], (size_t)frame->width,
+                  frame->height);
+    for (int y = 0; y < frame->height && table->usable && !table->identical; y++) {
+        const uint8_t *from = picture->data[0] + (ptrdiff_t)y * picture->linesize[0];
+        uint8_t *to = frame->data + y * frame->stride;
+        for (int x = 0; x < frame->width; x++)
+            to[x] = table->values[from[x]];
+    }
+    return table->usable;
+}
+
 ist_status pixel_converter_convert(struct pixel_converter *converter, const struct AVFrame *picture,
                                    struct pixel_layout layout, ist_frame *frame, ist_error *error)
 {
@@ -231,6 +344,8 @@ ist_status pixel_converter_convert(struct pixel_converter *converter, const stru
         return IST_OK;
     }
     const bool weigh = one_channel && !deep && converter->rule == PIXEL_RULE_OPENCV;
+    if (weigh && convert_uncoloured(converter, picture, format, frame))
+        return IST_OK;
     status = convert(converter, picture, weigh ? AV_PIX_FMT_BGR24 : format_of(layout), error);
     if (status < 0)
         return status;

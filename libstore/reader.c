@@ -1,19 +1,24 @@
 #include <libstore/reader.h>
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "chunk_path.h"
 #include "chunk_reader.h"
+#include "encoding.h"
 #include "error.h"
 #include "fs.h"
 #include "image.h"
 #include "index.h"
 #include "index_search.h"
 #include "metadata.h"
+#include "problems.h"
+#include "store_lock.h"
+#include "store_path.h"
 #include "store_scan.h"
 
 struct ist_reader {
@@ -22,6 +27,11 @@ struct ist_reader {
     ist_reader_info info;
     struct index *index;
     struct index_search *search;
+    struct problems problems;
+
+    const struct encoding *encoding; /* NULL: frames are delivered as they are stored */
+    int width, height;               /* px, of the frames that are delivered */
+    ist_frame raw;                   /* data of an encoding */
 
     const struct chunk_reader_calls *calls;
     struct chunk_reader *chunk; /* the one read last; NULL: none */
@@ -33,74 +43,92 @@ struct ist_reader {
  * Opening
  */
 
-/* The store's directory, without slashes at its end and without metadata.yaml. */
-static ist_status set_directory(ist_reader *r, const char *path, ist_error *error)
+/* An old store that does not say which files it has: imgstore's guess, unless others lie there. */
+static void find_extension(ist_reader *r)
 {
-    static const char metadata_name[] = "metadata.yaml";
-    size_t length = strlen(path);
-    const char *name = fs_basename(path);
-    if (strcmp(name, metadata_name) == 0)
-        length = (size_t)(name - path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    if (length + 64 > sizeof r->directory)
-        return error_errno(error, ENAMETOOLONG, "%s", path);
-    memcpy(r->directory, length ? path : ".", length ? length : 1);
-    r->directory[length ? length : 1] = '\0';
+    static const char *const extensions[] = {".mp4", ".avi", ".mkv", ".mov"};
+    char path[PATH_MAX];
+    chunk_path_video(path, r->directory, 0, r->metadata.extension);
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions && !fs_exists(path); i++) {
+        chunk_path_video(path, r->directory, 0, extensions[i]);
+        if (fs_exists(path))
+            snprintf(r->metadata.extension, sizeof r->metadata.extension, "%s", extensions[i]);
+    }
+}
 
-    char metadata_path[PATH_MAX + sizeof metadata_name + 1];
-    snprintf(metadata_path, sizeof metadata_path, "%s/%s", r->directory, metadata_name);
-    if (!fs_exists(r->directory))
-        return error_errno(error, ENOENT, "%s", path);
-    if (!fs_exists(metadata_path))
-        return error_set(error, IST_ERROR_NOT_FOUND, "%s: is not a store: it holds no metadata.yaml", path);
-    return IST_OK;
+/* True if an index that was opened knows every chunk that has one of its own beside it. */
+static bool is_complete(const struct index *index, const struct store_chunks *chunks)
+{
+    int count, known = 0, needed = 0;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < chunks->count; i++)
+        needed += chunks->chunks[i].has_npz || chunks->chunks[i].has_yaml;
+    for (int i = 0; i < count; i++) {
+        const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
+        known += chunk && (chunk->has_npz || chunk->has_yaml);
+    }
+    return known == needed;
 }
 
 /* Our own index where it is there and knows every finished chunk; else one made from what lies beside the chunks. */
 static ist_status open_index(ist_reader *r, ist_error *error)
 {
     struct store_chunks chunks;
-    ist_status status = store_scan(&chunks, r->directory, r->metadata.is_video, error);
+    ist_status status = store_scan(&chunks, r->directory, &r->metadata, error);
     if (status < 0)
         return status;
     char path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
     snprintf(path, sizeof path, "%s/%s", r->directory, INDEX_FILE_NAME);
-    bool usable = index_open(&r->index, path, r->metadata.uuid, error) >= 0;
-    for (int i = 0; i < chunks.count && usable; i++)
-        usable = index_has_chunk(r->index, chunks.chunks[i]);
+    const bool usable = index_open(&r->index, path, r->metadata.uuid, error) >= 0 && is_complete(r->index, &chunks);
     if (!usable) {
         index_close(&r->index);
-        status = store_load_index(&r->index, &chunks, r->directory, r->metadata.is_video, error);
+        status = store_load_index(&r->index, &chunks, r->directory, &r->metadata, &r->problems, error);
     }
+    if (status >= 0)
+        status = store_find_missing(&chunks, r->index, r->directory, &r->metadata,
+                                    usable && store_lock_look(r->directory) != STORE_LOCK_NONE, &r->problems, error);
     store_chunks_free(&chunks);
     return status;
 }
 
+static ist_status choose_encoding(ist_reader *r, ist_error *error)
+{
+    const struct metadata *m = &r->metadata;
+    r->width = m->width;
+    r->height = m->height;
+    if (!*m->encoding)
+        return IST_OK;
+    r->encoding = encoding_find(m->encoding);
+    if (!r->encoding)
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: encoding %s cannot be read", r->directory, m->encoding);
+    if (encoding_samples(r->encoding) != m->channels)
+        return error_set(error, IST_ERROR_DATA, "%s: encoding %s has %d samples a pixel, but imgshape says %d",
+                         r->directory, m->encoding, encoding_samples(r->encoding), m->channels);
+    const ist_status status = encoding_picture_size(r->encoding, m->width, m->height, &r->width, &r->height, error);
+    return status < 0 ? error_prefix(error, status, "%s", r->directory) : IST_OK;
+}
+
 static ist_status choose_calls(ist_reader *r, ist_error *error)
 {
-    if (*r->metadata.encoding)
-        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: encoding %s cannot be read", r->directory,
-                         r->metadata.encoding);
     r->calls = r->metadata.is_video ? &video_reader_calls : &directory_reader_calls;
+    if (r->metadata.extension_guessed)
+        find_extension(r);
     if (!r->metadata.is_video && !image_format_find(r->metadata.format))
-        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: format %s cannot be read", r->directory,
-                         r->metadata.format);
-    return IST_OK;
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: format %s cannot be read%s", r->directory,
+                         r->metadata.format,
+                         strcmp(r->metadata.format, "bpk") == 0 ? ": libstore was built without Blosc" : "");
+    return choose_encoding(r, error);
 }
 
 static bool is_lossless(const struct metadata *m)
 {
-    const struct image_format *image = m->is_video ? NULL : image_format_find(m->format);
-    return image && image->lossless;
+    return !m->is_video && strcasecmp(m->format, "jpg") != 0 && strcasecmp(m->format, "jpeg") != 0;
 }
 
 static void fill_info(ist_reader *r)
 {
     const struct metadata *m = &r->metadata;
     ist_reader_info *info = &r->info;
-    char lock[PATH_MAX + 8];
-    snprintf(lock, sizeof lock, "%s/.lock", r->directory);
     *info = (ist_reader_info){
         .path = r->directory,
         .class_name = m->is_video ? "VideoImgStore" : "DirectoryImgStore",
@@ -110,13 +138,13 @@ static void fill_info(ist_reader *r)
         .timezone = m->timezone,
         .user_metadata = m->user_json,
         .created_s = m->created_s,
-        .width = m->width,
-        .height = m->height,
-        .channels = m->channels,
+        .width = r->width,
+        .height = r->height,
+        .channels = r->encoding ? 3 : m->channels,
         .type = m->type,
         .chunksize = m->chunksize,
         .lossless = is_lossless(m),
-        .unfinished = fs_exists(lock),
+        .unfinished = store_lock_look(r->directory) != STORE_LOCK_NONE,
         .frame_count = index_frame_count(r->index),
     };
     const struct chunk_range *ranges = index_ranges(r->index, &info->chunk_count);
@@ -138,7 +166,7 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     ist_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
         return error_memory(error);
-    ist_status status = set_directory(r, path, error);
+    ist_status status = store_path_find(r->directory, path, error);
     if (status >= 0)
         status = metadata_read(&r->metadata, r->directory, error);
     if (status >= 0)
@@ -169,6 +197,8 @@ void ist_reader_close(ist_reader **reader)
     if (r->search)
         index_search_destroy(&r->search);
     index_close(&r->index);
+    problems_free(&r->problems);
+    ist_frame_free(&r->raw);
     metadata_free(&r->metadata);
     free(r);
     *reader = NULL;
@@ -185,20 +215,55 @@ static ist_status open_chunk(ist_reader *r, int chunk, ist_error *error)
     if (r->chunk)
         r->calls->close(&r->chunk);
     r->chunk_number = chunk;
-    const ist_status status = r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, error);
-    // To whom asks for a frame that the index knows, a chunk that is not there is damage.
-    return status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status;
+    return r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, error);
 }
 
-static ist_status check_frame(const ist_reader *r, const ist_frame *frame, ist_error *error)
+/* True if what was read is what the store says; raw data of 2 and 4 samples come side by side. */
+static ist_status check_stored(const ist_reader *r, const ist_frame *frame, ist_error *error)
 {
     const struct metadata *m = &r->metadata;
-    if (frame->width == m->width && frame->height == m->height && frame->channels == m->channels)
+    const int across = m->channels % 2 == 0 ? m->channels : 1;
+    if (frame->width == across * m->width && frame->height == m->height && frame->channels == m->channels / across)
         return IST_OK;
     return error_set(error, IST_ERROR_DATA,
-                     "chunk %06d: frame %lld is %d x %d pixels with %d channels, but the store says %d x %d with %d",
-                     r->chunk_number, (long long)frame->index, frame->width, frame->height, frame->channels, m->width,
+                     "chunk %06d: the picture is %d x %d pixels with %d channels, but the store says %d x %d with %d",
+                     r->chunk_number, frame->width / across, frame->height, frame->channels * across, m->width,
                      m->height, m->channels);
+}
+
+/* Puts a frame of the open chunk into `frame`, as it is delivered. */
+static ist_status read_pixels(ist_reader *r, int64_t frame_idx, ist_frame *frame, ist_error *error)
+{
+    ist_frame *stored = r->encoding ? &r->raw : frame;
+    ist_status status = r->calls->read(r->chunk, frame_idx, stored, error);
+    if (status >= 0)
+        status = check_stored(r, stored, error);
+    if (status >= 0 && r->encoding)
+        status = encoding_decode(r->encoding, stored, frame, error);
+    return status;
+}
+
+/* Notes why a frame could not be read; the list has one entry for each chunk and kind, which grows. */
+static void note_failure(ist_reader *r, ist_status status, const struct chunk_range *range, int64_t index,
+                         const ist_error *reason)
+{
+    if (status != IST_ERROR_NOT_FOUND && status != IST_ERROR_DATA && status != IST_ERROR_UNSUPPORTED)
+        return;
+    const ist_problem_kind kind = status == IST_ERROR_NOT_FOUND ? IST_PROBLEM_NO_PIXELS : IST_PROBLEM_BAD_CHUNK;
+    ist_problem *known = problems_find(&r->problems, kind, range->chunk);
+    if (!known) {
+        // Without memory for it the list lacks an entry; the frame's own error was said.
+        (void)problems_add(
+            &r->problems,
+            &(ist_problem){
+                .kind = kind, .chunk = range->chunk, .chunk_count = 1, .first_index = index, .frame_count = 1},
+            NULL, "%s", reason->message);
+        return;
+    }
+    const int64_t end = known->first_index + known->frame_count;
+    if (index < known->first_index)
+        known->first_index = index;
+    known->frame_count = (index >= end ? index + 1 : end) - known->first_index;
 }
 
 static ist_status no_such_frame(const ist_reader *r, int64_t index, ist_error *error)
@@ -215,15 +280,19 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
 {
     const struct chunk_range *range = index_range_of(r->index, index);
     r->next_index = index + 1;
-    ist_status status = open_chunk(r, range->chunk, error);
+    ist_error reason = {0};
+    ist_status status = open_chunk(r, range->chunk, &reason);
     if (status >= 0)
-        status = r->calls->read(r->chunk, index - range->first_index, frame, error);
-    if (status < 0)
-        return status;
+        status = read_pixels(r, index - range->first_index, frame, &reason);
+    if (status < 0) {
+        note_failure(r, status, range, index, &reason);
+        // To whom asks for a frame that the index knows, pixels that are not there are damage.
+        return error_set(error, status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status, "%s", reason.message);
+    }
     frame->index = index;
     frame->number = entry->number;
     frame->time_s = entry->time_s;
-    return check_frame(r, frame, error);
+    return IST_OK;
 }
 
 ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame, ist_error *error)
@@ -342,6 +411,11 @@ void ist_reader_chunk(const ist_reader *reader, int i, int *chunk, int64_t *firs
         *first_index = range->first_index;
     if (frame_count)
         *frame_count = range->frame_count;
+}
+
+const ist_problem *ist_reader_problem(const ist_reader *reader, int i)
+{
+    return i >= 0 && i < reader->problems.count ? reader->problems.items[i] : NULL;
 }
 
 void ist_free(void *text)

@@ -223,7 +223,7 @@ ist_status ist_repair(const char *path, ist_repair_report *report, ist_error *er
     struct metadata metadata = {0};
     ist_repair_report found = {0};
     int lock_fd = -1;
-    ist_status status = store_path_directory(directory, path, error);
+    ist_status status = store_path_find(directory, path, error);
     if (status >= 0)
         status = metadata_read(&metadata, directory, error);
     if (status >= 0 && store_lock_look(directory) != STORE_LOCK_NONE) {

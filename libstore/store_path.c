@@ -1,10 +1,13 @@
 #include "store_path.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
 #include "fs.h"
+
+static const char metadata_name[] = "metadata.yaml";
 
 enum { LONGEST_NAME_INSIDE = 64 };
 
@@ -14,7 +17,7 @@ ist_status store_path_directory(char directory[PATH_MAX], const char *path, ist_
     if (length == 0)
         return error_set(error, IST_ERROR_ARGUMENT, "the path of the store is empty");
     const char *name = fs_basename(path);
-    if (strcmp(name, "metadata.yaml") == 0)
+    if (strcmp(name, metadata_name) == 0)
         length = (size_t)(name - path);
     while (length > 1 && path[length - 1] == '/')
         length--;
@@ -26,5 +29,19 @@ ist_status store_path_directory(char directory[PATH_MAX], const char *path, ist_
         memcpy(directory, path, length);
         directory[length] = '\0';
     }
+    return IST_OK;
+}
+
+ist_status store_path_find(char directory[PATH_MAX], const char *path, ist_error *error)
+{
+    char metadata[PATH_MAX + sizeof metadata_name + 1];
+    const ist_status status = store_path_directory(directory, path, error);
+    if (status < 0)
+        return status;
+    snprintf(metadata, sizeof metadata, "%s/%s", directory, metadata_name);
+    if (!fs_exists(directory))
+        return error_errno(error, ENOENT, "%s", path);
+    if (!fs_exists(metadata))
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: is not a store: it holds no %s", path, metadata_name);
     return IST_OK;
 }

@@ -11,4 +11,7 @@
  */
 ist_status store_path_directory(char directory[PATH_MAX], const char *path, ist_error *error);
 
+/* The same for a store that must be there. IST_ERROR_NOT_FOUND: it is not, or holds no metadata.yaml. */
+ist_status store_path_find(char directory[PATH_MAX], const char *path, ist_error *error);
+
 #endif

@@ -4,49 +4,115 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chunk_path.h"
 #include "error.h"
+#include "extra_data.h"
+#include "foreign_index.h"
 #include "fs.h"
+#include "yaml_json.h"
 
 static const char npz_ending[] = ".npz";
-static const char extra_ending[] = ".extra.json";
+static const char yaml_ending[] = ".yaml";
 
-/* The chunk that a name in the directory stands for: 000003.npz, or the folder 000003; -1: none. */
-static int chunk_of(const char *name, bool is_video)
+/*
+ * Scanning
+ */
+
+/* Takes the number off the beginning of a name: six digits, more only where six do not do. -1: another name. */
+static int take_number(const char *name, const char **rest)
 {
     char *end;
     if (!isdigit((unsigned char)*name))
         return -1;
     errno = 0;
     const long chunk = strtol(name, &end, 10);
-    if (errno || chunk > INT_MAX || strcmp(end, is_video ? npz_ending : "") != 0)
+    char expected[24];
+    snprintf(expected, sizeof expected, "%06ld", chunk);
+    if (errno || chunk >= INT_MAX || strlen(expected) != (size_t)(end - name))
         return -1;
+    *rest = end;
     return (int)chunk;
 }
 
-static int compare_int(const void *a, const void *b)
+/* What a name in the directory of a video store says of a chunk; false: nothing. */
+static bool read_video_name(const char *name, const char *extension, struct store_chunk *found)
 {
-    const int left = *(const int *)a, right = *(const int *)b;
-    return (left > right) - (left < right);
+    const char *rest;
+    *found = (struct store_chunk){.chunk = take_number(name, &rest)};
+    if (found->chunk < 0)
+        return false;
+    const size_t length = strlen(extension);
+    found->has_pixels = strncmp(rest, extension, length) == 0 &&
+                        (rest[length] == '\0' || strcmp(rest + length, CHUNK_LIVE_ENDING) == 0);
+    found->has_npz = strcmp(rest, npz_ending) == 0;
+    found->has_yaml = strcmp(rest, yaml_ending) == 0;
+    return found->has_pixels || found->has_npz || found->has_yaml;
 }
 
-static ist_status add_chunk(struct store_chunks *chunks, int chunk, ist_error *error)
+/* The same of a store of images, where a chunk is a folder. */
+static bool read_folder_name(const char *name, const char *directory, struct store_chunk *found)
+{
+    const char *rest;
+    *found = (struct store_chunk){.chunk = take_number(name, &rest), .has_pixels = true};
+    if (found->chunk < 0 || *rest)
+        return false;
+    char path[PATH_MAX];
+    chunk_path_sidecar(path, directory, found->chunk, false, npz_ending);
+    found->has_npz = fs_exists(path);
+    if (found->has_npz)
+        return true;
+    chunk_path_sidecar(path, directory, found->chunk, false, yaml_ending);
+    found->has_yaml = fs_exists(path);
+    return true;
+}
+
+static ist_status add_chunk(struct store_chunks *chunks, const struct store_chunk *found, ist_error *error)
 {
     if ((chunks->count & (chunks->count + 1)) == 0) {
         // Room for twice as many whenever the count reaches a power of two less one.
-        int *grown = realloc(chunks->chunks, (size_t)(2 * chunks->count + 2) * sizeof *grown);
+        struct store_chunk *grown = realloc(chunks->chunks, (size_t)(2 * chunks->count + 2) * sizeof *grown);
         if (!grown)
             return error_memory(error);
         chunks->chunks = grown;
     }
-    chunks->chunks[chunks->count++] = chunk;
+    chunks->chunks[chunks->count++] = *found;
     return IST_OK;
 }
 
-ist_status store_scan(struct store_chunks *chunks, const char *directory, bool is_video, ist_error *error)
+static int compare_chunks(const void *a, const void *b)
+{
+    const struct store_chunk *left = a, *right = b;
+    return (left->chunk > right->chunk) - (left->chunk < right->chunk);
+}
+
+/* Sorts by number and makes one of the entries that several files of a chunk led to. */
+static void merge(struct store_chunks *chunks)
+{
+    if (chunks->count == 0)
+        return;
+    qsort(chunks->chunks, (size_t)chunks->count, sizeof *chunks->chunks, compare_chunks);
+    int last = 0;
+    for (int i = 1; i < chunks->count; i++) {
+        struct store_chunk *kept = &chunks->chunks[last], *entry = &chunks->chunks[i];
+        if (entry->chunk != kept->chunk) {
+            chunks->chunks[++last] = *entry;
+            continue;
+        }
+        kept->has_pixels |= entry->has_pixels;
+        kept->has_npz |= entry->has_npz;
+        kept->has_yaml |= entry->has_yaml;
+    }
+    chunks->count = last + 1;
+}
+
+ist_status store_scan(struct store_chunks *chunks, const char *directory, const struct metadata *metadata,
+                      ist_error *error)
 {
     *chunks = (struct store_chunks){0};
     DIR *opened = opendir(directory);
@@ -55,19 +121,15 @@ ist_status store_scan(struct store_chunks *chunks, const char *directory, bool i
     ist_status status = IST_OK;
     struct dirent *entry;
     while (status >= 0 && (entry = readdir(opened))) {
-        const int chunk = chunk_of(entry->d_name, is_video);
-        if (chunk < 0)
-            continue;
-        char npz[PATH_MAX];
-        chunk_path_sidecar(npz, directory, chunk, is_video, npz_ending);
-        if (is_video || fs_exists(npz))
-            status = add_chunk(chunks, chunk, error);
+        struct store_chunk found;
+        if (metadata->is_video ? read_video_name(entry->d_name, metadata->extension, &found)
+                               : read_folder_name(entry->d_name, directory, &found))
+            status = add_chunk(chunks, &found, error);
     }
     closedir(opened);
     if (status < 0)
         store_chunks_free(chunks);
-    else if (chunks->count)
-        qsort(chunks->chunks, (size_t)chunks->count, sizeof *chunks->chunks, compare_int);
+    merge(chunks);
     return status;
 }
 
@@ -77,84 +139,294 @@ void store_chunks_free(struct store_chunks *chunks)
     *chunks = (struct store_chunks){0};
 }
 
-/* A list that lacks its last bracket was written by a recorder that died. */
-static json_t *parse_list(struct buffer *text, ist_error *error)
+const struct store_chunk *store_chunks_find(const struct store_chunks *chunks, int chunk)
 {
-    json_t *list = json_loadb((const char *)text->data, text->size, 0, NULL);
-    if (!list && buffer_append(text, "]", 1, error) >= 0)
-        list = json_loadb((const char *)text->data, text->size, 0, NULL);
-    return list;
+    const struct store_chunk wanted = {.chunk = chunk};
+    return chunks->count
+               ? bsearch(&wanted, chunks->chunks, (size_t)chunks->count, sizeof *chunks->chunks, compare_chunks)
+               : NULL;
 }
 
-/* The frame that a row of extra data belongs to; -1: none of this chunk. */
-static int64_t frame_of(const json_t *row, const struct npz_index *frames, int64_t first_index)
-{
-    const json_t *index = json_object_get(row, "frame_index");
-    if (json_is_integer(index))
-        return json_integer_value(index);
-    const json_t *number = json_object_get(row, "frame_number");
-    for (int64_t i = 0; json_is_integer(number) && i < frames->count; i++)
-        if (frames->numbers[i] == json_integer_value(number))
-            return first_index + i;
-    return -1;
-}
+/*
+ * Numbers and times of a chunk
+ */
 
-static ist_status add_row(struct index *index, json_t *row, int64_t frame, ist_error *error)
+static ist_status take_lists(const json_t *numbers, const json_t *times, struct npz_index *frames, ist_error *error)
 {
-    static const char *const ours[] = {"frame_time", "frame_number", "frame_index"};
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        json_object_del(row, ours[i]);
-    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    const ist_status status = text ? index_add_extra(index, frame, text, error) : error_memory(error);
-    free(text);
-    return status;
-}
-
-static ist_status load_extra(struct index *index, const char *path, const struct npz_index *frames, int64_t first_index,
-                             ist_error *error)
-{
-    struct buffer text = {0};
-    ist_status status = fs_read_file(path, &text, error);
-    json_t *list = status >= 0 ? parse_list(&text, error) : NULL;
-    if (status >= 0 && !json_is_array(list))
-        status = error_set(error, IST_ERROR_DATA, "%s: is not a list in JSON", path);
-    for (size_t i = 0; status >= 0 && i < json_array_size(list); i++) {
-        json_t *row = json_array_get(list, i);
-        const int64_t frame = frame_of(row, frames, first_index);
-        // Rows of frames that are not there have nothing to belong to.
-        if (json_is_object(row) && frame >= 0 && frame < index_frame_count(index))
-            status = add_row(index, row, frame, error);
+    const size_t count = json_array_size(numbers);
+    if (!json_is_array(numbers) || !json_is_array(times) || json_array_size(times) != count)
+        return error_set(error, IST_ERROR_DATA, "has no lists frame_number and frame_time of the same length");
+    frames->numbers = calloc(count + 1, sizeof *frames->numbers);
+    frames->times_s = calloc(count + 1, sizeof *frames->times_s);
+    if (!frames->numbers || !frames->times_s)
+        return error_memory(error);
+    frames->count = (int64_t)count;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *number = json_array_get(numbers, i), *time = json_array_get(times, i);
+        if (!json_is_integer(number) || !json_is_number(time))
+            return error_set(error, IST_ERROR_DATA, "entry %zu: the number is no integer, or the time no number", i);
+        frames->numbers[i] = json_integer_value(number);
+        frames->times_s[i] = json_number_value(time);
     }
-    json_decref(list);
+    return IST_OK;
+}
+
+static ist_status read_yaml(const char *path, struct npz_index *frames, ist_error *error)
+{
+    *frames = (struct npz_index){0};
+    struct buffer text = {0};
+    json_t *root = NULL;
+    ist_status status = fs_read_file(path, &text, error);
+    if (status >= 0)
+        status = yaml_parse((const char *)text.data, text.size, path, &root, error);
+    if (status >= 0) {
+        status = take_lists(json_object_get(root, "frame_number"), json_object_get(root, "frame_time"), frames, error);
+        if (status < 0)
+            error_prefix(error, status, "%s", path);
+    }
+    if (status < 0)
+        npz_index_free(frames);
+    json_decref(root);
     buffer_free(&text);
     return status;
 }
 
-static ist_status load_chunk(struct index *index, const char *directory, int chunk, bool is_video, ist_error *error)
+static ist_status check_times(const struct npz_index *frames, const char *path, ist_error *error)
+{
+    for (int64_t i = 0; i < frames->count; i++)
+        if (!isfinite(frames->times_s[i]))
+            return error_set(error, IST_ERROR_DATA, "%s: the time of frame %lld is not a number", path, (long long)i);
+    return IST_OK;
+}
+
+/* What is needed to make an index, and where it stands. */
+struct loading {
+    struct index *index;
+    const char *directory;
+    const struct metadata *metadata;
+    struct problems *problems;
+    struct foreign_index *foreign; /* index.db; NULL: none */
+    bool times_looked_at;
+    bool times_in_ms;
+};
+
+static ist_status read_frames(struct loading *l, const struct store_chunk *chunk, struct npz_index *frames,
+                              ist_error *error)
 {
     char path[PATH_MAX];
-    chunk_path_sidecar(path, directory, chunk, is_video, npz_ending);
-    const int64_t first_index = index_frame_count(index);
+    const bool from_file = chunk->has_npz || chunk->has_yaml;
+    chunk_path_sidecar(path, l->directory, chunk->chunk, l->metadata->is_video,
+                       chunk->has_npz ? npz_ending : yaml_ending);
+    ist_status status = !from_file       ? foreign_index_read(l->foreign, chunk->chunk, frames, error)
+                        : chunk->has_npz ? npz_read(path, frames, error)
+                                         : read_yaml(path, frames, error);
+    if (status >= 0) {
+        status = check_times(frames, from_file ? path : FOREIGN_INDEX_FILE_NAME, error);
+        if (status < 0)
+            npz_index_free(frames);
+    }
+    return status;
+}
+
+/*
+ * Stores of the fork that writes index.db count their times in milliseconds from the beginning of the recording, also
+ * in the npz. But it makes an index.db in every store that it opens, and those have times since 1970. Those are above
+ * 1e9, which a recording in milliseconds reaches after 11 days: so the first frame tells.
+ */
+static void to_seconds(struct loading *l, struct npz_index *frames)
+{
+    enum { EARLIEST_S = 1000000000 }; // in 2001
+    if (!l->foreign || frames->count == 0)
+        return;
+    if (!l->times_looked_at)
+        l->times_in_ms = frames->times_s[0] >= 0 && frames->times_s[0] < EARLIEST_S;
+    l->times_looked_at = true;
+    for (int64_t i = 0; i < frames->count && l->times_in_ms; i++)
+        frames->times_s[i] = l->metadata->created_s + frames->times_s[i] / 1000;
+}
+
+static bool is_about_the_file(ist_status status)
+{
+    return status == IST_ERROR_DATA || status == IST_ERROR_UNSUPPORTED;
+}
+
+/* Frames of a chunk whose index is damaged are left out. */
+static ist_status load_chunk(struct loading *l, const struct store_chunk *chunk, ist_error *error)
+{
+    const int64_t first_index = index_frame_count(l->index);
     struct npz_index frames;
-    ist_status status = npz_read(path, &frames, error);
+    ist_error reason = {0};
+    ist_status status = read_frames(l, chunk, &frames, &reason);
+    if (is_about_the_file(status))
+        return problems_add(
+            l->problems,
+            &(ist_problem){
+                .kind = IST_PROBLEM_BAD_INDEX, .chunk = chunk->chunk, .chunk_count = 1, .first_index = first_index},
+            error, "chunk %06d: its frames are left out, because its index is damaged: %s", chunk->chunk,
+            reason.message);
+    if (status == IST_ERROR_NOT_FOUND) // index.db knows nothing of it: store_find_missing() will say so
+        return IST_OK;
+    if (status < 0)
+        return error_set(error, status, "%s", reason.message);
+    to_seconds(l, &frames);
+    status = index_build_chunk(l->index, chunk->chunk, "", &frames, error);
     if (status >= 0)
-        status = index_build_chunk(index, chunk, path, &frames, error);
-    chunk_path_sidecar(path, directory, chunk, is_video, extra_ending);
-    if (status >= 0 && fs_exists(path))
-        status = load_extra(index, path, &frames, first_index, error);
+        status = extra_data_load(l->index, l->directory, chunk->chunk, l->metadata->is_video, &frames, first_index,
+                                 l->problems, error);
     npz_index_free(&frames);
     return status;
 }
 
-ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
-                            bool is_video, ist_error *error)
+static ist_status load_chunks(struct loading *l, const struct store_chunks *chunks, ist_error *error)
 {
-    ist_status status = index_build_begin(index, NULL, "", error);
-    for (int i = 0; i < chunks->count && status >= 0; i++)
-        status = load_chunk(*index, directory, chunks->chunks[i], is_video, error);
+    ist_status status = IST_OK;
+    for (int i = 0; i < chunks->count && status >= 0; i++) {
+        const struct store_chunk *chunk = &chunks->chunks[i];
+        if (chunk->has_npz || chunk->has_yaml || l->foreign)
+            status = load_chunk(l, chunk, error);
+    }
+    return status;
+}
+
+ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
+                            const struct metadata *metadata, struct problems *problems, ist_error *error)
+{
+    struct loading l = {.directory = directory, .metadata = metadata, .problems = problems};
+    ist_status status = index_build_begin(&l.index, NULL, "", error);
     if (status >= 0)
-        status = index_build_finish(*index, error);
+        status = foreign_index_open(&l.foreign, directory, error);
+    if (status >= 0)
+        status = load_chunks(&l, chunks, error);
+    if (status >= 0 && index_frame_count(l.index) == 0 && problems->count > 0)
+        status = error_set(error, IST_ERROR_DATA, "%s", problems->items[0]->text);
+    if (status >= 0)
+        status = index_build_finish(l.index, error);
     if (status < 0)
-        index_close(index);
+        index_close(&l.index);
+    foreign_index_close(&l.foreign);
+    *index = l.index;
+    return status;
+}
+
+/*
+ * What is missing
+ */
+
+static int compare_int(const void *a, const void *b)
+{
+    const int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+/* Numbers between those of the chunks that have files, or that the index knows. */
+static ist_status find_gaps(const struct store_chunks *chunks, const struct index *index, struct problems *problems,
+                            ist_error *error)
+{
+    int range_count, count = 0;
+    const struct chunk_range *ranges = index_ranges(index, &range_count);
+    int *known = calloc((size_t)(range_count + chunks->count) + 1, sizeof *known);
+    if (!known)
+        return error_memory(error);
+    for (int i = 0; i < range_count; i++)
+        known[count++] = ranges[i].chunk;
+    for (int i = 0; i < chunks->count; i++)
+        known[count++] = chunks->chunks[i].chunk;
+    qsort(known, (size_t)count, sizeof *known, compare_int);
+
+    ist_status status = IST_OK;
+    for (int i = 0, expected = 0; i < count && status >= 0; expected = known[i++] + 1) {
+        const int missing = known[i] - expected;
+        const ist_problem gap = {
+            .kind = IST_PROBLEM_CHUNK_MISSING, .chunk = expected, .chunk_count = missing, .first_index = -1};
+        if (missing == 1)
+            status = problems_add(problems, &gap, error, "chunk %06d is missing", expected);
+        else if (missing > 1)
+            status = problems_add(problems, &gap, error, "chunks %06d to %06d are missing", expected, known[i] - 1);
+    }
+    free(known);
+    return status;
+}
+
+/* Looks again: the chunk may have begun since the directory was listed. */
+static bool has_pixels_now(const char *directory, const struct metadata *metadata, int chunk)
+{
+    char path[PATH_MAX];
+    if (!metadata->is_video) {
+        chunk_path_folder(path, directory, chunk);
+        return fs_exists(path);
+    }
+    chunk_path_video(path, directory, chunk, metadata->extension);
+    if (fs_exists(path))
+        return true;
+    strncat(path, CHUNK_LIVE_ENDING, sizeof path - strlen(path) - 1);
+    return fs_exists(path);
+}
+
+static ist_status find_unpictured(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                                  const struct metadata *metadata, struct problems *problems, ist_error *error)
+{
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    ist_status status = IST_OK;
+    for (int i = 0; i < count && status >= 0; i++) {
+        const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
+        if ((chunk && chunk->has_pixels) || has_pixels_now(directory, metadata, ranges[i].chunk))
+            continue;
+        status = problems_add(problems,
+                              &(ist_problem){.kind = IST_PROBLEM_NO_PIXELS,
+                                             .chunk = ranges[i].chunk,
+                                             .chunk_count = 1,
+                                             .first_index = ranges[i].first_index,
+                                             .frame_count = ranges[i].frame_count},
+                              error, "%06d%s is missing: frames %lld to %lld have no pixels", ranges[i].chunk,
+                              metadata->is_video ? metadata->extension : "", (long long)ranges[i].first_index,
+                              (long long)(ranges[i].first_index + ranges[i].frame_count - 1));
+    }
+    return status;
+}
+
+static bool *known_chunks(const struct store_chunks *chunks, const struct index *index)
+{
+    bool *known = calloc((size_t)chunks->count + 1, sizeof *known);
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < count && known; i++) {
+        const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
+        if (chunk)
+            known[chunk - chunks->chunks] = true;
+    }
+    return known;
+}
+
+static ist_status find_unindexed(const struct store_chunks *chunks, const struct index *index,
+                                 const struct metadata *metadata, bool growing, struct problems *problems,
+                                 ist_error *error)
+{
+    bool *known = known_chunks(chunks, index);
+    ist_status status = known ? IST_OK : error_memory(error);
+    for (int i = 0; i < chunks->count - growing && status >= 0; i++) {
+        const struct store_chunk *chunk = &chunks->chunks[i];
+        if (!known[i] && chunk->has_pixels && !chunk->has_npz && !chunk->has_yaml)
+            status = problems_add(
+                problems,
+                &(ist_problem){
+                    .kind = IST_PROBLEM_NO_INDEX, .chunk = chunk->chunk, .chunk_count = 1, .first_index = -1},
+                error, "%06d%s has no index: its frames are left out", chunk->chunk,
+                metadata->is_video ? metadata->extension : "");
+    }
+    free(known);
+    return status;
+}
+
+ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                              const struct metadata *metadata, bool growing, struct problems *problems,
+                              ist_error *error)
+{
+    ist_status status = find_gaps(chunks, index, problems, error);
+    if (status >= 0)
+        status = find_unpictured(chunks, index, directory, metadata, problems, error);
+    if (status >= 0)
+        status = find_unindexed(chunks, index, metadata, growing, problems, error);
+    problems_sort(problems);
     return status;
 }

@@ -1,4 +1,4 @@
-/* What lies in a store's directory, for stores whose index is in their npz files. */
+/* What lies in a store's directory, and the index of stores that keep it beside their chunks. */
 #ifndef STORE_SCAN_H
 #define STORE_SCAN_H
 
@@ -6,19 +6,46 @@
 #include <stdbool.h>
 
 #include "index.h"
+#include "metadata.h"
+#include "problems.h"
 
-/* Chunks that have an npz, in rising order. store_chunks_free() releases them. */
+/* The files of one chunk. */
+struct store_chunk {
+    int chunk;
+    bool has_pixels; /* a video, finished or being recorded, or a folder of images */
+    bool has_npz;
+    bool has_yaml; /* the index of old stores, in place of the npz */
+};
+
+/* Chunks in rising order. store_chunks_free() releases them. */
 struct store_chunks {
-    int *chunks;
+    struct store_chunk *chunks;
     int count;
 };
 
-ist_status store_scan(struct store_chunks *chunks, const char *directory, bool is_video, ist_error *error);
+/* Looks for files under the names that imgstore gives them, which for video depend on metadata->extension. */
+ist_status store_scan(struct store_chunks *chunks, const char *directory, const struct metadata *metadata,
+                      ist_error *error);
 
 void store_chunks_free(struct store_chunks *chunks);
 
-/* Makes an index in memory out of the npz and extra data files of these chunks. */
+/* The chunk with this number, or NULL. */
+const struct store_chunk *store_chunks_find(const struct store_chunks *chunks, int chunk);
+
+/*
+ * Makes an index in memory out of the npz, yaml and extra data files, and of index.db for the chunks that have neither.
+ * What is damaged is left out and goes to `problems`.
+ * IST_ERROR_DATA: there are indexes, but none can be read.
+ */
 ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
-                            bool is_video, ist_error *error);
+                            const struct metadata *metadata, struct problems *problems, ist_error *error);
+
+/*
+ * Compares the files with what the index knows and adds what is missing to `problems`. With `growing` the index is that
+ * of a recording that may go on: its last chunk may have files already, and no frame yet.
+ */
+ist_status store_find_missing(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                              const struct metadata *metadata, bool growing, struct problems *problems,
+                              ist_error *error);
 
 #endif

@@ -1,13 +1,8 @@
 /*
  * A chunk as a video file: the i-th frame is the i-th in the order of presentation, whatever the seeking and the
  * time stamps of the container make of it.
- *
- * Every packet goes into the decoder with the index of its frame as time stamp, so that each picture that comes out
- * says which frame it is.
  */
-#include <fcntl.h>
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
+#include <libavutil/frame.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,74 +11,41 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "fs.h"
-#include "media_io.h"
-#include "packet_table.h"
+#include "picture_cache.h"
 #include "pixels.h"
+#include "video_track.h"
+
+/* A GOP of 250 pictures of 640 x 480 needs half of it. */
+enum { DEFAULT_CACHE_BYTES = 256 << 20 };
+
+/*
+ * Who has read so many frames in small steps forward goes on like that. Then fewer pictures are kept, which stay in the
+ * processor's cache: memory that is always new costs more than a tenth of the decoding.
+ */
+enum { SEQUENTIAL_READS = 12, LONGEST_STEP = 16, SEQUENTIAL_CACHE_BYTES = 8 << 20 };
+
+/* How many key pictures a frame is looked for from: some (intra refresh) are whole only some frames later. */
+enum { KEYS_TO_TRY = 3 };
 
 struct chunk_reader {
     char path[PATH_MAX];
-    const char *name;  /* for messages, without .live */
+    const char *name;  /* for messages, with .live where it is one */
     int width, height; /* px, as the store has them */
     struct pixel_layout layout;
 
-    AVIOContext *io;
-    AVFormatContext *file;
-    const AVCodec *codec;
-    AVCodecContext *decoder;
-    AVPacket *packet;
-    AVFrame *picture; /* the one the decoder gave last */
+    struct video_track *track;
+    const struct packet_table *table;
+    struct video_picture last; /* what the decoder gave last; picture NULL: nothing since the last seek */
+    struct picture_cache *cache;
+    size_t cache_bytes;
+    int sequential; /* frames decoded so far each in a small step forward */
     struct pixel_converter *converter;
-    int stream;
-    struct packet_table table;
-
-    bool decoding;       /* the decoder stands somewhere */
-    bool drained;        /* it got the last packet */
-    int64_t next_packet; /* which the file gives next */
-    int64_t next_frame;  /* which the decoder gives next, where the file has no times */
-    int64_t last_frame;  /* that is in `picture`; -1: none */
+    bool *lost;            /* frames of which no sound picture can be got */
+    int64_t last_asked;    /* frame; -1: none */
+    bool skipping_is_safe; /* the decoder still gives the right frame when others are skipped on the way */
 };
 
-/* Opens the file, picks its video and puts it to its beginning. */
-static ist_status open_file(struct chunk_reader *r, ist_error *error)
-{
-    ist_status status = media_io_open(&r->io, r->path, O_RDONLY, error);
-    if (status < 0)
-        return status;
-    r->file = avformat_alloc_context();
-    if (!r->file)
-        return error_memory(error);
-    r->file->pb = r->io;
-    int result = avformat_open_input(&r->file, r->path, NULL, NULL);
-    if (result >= 0)
-        result = avformat_find_stream_info(r->file, NULL);
-    if (result < 0)
-        return media_error(error, result, r->name, "not a video that can be read");
-    r->stream = av_find_best_stream(r->file, AVMEDIA_TYPE_VIDEO, -1, -1, &r->codec, 0);
-    if (r->stream < 0 || !r->codec)
-        return error_set(error, IST_ERROR_DATA, "%s: holds no video that can be decoded", r->name);
-    for (unsigned i = 0; i < r->file->nb_streams; i++)
-        r->file->streams[i]->discard = (int)i == r->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-    return IST_OK;
-}
-
-static ist_status open_decoder(struct chunk_reader *r, ist_error *error)
-{
-    r->decoder = avcodec_alloc_context3(r->codec);
-    if (!r->decoder || avcodec_parameters_to_context(r->decoder, r->file->streams[r->stream]->codecpar) < 0)
-        return error_memory(error);
-    // One thread: frame threads would decode ahead what a random read throws away.
-    r->decoder->thread_count = 1;
-    r->decoder->log_level_offset = FFMPEG_LOG_OFFSET;
-    const int result = avcodec_open2(r->decoder, r->codec, NULL);
-    return result < 0 ? media_error(error, result, r->name, "cannot be decoded") : IST_OK;
-}
-
-static void close_file(struct chunk_reader *r)
-{
-    avcodec_free_context(&r->decoder);
-    avformat_close_input(&r->file);
-    media_io_close(&r->io);
-}
+/* ---- opening ---- */
 
 static void video_close(struct chunk_reader **reader)
 {
@@ -92,29 +54,25 @@ static void video_close(struct chunk_reader **reader)
         return;
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    close_file(r);
+    picture_cache_destroy(r->cache);
+    video_track_close(&r->track);
     pixel_converter_destroy(r->converter);
-    av_frame_free(&r->picture);
-    av_packet_free(&r->packet);
-    packet_table_free(&r->table);
     ffmpeg_log_end(&log);
+    free(r->lost);
     free(r);
     *reader = NULL;
 }
 
 static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
 {
-    r->packet = av_packet_alloc();
-    r->picture = av_frame_alloc();
+    const ist_status status = video_track_open(&r->track, r->path, r->name, error);
+    if (status < 0)
+        return status;
+    r->table = video_track_table(r->track);
     r->converter = pixel_converter_create(PIXEL_RULE_OPENCV);
-    if (!r->packet || !r->picture || !r->converter)
-        return error_memory(error);
-    ist_status status = open_file(r, error);
-    if (status >= 0)
-        status = open_decoder(r, error);
-    if (status >= 0)
-        status = packet_table_read(&r->table, r->file, r->stream, r->name, error);
-    return status;
+    r->cache = picture_cache_create(r->table->frame_count, DEFAULT_CACHE_BYTES);
+    r->lost = calloc((size_t)r->table->frame_count + 1, sizeof *r->lost);
+    return r->converter && r->cache && r->lost ? IST_OK : error_memory(error);
 }
 
 /* The finished file, or the one that is being recorded. */
@@ -136,7 +94,9 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->width = metadata->width;
     r->height = metadata->height;
     r->layout = (struct pixel_layout){metadata->channels, metadata->type};
-    r->last_frame = -1;
+    r->last_asked = -1;
+    r->cache_bytes = DEFAULT_CACHE_BYTES;
+    r->skipping_is_safe = true;
     ist_status status = IST_OK;
     if (!find_path(r, directory, chunk, metadata->extension))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%06d%s: the chunk is missing", chunk, metadata->extension);
@@ -151,156 +111,126 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     return status;
 }
 
-/* Reads the next packet of the video. 0, or an error of FFmpeg. */
-static int read_packet(struct chunk_reader *r)
-{
-    int result;
-    do {
-        av_packet_unref(r->packet);
-        result = av_read_frame(r->file, r->packet);
-    } while (result >= 0 && (r->packet->stream_index != r->stream || r->packet->size == 0));
-    return result;
-}
-
-/* Asks the container for the packet `key` and looks where that leads. Returns the packet that comes first, or -1. */
-static int64_t try_seek(struct chunk_reader *r, int64_t key)
-{
-    const struct packet_entry *first = &r->table.packets[0], *entry = &r->table.packets[key];
-    int64_t target = entry->pts != AV_NOPTS_VALUE ? entry->pts : entry->dts;
-    // mp4 seeks by decoding time, shifted so that presentation begins at the first frame.
-    if (strstr(r->file->iformat->name, "mp4") && entry->dts != AV_NOPTS_VALUE && first->pts != AV_NOPTS_VALUE)
-        target = entry->dts + (first->pts - first->dts);
-    if (target == AV_NOPTS_VALUE || av_seek_frame(r->file, r->stream, target, AVSEEK_FLAG_BACKWARD) < 0 ||
-        read_packet(r) < 0)
-        return -1;
-    return packet_table_find(&r->table, r->packet);
-}
-
-/* Stands at the beginning of the file again, by opening it anew: that works with every container. */
-static ist_status rewind_file(struct chunk_reader *r, ist_error *error)
-{
-    avformat_close_input(&r->file);
-    media_io_close(&r->io);
-    av_packet_unref(r->packet);
-    return open_file(r, error);
-}
-
-/* Makes `key` the next packet that is decoded. It may be in r->packet already, when that is not empty. */
-static ist_status seek(struct chunk_reader *r, int64_t key, ist_error *error)
-{
-    r->decoding = false;
-    r->drained = false;
-    r->last_frame = -1;
-    avcodec_flush_buffers(r->decoder);
-
-    // A container may come out behind the packet that was asked for: then from an earlier key, then from the beginning.
-    int64_t at = -1;
-    int64_t from = key;
-    for (int tries = 0; tries < 3 && at < 0; tries++) {
-        at = try_seek(r, from);
-        if (at > key)
-            at = -1;
-        while (from > 0 && !r->table.packets[--from].key)
-            ;
-    }
-    if (at < 0) {
-        const ist_status status = rewind_file(r, error);
-        if (status < 0)
-            return status;
-        at = 0;
-        if (read_packet(r) < 0)
-            return error_set(error, IST_ERROR_DATA, "%s: cannot be read from its beginning", r->name);
-    }
-    for (; at < key; at++)
-        if (read_packet(r) < 0)
-            return error_set(error, IST_ERROR_DATA, "%s: packet %lld cannot be read", r->name, (long long)key);
-    r->next_packet = key;
-    r->next_frame = r->table.packets[key].frame;
-    r->decoding = true;
-    return IST_OK;
-}
-
-/* Gives the decoder one more packet, or the end. 0, or an error of FFmpeg. */
-static int feed(struct chunk_reader *r)
-{
-    if (r->next_packet >= r->table.count) {
-        r->drained = true;
-        return avcodec_send_packet(r->decoder, NULL);
-    }
-    if (r->packet->size == 0) {
-        const int result = read_packet(r);
-        if (result < 0)
-            return result;
-    }
-    const struct packet_entry *entry = &r->table.packets[r->next_packet];
-    r->packet->pts = entry->frame >= 0 ? entry->frame : AV_NOPTS_VALUE;
-    r->packet->dts = AV_NOPTS_VALUE;
-    const int result = avcodec_send_packet(r->decoder, r->packet);
-    av_packet_unref(r->packet);
-    r->next_packet++;
-    // A packet that cannot be decoded has no picture; those behind it may be sound.
-    return result == AVERROR_INVALIDDATA ? 0 : result;
-}
-
-/* Decodes one more picture. 0, or an error of FFmpeg; AVERROR_EOF behind the last. */
-static int decode_next(struct chunk_reader *r)
-{
-    for (;;) {
-        const int result = avcodec_receive_frame(r->decoder, r->picture);
-        if (result >= 0) {
-            r->last_frame = r->table.without_times ? r->next_frame++ : r->picture->pts;
-            return 0;
-        }
-        if (result != AVERROR(EAGAIN) && result != AVERROR_INVALIDDATA)
-            return result;
-        if (r->drained)
-            return AVERROR_EOF;
-        const int fed = feed(r);
-        if (fed < 0)
-            return fed;
-    }
-}
+/* ---- decoding ---- */
 
 static ist_status frame_failure(const struct chunk_reader *r, int64_t frame_idx, const char *what, ist_error *error)
 {
     return error_set(error, IST_ERROR_DATA, "%s: frame %lld: %s", r->name, (long long)frame_idx, what);
 }
 
-/* Puts the frame into r->picture. */
+/* Decodes one more picture and keeps it. */
+static ist_status step(struct chunk_reader *r, int64_t skip_to, ist_error *error)
+{
+    const ist_status status = video_track_next(r->track, skip_to, &r->last, error);
+    if (status != IST_OK)
+        r->last.picture = NULL;
+    else if (r->last.sound)
+        picture_cache_put(r->cache, r->last.frame, r->last.picture);
+    return status;
+}
+
+/* Decodes on up to the frame. IST_END: it went by without a sound picture. */
+static ist_status decode_on(struct chunk_reader *r, int64_t frame_idx, int64_t skip_to, ist_error *error)
+{
+    ist_status status;
+    while ((status = step(r, skip_to, error)) == IST_OK && r->last.frame < frame_idx)
+        ;
+    if (status == IST_OK && (r->last.frame != frame_idx || !r->last.sound))
+        status = IST_END;
+    return status;
+}
+
+static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, ist_error *error)
+{
+    r->last.picture = NULL;
+    const ist_status status = video_track_seek(r->track, key, error);
+    return status < 0 ? status : decode_on(r, frame_idx, skip_to, error);
+}
+
+/* The frame has no sound picture; nor have those that follow up to the next sound one, which need not be tried. */
+static ist_status give_up(struct chunk_reader *r, int64_t frame_idx, ist_error *error)
+{
+    const bool damaged = r->last.picture && r->last.frame == frame_idx;
+    ist_error ignored;
+    while (r->last.picture && !(r->last.sound && r->last.frame > frame_idx))
+        if (step(r, 0, &ignored) != IST_OK)
+            break;
+    const int64_t next_sound = r->last.picture ? r->last.frame : frame_idx + 1;
+    for (int64_t frame = frame_idx; frame < next_sound; frame++)
+        r->lost[frame] = true;
+    return frame_failure(r, frame_idx, damaged ? "is damaged" : "the decoder gave no picture", error);
+}
+
+static void choose_cache_size(struct chunk_reader *r, int64_t frame_idx)
+{
+    const int64_t distance = frame_idx - r->last_asked;
+    r->sequential = distance > 0 && distance <= LONGEST_STEP ? r->sequential + 1 : 0;
+    const bool small = r->sequential >= SEQUENTIAL_READS && r->cache_bytes > SEQUENTIAL_CACHE_BYTES;
+    picture_cache_set_limit(r->cache, small ? SEQUENTIAL_CACHE_BYTES : r->cache_bytes);
+}
+
+/* The usual case: the frame lies ahead, or it is reached from the key picture before it. */
+static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t frame_idx, ist_error *error)
+{
+    const int64_t last_asked = r->last_asked;
+    const bool ahead = r->last.picture && r->last.frame < frame_idx && video_track_position(r->track) > key;
+    const int64_t skip_to = r->skipping_is_safe ? frame_idx : 0;
+    if (ahead)
+        return decode_on(r, frame_idx, skip_to, error);
+    // Who goes back within a GOP wants what lies between as well.
+    const bool goes_back =
+        last_asked > frame_idx && !r->lost[last_asked] && packet_table_key_for(r->table, last_asked) == key;
+    return decode_from(r, key, frame_idx, goes_back ? 0 : skip_to, error);
+}
+
 static ist_status decode_frame(struct chunk_reader *r, int64_t frame_idx, ist_error *error)
 {
-    if (r->last_frame == frame_idx)
-        return IST_OK;
-    const int64_t key = packet_table_key_for(&r->table, frame_idx);
-    const bool ahead = r->decoding && r->last_frame < frame_idx && r->next_packet > key;
-    if (!ahead) {
-        const ist_status status = seek(r, key, error);
-        if (status < 0)
-            return status;
+    int64_t key = packet_table_key_for(r->table, frame_idx);
+    choose_cache_size(r, frame_idx);
+    ist_status status = decode_usual(r, key, frame_idx, error);
+    for (int tries = 0; status == IST_END && tries < KEYS_TO_TRY; tries++) {
+        status = decode_from(r, key, frame_idx, 0, error);
+        if (status == IST_OK && tries == 0)
+            r->skipping_is_safe = false;
+        if (key == 0)
+            break;
+        if (status == IST_END)
+            key = packet_table_key_before(r->table, key);
     }
-    int result;
-    while ((result = decode_next(r)) >= 0 && r->last_frame < frame_idx)
-        ;
-    if (result >= 0 && r->last_frame == frame_idx)
-        return IST_OK;
-    r->decoding = false;
-    r->last_frame = -1;
-    return frame_failure(r, frame_idx, "the decoder gave no picture", error);
+    return status == IST_END ? give_up(r, frame_idx, error) : status;
 }
+
+static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const AVFrame **picture, ist_error *error)
+{
+    *picture = NULL;
+    if (frame_idx < 0 || frame_idx >= r->table->frame_count)
+        return frame_failure(r, frame_idx, "the file ends before it", error);
+    if (r->table->packet_of_frame[frame_idx] < 0)
+        return frame_failure(r, frame_idx, "the file breaks off before it", error);
+    if (r->lost[frame_idx])
+        return frame_failure(r, frame_idx, "is damaged", error);
+    *picture = picture_cache_get(r->cache, frame_idx);
+    if (*picture)
+        return IST_OK;
+    const bool is_last = r->last.picture && r->last.frame == frame_idx && r->last.sound;
+    const ist_status status = is_last ? IST_OK : decode_frame(r, frame_idx, error);
+    *picture = r->last.picture;
+    return status;
+}
+
+/* ---- reading ---- */
 
 static ist_status read_frame(struct chunk_reader *r, int64_t frame_idx, ist_frame *frame, ist_error *error)
 {
-    if (frame_idx >= r->table.frame_count)
-        return frame_failure(r, frame_idx, "the file ends before it", error);
-    ist_status status = decode_frame(r, frame_idx, error);
+    const AVFrame *picture;
+    ist_status status = get_picture(r, frame_idx, &picture, error);
     if (status < 0)
         return status;
-    if (r->picture->decode_error_flags || (r->picture->flags & AV_FRAME_FLAG_CORRUPT))
-        return frame_failure(r, frame_idx, "is damaged", error);
-    if (r->picture->width < r->width || r->picture->height < r->height)
+    r->last_asked = frame_idx;
+    if (picture->width < r->width || picture->height < r->height)
         return error_set(error, IST_ERROR_DATA, "%s: frame %lld: %d x %d pixels, but the store says %d x %d", r->name,
-                         (long long)frame_idx, r->picture->width, r->picture->height, r->width, r->height);
-    status = pixel_converter_convert(r->converter, r->picture, r->layout, frame, error);
+                         (long long)frame_idx, picture->width, picture->height, r->width, r->height);
+    status = pixel_converter_convert(r->converter, picture, r->layout, frame, error);
     if (status < 0)
         return error_prefix(error, status, "%s: frame %lld", r->name, (long long)frame_idx);
     // imgstore rounds sizes down to even ones; a file of an odd size has a column or row more.
@@ -318,8 +248,21 @@ static ist_status video_read(struct chunk_reader *r, int64_t frame_idx, ist_fram
     return status;
 }
 
+static int64_t video_frame_count(const struct chunk_reader *r)
+{
+    return r->table->frame_count;
+}
+
+static void video_set_cache(struct chunk_reader *r, size_t bytes)
+{
+    r->cache_bytes = bytes;
+    picture_cache_set_limit(r->cache, bytes);
+}
+
 const struct chunk_reader_calls video_reader_calls = {
     .open = video_open,
     .read = video_read,
     .close = video_close,
+    .frame_count = video_frame_count,
+    .set_cache = video_set_cache,
 };

@@ -1,16 +1,13 @@
 /*
  * A chunk as a video file.
  *
- * While it is recorded the file is of a kind that can be read however it breaks off (fragmented mp4, flushed avi),
+ * While it is recorded the file is of a kind that can be read however it breaks off (fragmented mp4, flushed avi or mkv),
  * under a name that ends in .live; every frame has left the encoder, the muxer and the process before it is
  * acknowledged. At the chunk's end it becomes the plain file that everyone reads and seeks in.
  */
 #include <fcntl.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
-#include <libavutil/opt.h>
-#include <libswscale/swscale.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +17,17 @@
 #include "ffmpeg_log.h"
 #include "fs.h"
 #include "media_io.h"
+#include "video_encoder.h"
 
 /* How the formats differ. */
 struct video_kind {
     const char *format;
     const char *muxer;
     const char *encoder;
-    const char *live_options; /* of the muxer, while recording */
-    bool fragment_each_frame; /* a frame is in the file only when its fragment is ended */
-    bool remux;               /* the finished file is a copy in plain form; else the live one serves */
-    enum AVPixelFormat pixel_format;
+    const char *lossless_colour; /* encoder for quality 100 of coloured frames; NULL: there is none */
+    const char *live_options;    /* of the muxer, while recording */
+    bool end_each_frame;         /* a frame is in the file only when its fragment or cluster is ended */
+    bool remux;                  /* the finished file is a copy in plain form; else the live one serves */
     int default_quality;
 };
 
@@ -38,10 +36,10 @@ static const struct video_kind kinds[] = {
         .format = "avc1/mp4",
         .muxer = "mp4",
         .encoder = "libx264",
+        .lossless_colour = "libx264rgb",
         .live_options = "movflags=frag_custom+empty_moov+default_base_moof",
-        .fragment_each_frame = true,
+        .end_each_frame = true,
         .remux = true,
-        .pixel_format = AV_PIX_FMT_YUV420P,
         .default_quality = 90,
     },
     {
@@ -49,21 +47,35 @@ static const struct video_kind kinds[] = {
         .muxer = "avi",
         .encoder = "mjpeg",
         .live_options = "flush_packets=1",
-        .pixel_format = AV_PIX_FMT_YUVJ420P,
         .default_quality = 96,
     },
+    {
+        .format = "h264/mkv",
+        .muxer = "matroska",
+        .encoder = "libx264",
+        .lossless_colour = "libx264rgb",
+        .live_options = "",
+        .end_each_frame = true,
+        .remux = true,
+        .default_quality = 90,
+    },
+    {
+        .format = "ffv1/mkv",
+        .muxer = "matroska",
+        .encoder = "ffv1",
+        .live_options = "",
+        .end_each_frame = true,
+        .remux = true,
+    },
 };
-
-enum { DEFAULT_FRAME_RATE = 25, KEY_FRAME_INTERVAL = 25 };
 
 struct chunk_writer {
     const struct video_kind *kind;
     AVIOContext *io;
     AVFormatContext *muxer;
-    AVCodecContext *encoder;
+    struct video_encoder *encoder;
+    const AVCodecContext *codec; /* the encoder's */
     AVPacket *packet;
-    AVFrame *picture;       /* what the encoder gets */
-    struct SwsContext *sws; /* BGR to the encoder's pixels */
     int64_t frame_count;
     char path[PATH_MAX];
     char live_path[PATH_MAX];
@@ -78,83 +90,18 @@ static const struct video_kind *kind_of(const char *format)
     return NULL;
 }
 
-/* The encoder's own scale for a quality of 1..100, see ist_writer_params. */
-static void set_quality(AVCodecContext *encoder, const struct video_kind *kind, int quality)
+static const char *own_encoder(const struct video_kind *kind, const ist_writer_params *params)
 {
-    const double coarseness = 100 - (quality ? quality : kind->default_quality);
-    if (strcmp(kind->encoder, "mjpeg") == 0) {
-        encoder->flags |= AV_CODEC_FLAG_QSCALE;
-        encoder->global_quality = (int)lround(FF_QP2LAMBDA * (1 + 0.3 * coarseness));
-        // The rate control would raise a quantiser below its own minimum of 2.
-        encoder->qmin = 1;
-    } else {
-        av_opt_set_double(encoder->priv_data, "crf", 0.51 * coarseness, 0);
-    }
+    const bool lossless = params->quality == 100 && params->channels == 3;
+    return lossless && kind->lossless_colour ? kind->lossless_colour : kind->encoder;
 }
 
-static void set_encoder(AVCodecContext *encoder, const struct video_kind *kind, const ist_writer_params *params)
-{
-    const double rate = params->frame_rate > 0 ? params->frame_rate : DEFAULT_FRAME_RATE;
-    encoder->width = params->width & ~1;
-    encoder->height = params->height & ~1;
-    encoder->pix_fmt = kind->pixel_format;
-    encoder->framerate = av_d2q(rate, 1000000);
-    // Constant-rate time stamps: OpenCV finds the wrong frames in a file that has others. True times are in the index.
-    encoder->time_base = av_inv_q(encoder->framerate);
-    encoder->gop_size = KEY_FRAME_INTERVAL;
-    // The full range of values, said so: then a reader gets every gray value back as it was.
-    encoder->color_range = AVCOL_RANGE_JPEG;
-    encoder->colorspace = AVCOL_SPC_SMPTE170M;
-    // Anything that lets the encoder keep a frame back would keep it from being safe when it is acknowledged.
-    encoder->max_b_frames = 0;
-    encoder->thread_count = 1;
-    encoder->log_level_offset = FFMPEG_LOG_OFFSET;
-    av_opt_set(encoder->priv_data, "preset", "veryfast", 0);
-    av_opt_set(encoder->priv_data, "tune", "zerolatency", 0);
-    set_quality(encoder, kind, params->quality);
-}
-
-/* First key of the options that nobody took. */
-static const char *unused_key(const AVDictionary *options)
-{
-    const AVDictionaryEntry *entry = av_dict_get(options, "", NULL, AV_DICT_IGNORE_SUFFIX);
-    return entry ? entry->key : NULL;
-}
-
-static ist_status open_encoder(AVCodecContext **encoder, const struct video_kind *kind, bool global_header,
+static ist_status open_encoder(struct video_encoder **encoder, const struct video_kind *kind, bool global_header,
                                const ist_writer_params *params, ist_error *error)
 {
-    const AVCodec *codec = avcodec_find_encoder_by_name(kind->encoder);
-    if (!codec)
-        return error_set(error, IST_ERROR_NOT_FOUND,
-                         "format %s needs the encoder %s, which this FFmpeg does not have; mjpeg/avi needs none",
-                         kind->format, kind->encoder);
-    AVCodecContext *context = *encoder = avcodec_alloc_context3(codec);
-    if (!context)
-        return error_memory(error);
-    set_encoder(context, kind, params);
-    if (global_header)
-        context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-
-    AVDictionary *options = NULL;
-    ist_status status = IST_OK;
-    struct ffmpeg_log log;
-    ffmpeg_log_begin(&log);
-    if (params->encoder_options && av_dict_parse_string(&options, params->encoder_options, "=", ":", 0) < 0)
-        status = error_set(error, IST_ERROR_ARGUMENT, "encoder options '%s' are not KEY=VALUE:KEY=VALUE",
-                           params->encoder_options);
-    if (status >= 0) {
-        const int result = avcodec_open2(context, codec, &options);
-        if (result < 0)
-            status = error_set(error, IST_ERROR_ARGUMENT, "encoder %s cannot be opened: %s", kind->encoder,
-                               *log.message ? log.message : media_error_text(result));
-        else if (unused_key(options))
-            status = error_set(error, IST_ERROR_ARGUMENT, "encoder %s has no option '%s'", kind->encoder,
-                               unused_key(options));
-    }
-    ffmpeg_log_end(&log);
-    av_dict_free(&options);
-    return status;
+    const char *own = own_encoder(kind, params);
+    return video_encoder_open(encoder, params->encoder ? params->encoder : own, own, kind->default_quality,
+                              global_header, params, error);
 }
 
 static ist_status video_check(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
@@ -162,19 +109,26 @@ static ist_status video_check(const struct chunk_format *format, const ist_write
     if (params->width < 2 || params->height < 2)
         return error_set(error, IST_ERROR_ARGUMENT, "format %s: a picture of %d x %d pixels is too small", format->name,
                          params->width, params->height);
-    AVCodecContext *encoder = NULL;
-    const ist_status status = open_encoder(&encoder, kind_of(format->name), true, params, error);
-    avcodec_free_context(&encoder);
+    const struct video_kind *kind = kind_of(format->name);
+    struct video_encoder *encoder;
+    ist_status status = open_encoder(&encoder, kind, true, params, error);
+    if (status < 0)
+        return status;
+    const AVCodecContext *codec = video_encoder_context(encoder);
+    if (avformat_query_codec(av_guess_format(kind->muxer, NULL, NULL), codec->codec_id, FF_COMPLIANCE_NORMAL) != 1)
+        status = error_set(error, IST_ERROR_ARGUMENT, "format %s cannot hold what the encoder %s makes", format->name,
+                           codec->codec->name);
+    video_encoder_close(&encoder);
     return status;
 }
 
 static ist_status write_header(struct chunk_writer *w, ist_error *error)
 {
     AVStream *stream = avformat_new_stream(w->muxer, NULL);
-    if (!stream || avcodec_parameters_from_context(stream->codecpar, w->encoder) < 0)
+    if (!stream || avcodec_parameters_from_context(stream->codecpar, w->codec) < 0)
         return error_memory(error);
-    stream->time_base = w->encoder->time_base;
-    stream->avg_frame_rate = stream->r_frame_rate = w->encoder->framerate;
+    stream->time_base = w->codec->time_base;
+    stream->avg_frame_rate = stream->r_frame_rate = w->codec->framerate;
 
     AVDictionary *options = NULL;
     av_dict_parse_string(&options, w->kind->live_options, "=", ":", 0);
@@ -186,31 +140,6 @@ static ist_status write_header(struct chunk_writer *w, ist_error *error)
     return w->io->error < 0 ? media_error(error, w->io->error, w->name, "cannot write") : IST_OK;
 }
 
-static ist_status prepare_picture(struct chunk_writer *w, int channels, ist_error *error)
-{
-    AVFrame *picture = w->picture;
-    picture->format = w->encoder->pix_fmt;
-    picture->width = w->encoder->width;
-    picture->height = w->encoder->height;
-    picture->color_range = w->encoder->color_range;
-    picture->colorspace = w->encoder->colorspace;
-    if (av_frame_get_buffer(picture, 0) < 0)
-        return error_memory(error);
-    if (channels == 1) {
-        // Gray: luma alone, chroma in the middle, which is exactly what a reader needs to give back the gray values.
-        for (int plane = 1; plane < 3; plane++)
-            memset(picture->data[plane], 128, (size_t)picture->linesize[plane] * ((size_t)picture->height / 2));
-        return IST_OK;
-    }
-    const int flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP;
-    w->sws = sws_getContext(picture->width, picture->height, AV_PIX_FMT_BGR24, picture->width, picture->height,
-                            AV_PIX_FMT_YUV420P, flags, NULL, NULL, NULL);
-    const int *matrix = sws_getCoefficients(SWS_CS_ITU601);
-    if (!w->sws || sws_setColorspaceDetails(w->sws, matrix, 1, matrix, 1, 0, 1 << 16, 1 << 16) < 0)
-        return error_memory(error);
-    return IST_OK;
-}
-
 static void close_all(struct chunk_writer **writer)
 {
     struct chunk_writer *w = *writer;
@@ -218,10 +147,8 @@ static void close_all(struct chunk_writer **writer)
         return;
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    sws_freeContext(w->sws);
-    av_frame_free(&w->picture);
     av_packet_free(&w->packet);
-    avcodec_free_context(&w->encoder);
+    video_encoder_close(&w->encoder);
     avformat_free_context(w->muxer);
     media_io_close(&w->io);
     ffmpeg_log_end(&log);
@@ -232,8 +159,7 @@ static void close_all(struct chunk_writer **writer)
 static ist_status begin(struct chunk_writer *w, const ist_writer_params *params, ist_error *error)
 {
     w->packet = av_packet_alloc();
-    w->picture = av_frame_alloc();
-    if (!w->packet || !w->picture || avformat_alloc_output_context2(&w->muxer, NULL, w->kind->muxer, NULL) < 0)
+    if (!w->packet || avformat_alloc_output_context2(&w->muxer, NULL, w->kind->muxer, NULL) < 0)
         return error_memory(error);
     const bool global_header = w->muxer->oformat->flags & AVFMT_GLOBALHEADER;
     ist_status status = open_encoder(&w->encoder, w->kind, global_header, params, error);
@@ -241,9 +167,9 @@ static ist_status begin(struct chunk_writer *w, const ist_writer_params *params,
         status = media_io_open(&w->io, w->live_path, O_RDWR | O_CREAT | O_TRUNC, error);
     if (status < 0)
         return status;
+    w->codec = video_encoder_context(w->encoder);
     w->muxer->pb = w->io;
-    status = write_header(w, error);
-    return status < 0 ? status : prepare_picture(w, params->channels, error);
+    return write_header(w, error);
 }
 
 static ist_status video_begin(struct chunk_writer **writer, const struct chunk_format *format, const char *directory,
@@ -271,49 +197,16 @@ static ist_status video_begin(struct chunk_writer **writer, const struct chunk_f
     return status;
 }
 
-static ist_status fill_picture(struct chunk_writer *w, const ist_frame *frame, ist_error *error)
-{
-    AVFrame *picture = w->picture;
-    // The encoder may still hold the last picture; then this one must not be written over it.
-    if (av_frame_make_writable(picture) < 0)
-        return error_memory(error);
-    if (frame->channels == 1) {
-        for (int y = 0; y < picture->height; y++)
-            memcpy(picture->data[0] + (ptrdiff_t)y * picture->linesize[0], frame->data + y * frame->stride,
-                   (size_t)picture->width);
-    } else {
-        const uint8_t *const rows[] = {frame->data};
-        const int strides[] = {(int)frame->stride};
-        sws_scale(w->sws, rows, strides, 0, picture->height, picture->data, picture->linesize);
-    }
-    picture->pts = w->frame_count;
-    picture->quality = w->encoder->global_quality;
-    return IST_OK;
-}
-
-static ist_status encode(struct chunk_writer *w, ist_error *error)
-{
-    int result = avcodec_send_frame(w->encoder, w->picture);
-    if (result >= 0)
-        result = avcodec_receive_packet(w->encoder, w->packet);
-    if (result == AVERROR(EAGAIN))
-        return error_set(error, IST_ERROR_ARGUMENT,
-                         "%s: encoder %s keeps frames back with these options, so that they would not be safe; "
-                         "leave out look-ahead, B-frames and frame threads",
-                         w->name, w->kind->encoder);
-    return result < 0 ? media_error(error, result, w->name, "cannot encode") : IST_OK;
-}
-
 /* Hands the packet over to the operating system, all of it. */
 static ist_status write_packet(struct chunk_writer *w, ist_error *error)
 {
     const AVStream *stream = w->muxer->streams[0];
     w->packet->duration = 1;
-    av_packet_rescale_ts(w->packet, w->encoder->time_base, stream->time_base);
+    av_packet_rescale_ts(w->packet, w->codec->time_base, stream->time_base);
     w->packet->stream_index = 0;
     int result = av_write_frame(w->muxer, w->packet);
     av_packet_unref(w->packet);
-    if (result >= 0 && w->kind->fragment_each_frame)
+    if (result >= 0 && w->kind->end_each_frame)
         result = av_write_frame(w->muxer, NULL);
     avio_flush(w->io);
     if (result >= 0)
@@ -325,10 +218,10 @@ static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, ist_
 {
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    ist_status status = fill_picture(w, frame, error);
-    if (status >= 0)
-        status = encode(w, error);
-    if (status >= 0)
+    ist_status status = video_encoder_encode(w->encoder, frame, w->frame_count, w->packet, error);
+    if (status < 0)
+        error_prefix(error, status, "%s", w->name);
+    else
         status = write_packet(w, error);
     ffmpeg_log_end(&log);
     if (status >= 0)
@@ -362,8 +255,8 @@ static int open_copy(const struct chunk_writer *w, AVFormatContext *from, AVForm
     const AVStream *live = from->streams[0];
     int result = avcodec_parameters_copy(stream->codecpar, live->codecpar);
     stream->codecpar->codec_tag = 0;
-    stream->time_base = w->encoder->time_base;
-    stream->avg_frame_rate = stream->r_frame_rate = w->encoder->framerate;
+    stream->time_base = w->codec->time_base;
+    stream->avg_frame_rate = stream->r_frame_rate = w->codec->framerate;
     return result < 0 ? result : avformat_write_header(to, NULL);
 }
 

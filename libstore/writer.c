@@ -248,9 +248,11 @@ static ist_status continue_index(ist_writer *w, ist_error *error)
     return status;
 }
 
-static ist_status reopen(ist_writer *w, const ist_writer_params *params, ist_error *error)
+static ist_status reopen(ist_writer *w, const char *path, const ist_writer_params *params, ist_error *error)
 {
-    ist_status status = metadata_read(&w->metadata, w->directory, error);
+    ist_status status = store_path_find(w->directory, path, error);
+    if (status >= 0)
+        status = metadata_read(&w->metadata, w->directory, error);
     if (status < 0)
         return status;
     w->format = chunk_format_find(w->metadata.format);
@@ -282,7 +284,7 @@ ist_status ist_writer_open(ist_writer **writer, const char *path, const ist_writ
     ist_writer *w;
     ist_status status = allocate(&w, path, error);
     if (status >= 0)
-        status = reopen(w, params, error);
+        status = reopen(w, path, params, error);
     if (status < 0 && w)
         destroy(&w);
     *writer = w;

@@ -80,6 +80,24 @@ static double sexagesimal(const char *digits)
     return sign * sum;
 }
 
+/*
+ * Plain numbers, 12 and -12.5, without the patterns below: the indexes of old stores are long lists of them.
+ * NULL: something else.
+ */
+static json_t *plain_number_from(const char *text)
+{
+    const char *digits = *text == '-' ? text + 1 : text;
+    const size_t whole = strspn(digits, "0123456789");
+    const bool has_point = digits[whole] == '.';
+    const size_t length = whole + has_point + (has_point ? strspn(digits + whole + 1, "0123456789") : 0);
+    if (whole == 0 || length > 18 || digits[length] != '\0' || (!has_point && *digits == '0' && whole > 1))
+        return NULL;
+    double value;
+    if (!has_point)
+        return json_integer(strtoll(text, NULL, 10));
+    return number_parse_double(text, &value) ? json_real(value) : NULL;
+}
+
 /* Integers in the notations of YAML 1.1; NULL when the text is none of them or does not fit. */
 static json_t *integer_from(const char *text)
 {
@@ -136,7 +154,9 @@ static json_t *resolve(const char *text)
     if (is_one_of(text, falses))
         return json_false();
     if (strchr("+-.0123456789", *text)) {
-        json_t *number = integer_from(text);
+        json_t *number = plain_number_from(text);
+        if (!number)
+            number = integer_from(text);
         if (!number)
             number = float_from(text);
         if (number)

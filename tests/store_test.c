@@ -52,6 +52,13 @@ static const struct kind kinds[] = {
     {"npy", 3, IST_PIXEL_U8, 0, 0},        {"npy", 1, IST_PIXEL_U16, 0, 0},       {"npy", 3, IST_PIXEL_U16, 0, 0},
     {"tif", 1, IST_PIXEL_U8, 0, 0},        {"tif", 3, IST_PIXEL_U8, 0, 0},        {"tif", 1, IST_PIXEL_U16, 0, 0},
     {"tif", 3, IST_PIXEL_U16, 0, 0},
+    {"avc1/mp4", 3, IST_PIXEL_U8, 100, 0}, {"h264/mkv", 1, IST_PIXEL_U8, 0, -1},  {"h264/mkv", 1, IST_PIXEL_U8, 100, 0},
+    {"h264/mkv", 3, IST_PIXEL_U8, 0, -1},  {"h264/mkv", 3, IST_PIXEL_U8, 100, 0}, {"ffv1/mkv", 1, IST_PIXEL_U8, 0, 0},
+    {"ffv1/mkv", 3, IST_PIXEL_U8, 0, 0},   {"ffv1/mkv", 1, IST_PIXEL_U16, 0, 0},  {"ffv1/mkv", 3, IST_PIXEL_U16, 0, 0},
+    {"png", 1, IST_PIXEL_U8, 0, 0},        {"png", 3, IST_PIXEL_U8, 0, 0},        {"png", 1, IST_PIXEL_U16, 0, 0},
+    {"png", 3, IST_PIXEL_U16, 0, 0},       {"jpg", 1, IST_PIXEL_U8, 0, -1},       {"jpg", 3, IST_PIXEL_U8, 80, -1},
+    {"ppm", 3, IST_PIXEL_U8, 0, 0},        {"ppm", 3, IST_PIXEL_U16, 0, 0},       {"pgm", 1, IST_PIXEL_U8, 0, 0},
+    {"pgm", 1, IST_PIXEL_U16, 0, 0},       {"bmp", 1, IST_PIXEL_U8, 0, 0},        {"bmp", 3, IST_PIXEL_U8, 0, 0},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds, WIDTH = 160, HEIGHT = 66, FRAMES = 57, CHUNKSIZE = 10 };
@@ -319,6 +326,16 @@ START_TEST(test_bad_params)
         {.width = 64, .height = 64, .metadata_json = "[]"},
         {.width = 64, .height = 64, .metadata_json = "{\"__store\": 1}"},
         {.width = 64, .height = 64, .frame_rate = -1},
+        {.width = 64, .height = 64, .encoder = "no-such-encoder"},
+        {.width = 64, .height = 64, .encoder = "aac"},
+        {.width = 64, .height = 64, .encoder = "h264_nvenc", .encoder_options = "gpu=77"},
+        {.width = 64, .height = 64, .encoder = "h264_vaapi", .encoder_options = "nonsense"},
+        {.width = 64, .height = 64, .encoder = "huffyuv"},
+        {.width = 64, .height = 64, .encoder_options = "pixel_format=gray12le"},
+        {.width = 64, .height = 64, .format = "ppm"},
+        {.width = 64, .height = 64, .format = "pgm", .channels = 3},
+        {.width = 64, .height = 64, .format = "bmp", .type = IST_PIXEL_U16},
+        {.width = 64, .height = 64, .format = "npy", .encoder = "libx264"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ist_error error = {0};

@@ -13,6 +13,10 @@ extern "C" {
  * A store opened for reading. Nothing in the store is changed. A store whose recorder died is
  * read as it lies, up to the last frame that was acknowledged.
  *
+ * Chunks may be missing, or lack their index or their pixels. Frames that no index knows are left
+ * out, and index counts on behind them; frames without pixels fail when they are read, and those
+ * behind them can be read. ist_reader_problem() says what is not there.
+ *
  * Thread-safety: one thread at a time; several readers may share a store.
  */
 typedef struct ist_reader ist_reader;
@@ -21,16 +25,16 @@ typedef struct ist_reader_info {
     const char *path;          /* the store's directory */
     const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore" */
     const char *format;        /* as in metadata.yaml, "avc1/mp4" */
-    const char *encoding;      /* of raw data, "cv_bayerbg"; "": none */
+    const char *encoding;      /* of raw data, "cv_bayerbg"; "": none. Frames are delivered as BGR */
     const char *uuid;          /* 32 hex digits; "": none */
     const char *timezone;      /* IANA name of the place of recording */
     const char *user_metadata; /* text of a JSON object */
     double created_s;          /* when the store was created, seconds since 1970 UTC */
-    int width;                 /* px */
+    int width;                 /* px, of the frames that are delivered, as the next two */
     int height;                /* px */
     int channels;              /* 1 or 3 */
-    ist_pixel_type type;
-    int chunksize; /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
+    ist_pixel_type type;       /* as metadata.yaml says; a frame has the type of its own file, which may differ */
+    int chunksize;             /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
     int chunk_count;
     bool lossless;   /* the format keeps every sample */
     bool unfinished; /* it is being recorded, or its recorder died */
@@ -46,11 +50,34 @@ typedef enum ist_match {
     IST_MATCH_NEAREST = 1, /* of two equally near, the one with the smaller value; of the same value, the first */
 } ist_match;
 
+/* What a store lacks. */
+typedef enum ist_problem_kind {
+    IST_PROBLEM_CHUNK_MISSING = 0, /* of these numbers, between those of other chunks, there is nothing */
+    IST_PROBLEM_NO_INDEX = 1,      /* pixels without numbers and times: left out */
+    IST_PROBLEM_BAD_INDEX = 2,     /* the index of the chunk is damaged: left out */
+    IST_PROBLEM_NO_PIXELS = 3,     /* the index lists frames whose pixels are not there */
+    IST_PROBLEM_BAD_CHUNK = 4,     /* the chunk cannot be opened, or frames in it are damaged */
+    IST_PROBLEM_BAD_EXTRA = 5,     /* extra data are damaged, or in HDF5 without support for it: left out */
+} ist_problem_kind;
+
+typedef struct ist_problem {
+    ist_problem_kind kind;
+    int chunk;           /* number of the chunk, as it is in the file's name; the first of */
+    int chunk_count;     /* as many; 1 except for IST_PROBLEM_CHUNK_MISSING */
+    int64_t first_index; /* the frames lie among these; of frames left out: where they would have come, -1: unknown */
+    int64_t frame_count; /* 0: not known */
+    const char *text;    /* for a person, in one line */
+} ist_problem;
+
 /*
  * Opens the store in directory `path`; the path of its metadata.yaml serves as well.
  *
- * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_DATA: its metadata or an index is damaged.
- * IST_ERROR_UNSUPPORTED: a version or format that this library does not read. IST_ERROR_IO.
+ * Of Motif and of forks of imgstore it reads what differs: VideoImgStoreFFMPEG, extra data in
+ * .extra_data.json and .extra_data.h5, and index.db. A store that has an index.db counts its times in
+ * milliseconds from the beginning of the recording: they are given as seconds since 1970, as created_s + ms / 1000.
+ *
+ * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_DATA: its metadata or every index is damaged.
+ * IST_ERROR_UNSUPPORTED: a version, format or encoding that this library does not read. IST_ERROR_IO.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error);
 
@@ -109,6 +136,16 @@ IST_API IST_MUST_CHECK ist_status ist_reader_extra(ist_reader *reader, int64_t f
 
 /* Number of the i-th chunk, i = 0..chunk_count-1, as it is in the file's name, and its frames. */
 IST_API void ist_reader_chunk(const ist_reader *reader, int i, int *chunk, int64_t *first_index, int64_t *frame_count);
+
+/*
+ * The i-th thing that the store lacks, i = 0, 1, ..., or NULL behind the last. To list them all:
+ *     for (int i = 0; (problem = ist_reader_problem(reader, i)); i++)
+ *
+ * Opening finds what a listing of the directory shows, in the order of chunks. Damage inside of chunks shows only when
+ * their frames are read, and adds to the end of the list: one entry for each chunk and kind, whose frames grow.
+ * Entries are valid until the reader is closed.
+ */
+IST_API const ist_problem *ist_reader_problem(const ist_reader *reader, int i);
 
 /* Frees text that a reader handed over. Takes NULL. */
 IST_API void ist_free(void *text);

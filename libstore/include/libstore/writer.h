@@ -29,13 +29,18 @@ typedef struct ist_writer_params {
     int width;                   /* px; the video formats store width and height rounded down to even */
     int height;                  /* px */
     int channels;                /* 1 gray, 3 BGR; 0: 1 */
-    ist_pixel_type type;         /* the video formats hold IST_PIXEL_U8 only */
+    ist_pixel_type type;         /* IST_PIXEL_U16: only formats that ist_writer_format_holds() it */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
-    int quality;                 /* video, 1 (small) .. 100; 0: 90 for avc1/mp4, 96 for mjpeg/avi.
-                                    avc1/mp4: x264's CRF = 0.51 (100 - quality), so 100 keeps gray exactly;
-                                    mjpeg/avi: quantiser = 1 + 0.3 (100 - quality) */
-    const char *encoder_options; /* "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none */
+    int quality;                 /* video and jpg, 1 (small) .. 100; 0: 90 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
+                                    95 for jpg.
+                                    H.264: x264's CRF (of other encoders the quantiser) = 0.51 (100 - quality). At 100
+                                    x264 keeps every sample, of colour too (then in RGB, by libx264rgb);
+                                    mjpeg/avi: quantiser = 1 + 0.3 (100 - quality); jpg: libjpeg's own scale */
+    const char *encoder;         /* video: name of an FFmpeg encoder, "h264_nvenc", "libx265"; NULL: the format's own */
+    const char *encoder_options; /* video: "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none.
+                                    preset, g (frames from key frame to key frame), threads, ...; pixel_format is
+                                    that of the video ("yuv444p", "gray12le") */
     const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
     const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
     bool durable;                /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
@@ -55,7 +60,8 @@ IST_API bool ist_writer_format_holds(const char *format, ist_pixel_type type);
  * `params` is not kept.
  *
  * IST_ERROR_EXISTS: `path` is there already; it is left alone. IST_ERROR_ARGUMENT: a size,
- * type, format or option that cannot be used. IST_ERROR_NOT_FOUND: no such format or encoder.
+ * type, format or option that cannot be used, an encoder that cannot be opened. IST_ERROR_NOT_FOUND:
+ * no such format or encoder.
  * IST_ERROR_IO. After a failure nothing is left behind.
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const char *path,

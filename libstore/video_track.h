@@ -1,0 +1,41 @@
+/* The video in a file: its packets one by one into the decoder, from any key packet on. */
+#ifndef VIDEO_TRACK_H
+#define VIDEO_TRACK_H
+
+#include <libstore/error.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "packet_table.h"
+
+struct AVFrame;
+struct video_track;
+
+/* Opens the file and reads its packets' places. `path` and `name` (for messages) are not copied. */
+ist_status video_track_open(struct video_track **track, const char *path, const char *name, ist_error *error);
+
+/* Takes a NULL track. */
+void video_track_close(struct video_track **track);
+
+const struct packet_table *video_track_table(const struct video_track *track);
+
+/* Makes this key packet (or packet 0) the next that is decoded. IST_ERROR_DATA: no way leads there. */
+ist_status video_track_seek(struct video_track *track, int64_t packet, ist_error *error);
+
+/* The packet that is decoded next; -1: video_track_seek() comes first. */
+int64_t video_track_position(const struct video_track *track);
+
+/* What came out of the decoder. */
+struct video_picture {
+    struct AVFrame *picture; /* belongs to the track; changed by the next call */
+    int64_t frame;
+    bool sound; /* neither it nor anything that it was made from is damaged, as far as the decoder can tell */
+};
+
+/*
+ * Decodes one more picture; they come in the order of presentation. Pictures before frame `skip_to` to which no other
+ * refers are left out, where the codec allows that: it costs less. IST_END: there are no more.
+ */
+ist_status video_track_next(struct video_track *track, int64_t skip_to, struct video_picture *out, ist_error *error);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * Every frame is the one that was asked for, or an error: in every container, in any order of reading.
+ *
+ *   exact_test                        the usual kinds, some thousand reads
+ *   exact_test RANDOM_READS           all kinds
+ *   exact_test RANDOM_READS KIND      the kinds whose names hold KIND, so many reads of each
+ *
+ * The ffmpeg command makes the files; each frame carries its index. What it decodes from beginning to end says how many
+ * frames there are and in which order. From a file that breaks off a frame may lack, but none may stand in for another.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "barcode.h"
+#include "chunk_reader.h"
+#include "fs.h"
+
+enum { WIDTH = 96, HEIGHT = 64, FRAMES = 180, SMALL_CACHE = 8 * WIDTH * HEIGHT * 3 / 2, DEFAULT_READS = 2000 };
+
+struct kind {
+    const char *name;
+    const char *extension;
+    const char *encoding;  /* arguments for the encoder and the muxer */
+    const char *copying;   /* arguments of a second command, which copies the packets; NULL: none */
+    int kept_percent;      /* of the bytes of the file; 0: all */
+    int frames;            /* 0: FRAMES */
+    const char *rate;      /* frames/s; NULL: 25 */
+    bool rare;             /* only in the long run */
+};
+
+#define X264 "-c:v libx264 -preset veryfast -g 25 -pix_fmt yuv420p "
+#define X264_B X264 "-bf 3 -x264-params b-pyramid=2:b-adapt=0 "
+#define X264_OPEN X264 "-bf 3 -x264-params open-gop=1:b-pyramid=2:b-adapt=0 "
+#define X264_OPEN_COARSE X264 "-bf 3 -x264-params open-gop=1:b-adapt=0:scenecut=0 "
+#define VFR "-vf 'settb=1/1000,setpts=N*40+8*mod(N\\,3)+4*mod(N\\,5)' -enc_time_base 1/1000 -fps_mode passthrough "
+#define MPEG4 "-c:v mpeg4 -q:v 3 -g 12 "
+#define TS "-f mpegts -muxdelay 0.1 "
+
+static const struct kind kinds[] = {
+    {.name = "mp4 h264 B", .extension = ".mp4", .encoding = X264_B},
+    {.name = "mp4 h264 no B", .rare = true, .extension = ".mp4", .encoding = X264 "-tune zerolatency"},
+    {.name = "mp4 h264 GOP 250", .extension = ".mp4", .frames = 520, .encoding = X264_B "-g 250"},
+    {.name = "mp4 h264 open GOP", .extension = ".mp4", .encoding = X264_OPEN},
+    {.name = "mp4 h264 open GOP fixed", .rare = true, .extension = ".mp4", .encoding = X264_OPEN_COARSE},
+    {.name = "mp4 h264 VFR", .extension = ".mp4", .encoding = X264_B VFR},
+    {.name = "mp4 h264 edit list", .extension = ".mp4", .encoding = X264_B, .copying = "-ss 1.3"},
+    {.name = "mp4 h264 open GOP edit list", .extension = ".mp4", .encoding = X264_OPEN, .copying = "-ss 2.1"},
+    {.name = "mp4 h264 negative cts", .extension = ".mp4", .encoding = X264_B "-movflags negative_cts_offsets"},
+    {.name = "mp4 h264 fragmented", .extension = ".mp4", .encoding = X264_B "-movflags frag_keyframe+empty_moov"},
+    {.name = "mp4 h264 fragments of a frame", .rare = true, .extension = ".mp4", .encoding = X264_B "-movflags frag_every_frame+empty_moov+default_base_moof"},
+    {.name = "mp4 h264 intra refresh", .extension = ".mp4", .encoding = X264 "-x264-params intra-refresh=1:bframes=0"},
+    {.name = "mp4 h264 10 bit 4:4:4", .rare = true, .extension = ".mp4", .encoding = "-c:v libx264 -preset veryfast -g 25 -pix_fmt yuv444p10 -bf 3"},
+    {.name = "mp4 hevc open GOP", .extension = ".mp4", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=1:log-level=none"},
+    {.name = "mp4 hevc closed GOP", .rare = true, .extension = ".mp4", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:open-gop=0:log-level=none"},
+    {.name = "mp4 hevc RADL", .rare = true, .extension = ".mp4", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=0:radl=3:log-level=none"},
+    {.name = "mp4 mpeg4 B", .rare = true, .extension = ".mp4", .encoding = MPEG4 "-bf 2"},
+    {.name = "mp4 av1", .rare = true, .extension = ".mp4", .encoding = "-c:v libsvtav1 -preset 12 -g 25"},
+    {.name = "mov prores", .extension = ".mov", .encoding = "-c:v prores"},
+    {.name = "mov qtrle", .extension = ".mov", .encoding = "-c:v qtrle -g 20"},
+    {.name = "mkv h264 B", .rare = true, .extension = ".mkv", .encoding = X264_B},
+    {.name = "mkv h264 open GOP", .rare = true, .extension = ".mkv", .encoding = X264_OPEN},
+    {.name = "mkv h264 open GOP cut", .extension = ".mkv", .encoding = X264_OPEN_COARSE, .copying = "-ss 2.1"},
+    {.name = "mkv h264 2400/s", .extension = ".mkv", .encoding = X264_B, .rate = "2400"},
+    {.name = "mkv h264 open GOP 3000/s", .rare = true, .extension = ".mkv", .encoding = X264_OPEN, .rate = "3000"},
+    {.name = "mkv h264 no B 5000/s", .extension = ".mkv", .encoding = X264 "-tune zerolatency", .rate = "5000"},
+    {.name = "mkv hevc open GOP cut", .rare = true, .extension = ".mkv", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=1:log-level=none", .copying = "-ss 2.1"},
+    {.name = "mkv hevc 2000/s", .rare = true, .extension = ".mkv", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:log-level=none", .rate = "2000"},
+    {.name = "mkv mpeg4 B 2000/s", .rare = true, .extension = ".mkv", .encoding = MPEG4 "-bf 2", .rate = "2000"},
+    {.name = "mkv ffv1", .extension = ".mkv", .encoding = "-c:v ffv1 -level 3 -g 1"},
+    {.name = "mkv ffv1 GOP 12", .rare = true, .extension = ".mkv", .encoding = "-c:v ffv1 -level 3 -g 12"},
+    {.name = "avi h264 B", .extension = ".avi", .encoding = X264_B},
+    {.name = "avi h264 open GOP", .extension = ".avi", .encoding = X264_OPEN},
+    {.name = "avi mpeg4", .rare = true, .extension = ".avi", .encoding = MPEG4},
+    {.name = "avi mpeg4 B closed GOP", .extension = ".avi", .encoding = MPEG4 "-bf 2 -flags +cgop -sc_threshold 1000000000"},
+    {.name = "avi mpeg4 B open GOP", .extension = ".avi", .encoding = MPEG4 "-bf 2"},
+    {.name = "avi mpeg4 B packed", .extension = ".avi", .encoding = "-c:v libxvid -q:v 3 -g 12 -bf 2"},
+    {.name = "avi mpeg2 B", .rare = true, .extension = ".avi", .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2"},
+    {.name = "avi mjpeg", .extension = ".avi", .encoding = "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p"},
+    {.name = "avi ffvhuff", .rare = true, .extension = ".avi", .encoding = "-c:v ffvhuff"},
+    {.name = "ts h264 B", .extension = ".ts", .encoding = X264_B TS},
+    {.name = "ts h264 open GOP", .rare = true, .extension = ".ts", .encoding = X264_OPEN TS},
+    {.name = "ts h264 open GOP cut", .extension = ".ts", .encoding = X264_OPEN_COARSE TS, .copying = TS "-ss 2.1"},
+    {.name = "ts h264 intra refresh", .rare = true, .extension = ".ts", .encoding = X264 TS "-x264-params intra-refresh=1:bframes=0"},
+    {.name = "ts mpeg2 B", .extension = ".ts", .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS},
+    {.name = "ts hevc", .rare = true, .extension = ".ts", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:log-level=none " TS},
+    {.name = "webm vp9 alt-ref", .extension = ".webm", .encoding = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
+    {.name = "webm vp9 good", .rare = true, .extension = ".webm", .encoding = "-c:v libvpx-vp9 -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -arnr-maxframes 5 -lag-in-frames 20 -b:v 1M", .frames = 90},
+    {.name = "webm vp8 alt-ref", .extension = ".webm", .encoding = "-c:v libvpx -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
+    {.name = "mp4 h264 cut off", .extension = ".mp4", .encoding = X264_B "-movflags faststart", .kept_percent = 71},
+    {.name = "mp4 h264 VFR cut off", .extension = ".mp4", .encoding = X264_B VFR "-movflags faststart", .kept_percent = 67},
+    {.name = "mp4 h264 fragmented cut off", .extension = ".mp4", .encoding = X264_B "-movflags frag_every_frame+empty_moov+default_base_moof", .kept_percent = 64},
+    {.name = "mkv h264 cut off", .extension = ".mkv", .encoding = X264_B, .kept_percent = 63},
+    {.name = "mkv h264 2400/s cut off", .extension = ".mkv", .encoding = X264_B, .rate = "2400", .kept_percent = 77},
+    {.name = "mkv ffv1 cut off", .rare = true, .extension = ".mkv", .encoding = "-c:v ffv1 -level 3 -g 1", .kept_percent = 50},
+    {.name = "avi h264 cut off", .extension = ".avi", .encoding = X264_B, .kept_percent = 69},
+    {.name = "avi mpeg4 B cut off", .extension = ".avi", .encoding = MPEG4 "-bf 2", .kept_percent = 73},
+    {.name = "avi mpeg4 B packed cut off", .rare = true, .extension = ".avi", .encoding = "-c:v libxvid -q:v 3 -g 12 -bf 2", .kept_percent = 58},
+    {.name = "avi mjpeg cut off", .extension = ".avi", .encoding = "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p", .kept_percent = 81},
+    {.name = "ts h264 cut off", .extension = ".ts", .encoding = X264_B TS, .kept_percent = 66},
+    {.name = "ts mpeg2 cut off", .extension = ".ts", .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS, .kept_percent = 72},
+    {.name = "webm vp9 cut off", .rare = true, .extension = ".webm", .encoding = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M", .kept_percent = 75},
+    {.name = "mov prores cut off", .rare = true, .extension = ".mov", .encoding = "-c:v prores -movflags faststart", .kept_percent = 75},
+    {.name = "mov qtrle cut off", .rare = true, .extension = ".mov", .encoding = "-c:v qtrle -g 20 -movflags faststart", .kept_percent = 75},
+};
+
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+static char folder[64];
+
+/* ---- making a file ---- */
+
+static uint32_t hash32(uint32_t value)
+{
+    value = (value ^ (value >> 16)) * 0x45d9f3bu;
+    return (value ^ (value >> 15)) * 0x2c1b3c6du;
+}
+
+/* A texture that wanders, with some noise, so that pictures refer to each other but are no copies. */
+static void draw(ist_frame *frame, int index)
+{
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++) {
+            const uint32_t texture = hash32((uint32_t)((x + index) / 4 * 7919 + (y + index / 2) / 4)) % 120;
+            const uint32_t noise = hash32((uint32_t)((index * HEIGHT + y) * WIDTH + x)) % 12;
+            frame->data[y * frame->stride + x] = (uint8_t)(60 + texture + noise);
+        }
+    barcode_draw(frame, index);
+}
+
+static bool run_encoder(const struct kind *kind, const char *path, int frames)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "ffmpeg -nostdin -v error -y -f rawvideo -pix_fmt gray -s %dx%d -r %s -i pipe:0 %s '%s'", WIDTH, HEIGHT,
+             kind->rate ? kind->rate : "25", kind->encoding, path);
+    FILE *pipe = popen(command, "w");
+    static uint8_t pixels[WIDTH * HEIGHT];
+    ist_frame frame = {.data = pixels, .stride = WIDTH, .width = WIDTH, .height = HEIGHT, .channels = 1};
+    for (int i = 0; i < frames; i++) {
+        draw(&frame, i);
+        fwrite(pixels, 1, sizeof pixels, pipe);
+    }
+    return pclose(pipe) == 0;
+}
+
+static bool make_file(const struct kind *kind, const char *path)
+{
+    char first[128], command[512];
+    snprintf(first, sizeof first, "%s/first%s", folder, kind->extension);
+    if (!run_encoder(kind, kind->copying ? first : path, kind->frames ? kind->frames : FRAMES))
+        return false;
+    if (kind->copying) {
+        snprintf(command, sizeof command, "ffmpeg -nostdin -v error -y %s -i '%s' -c copy %s '%s'",
+                 strstr(kind->copying, "-ss"), first, strstr(kind->copying, "-f ") ? "-f mpegts" : "", path);
+        if (system(command) != 0)
+            return false;
+    }
+    struct stat info;
+    if (kind->kept_percent && (stat(path, &info) < 0 || truncate(path, info.st_size * kind->kept_percent / 100) < 0))
+        return false;
+    return true;
+}
+
+/* The indices that ffmpeg sees from beginning to end. Returns their count. */
+static int decode_all(const char *path, int *indices, int capacity)
+{
+    char command[512];
+    snprintf(command, sizeof command,
+             "ffmpeg -nostdin -v quiet -i '%s' -fps_mode passthrough -f rawvideo -pix_fmt gray pipe:1", path);
+    FILE *pipe = popen(command, "r");
+    static uint8_t pixels[WIDTH * HEIGHT];
+    const ist_frame frame = {.data = pixels, .stride = WIDTH, .width = WIDTH, .height = HEIGHT, .channels = 1};
+    int count = 0;
+    while (count < capacity && fread(pixels, 1, sizeof pixels, pipe) == sizeof pixels)
+        indices[count++] = (int)barcode_read(&frame);
+    pclose(pipe);
+    return count;
+}
+
+/* ---- reading it ---- */
+
+struct trial {
+    const struct kind *kind;
+    struct chunk_reader *reader;
+    ist_frame frame;
+    int count;
+    int expected[4096];    /* index drawn into each frame; -1: not known */
+    uint32_t sums[4096];   /* of its pixels, once it has been read */
+    bool known[4096], failed[4096];
+    int64_t reads, right, errors, wrong;
+    int reports;
+};
+
+static uint32_t sum_of(const ist_frame *frame)
+{
+    uint32_t sum = 1;
+    for (int64_t i = 0; i < frame->stride * frame->height; i++)
+        sum = (sum ^ frame->data[i]) * 16777619u;
+    return sum;
+}
+
+static void report(struct trial *t, int i, const char *how, const char *what)
+{
+    if (t->reports++ < 4)
+        printf("  %s, %s: frame %d: %s\n", t->kind->name, how, i, what);
+}
+
+static void read_one(struct trial *t, int i, const char *how)
+{
+    ist_error error;
+    char what[sizeof error.message];
+    t->reads++;
+    if (video_reader_calls.read(t->reader, i, &t->frame, &error) < 0) {
+        t->errors++;
+        // A frame that was there once must be there always.
+        if (t->known[i] || !t->kind->kept_percent) {
+            t->wrong += t->known[i];
+            snprintf(what, sizeof what, "%s", error.message);
+            report(t, i, how, what);
+        }
+        t->failed[i] = true;
+        return;
+    }
+    const int index = (int)barcode_read(&t->frame);
+    const uint32_t sum = sum_of(&t->frame);
+    if (index != t->expected[i] || (t->known[i] && sum != t->sums[i]) || t->failed[i]) {
+        t->wrong++;
+        snprintf(what, sizeof what, "shows %d instead of %d%s%s", index, t->expected[i],
+                 t->known[i] && sum != t->sums[i] ? ", other pixels" : "", t->failed[i] ? ", failed before" : "");
+        report(t, i, how, what);
+        return;
+    }
+    t->known[i] = true;
+    t->sums[i] = sum;
+    t->right++;
+}
+
+static bool open_reader(struct trial *t, size_t cache_bytes)
+{
+    const struct metadata metadata = {.width = WIDTH, .height = HEIGHT, .channels = 1};
+    struct metadata filled = metadata;
+    snprintf(filled.extension, sizeof filled.extension, "%s", t->kind->extension);
+    ist_error error;
+    video_reader_calls.close(&t->reader);
+    if (video_reader_calls.open(&t->reader, &filled, folder, 0, &error) < 0) {
+        printf("  %s: %s\n", t->kind->name, error.message);
+        return false;
+    }
+    if (cache_bytes != SIZE_MAX)
+        video_reader_calls.set_cache(t->reader, cache_bytes);
+    return true;
+}
+
+static int random_frame(const struct trial *t)
+{
+    return rand() % t->count;
+}
+
+static void read_in_order(struct trial *t)
+{
+    for (int i = 0; i < t->count; i++)
+        read_one(t, i, "sequential");
+    for (int i = t->count - 1; i >= 0; i--)
+        read_one(t, i, "backward");
+    for (int i = 0; i < t->count; i += 7)
+        read_one(t, i, "strided");
+    for (int i = t->count - 1; i >= 0; i -= 11)
+        read_one(t, i, "strided backward");
+}
+
+/* Jumps, and some steps on or back from there. */
+static void read_randomly(struct trial *t, int reads)
+{
+    while (reads > 0) {
+        int i = random_frame(t);
+        const int steps = 1 + rand() % 4, direction = rand() % 3 - 1;
+        for (int n = 0; n < steps && i >= 0 && i < t->count; n++, i += direction, reads--)
+            read_one(t, i, n ? "behind a seek" : "random");
+    }
+}
+
+static bool read_all_ways(struct trial *t, int random_reads)
+{
+    static const size_t caches[] = {SIZE_MAX, 0, SMALL_CACHE};
+    for (int c = 0; c < 3; c++) {
+        if (!open_reader(t, caches[c]))
+            return false;
+        read_in_order(t);
+        if (!open_reader(t, caches[c]))
+            return false;
+        read_randomly(t, random_reads / 3);
+        for (int n = 0; n < 6; n++) {
+            if (!open_reader(t, caches[c]))
+                return false;
+            read_one(t, random_frame(t), "first of all");
+        }
+    }
+    return true;
+}
+
+static bool try_kind(const struct kind *kind, int random_reads, int64_t *total)
+{
+    static struct trial t;
+    t = (struct trial){.kind = kind};
+    char path[128];
+    snprintf(path, sizeof path, "%s/000000%s", folder, kind->extension);
+    if (!make_file(kind, path)) {
+        printf("%-32s this ffmpeg cannot make it\n", kind->name);
+        return true;
+    }
+    const int decoded = decode_all(path, t.expected, 4096);
+    bool passed = open_reader(&t, SIZE_MAX);
+    if (passed) {
+        t.count = (int)video_reader_calls.frame_count(t.reader);
+        for (int i = 0; i < t.count && kind->kept_percent; i++)
+            t.expected[i] = i;
+        passed = (kind->kept_percent || t.count == decoded) && t.count > 0 && read_all_ways(&t, random_reads);
+    }
+    int sound = 0;
+    for (int i = 0; i < t.count; i++)
+        sound += t.known[i];
+    printf("%-32s %5d %7d %6d %8" PRId64 " %7" PRId64 " %6" PRId64 "\n", kind->name, decoded, t.count, sound, t.reads,
+           t.errors, t.wrong);
+    fflush(stdout);
+    *total += t.reads;
+    ist_frame_free(&t.frame);
+    video_reader_calls.close(&t.reader);
+    unlink(path);
+    return passed && t.wrong == 0 && (kind->kept_percent || t.errors == 0);
+}
+
+int main(int argc, char **argv)
+{
+    const int reads = argc > 1 ? atoi(argv[1]) : DEFAULT_READS;
+    strcpy(folder, "/tmp/exact-test-XXXXXX");
+    if (!mkdtemp(folder))
+        return 1;
+    setenv("SVT_LOG", "0", 1);
+    signal(SIGPIPE, SIG_IGN);
+    srand(1);
+    int failed = 0;
+    int64_t total = 0;
+    printf("%-32s %5s %7s %6s %8s %7s %6s\n", "", "ffmpeg", "frames", "sound", "reads", "errors", "wrong");
+    for (int i = 0; i < KIND_COUNT; i++)
+        if (argc < 3 ? argc == 2 || !kinds[i].rare : strstr(kinds[i].name, argv[2]) != NULL)
+            failed += !try_kind(&kinds[i], reads / (argc < 3 ? KIND_COUNT : 1), &total);
+    printf("%" PRId64 " reads, %d kinds failed\n", total, failed);
+    fs_remove_tree(folder);
+    return failed ? 1 : 0;
+}
