@@ -256,7 +256,8 @@ static const char *unused_key(const AVDictionary *options)
 static ist_status refuse(const AVCodec *codec, const char *own, int result, const struct ffmpeg_log *log,
                          ist_error *error)
 {
-    const char *reason = *log->message ? log->message : media_error_text(result);
+    const bool no_device = strstr(codec->name, "_vaapi") && result == AVERROR_EXTERNAL;
+    const char *reason = *log->message ? log->message : no_device ? "no VAAPI device" : media_error_text(result);
     if (strcmp(codec->name, own) == 0)
         return error_set(error, IST_ERROR_ARGUMENT, "encoder %s cannot be opened: %s", codec->name, reason);
     return error_set(error, IST_ERROR_ARGUMENT,
