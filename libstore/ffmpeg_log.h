@@ -10,8 +10,8 @@
  * usual way. Decoders and encoders that may run threads of their own need FFMPEG_LOG_OFFSET besides.
  */
 struct ffmpeg_log {
-    char message[256]; /* the last error that FFmpeg reported, without its line end; "" if there was none */
-    bool by_demuxer;   /* it came from reading the container, not from what is in it */
+    char message[256];   /* the last error that FFmpeg reported, without its line end; "" if there was none */
+    bool by_demuxer;     /* it came from reading the container, not from what is in it */
     const char *ignored; /* messages that begin so are not taken; NULL: none. May be set after ffmpeg_log_begin(). */
     struct ffmpeg_log *outer;
 };

@@ -60,7 +60,8 @@ static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
         .key = packet->flags & AV_PKT_FLAG_KEY,
     };
     scan->coded_order[i] = i;
-    if (scan->unpack && (av_bsf_send_packet(scan->unpack, packet) < 0 || av_bsf_receive_packet(scan->unpack, packet) < 0))
+    if (scan->unpack &&
+        (av_bsf_send_packet(scan->unpack, packet) < 0 || av_bsf_receive_packet(scan->unpack, packet) < 0))
         entry->frame = -1; // only a place for a picture that the packet before held
     else if (scan->picture_order)
         scan->coded_order[i] = picture_order_add(scan->picture_order, packet, &entry->key);

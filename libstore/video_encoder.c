@@ -79,7 +79,7 @@ static enum AVPixelFormat choose_format(const AVCodec *codec, const ist_writer_p
 {
     const bool lossless = codec->id == AV_CODEC_ID_FFV1;
     const enum AVPixelFormat given = format_of_frames(params);
-    const enum AVPixelFormat alike = params->channels == 1             ? given
+    const enum AVPixelFormat alike = params->channels == 1           ? given
                                      : params->type == IST_PIXEL_U16 ? AV_PIX_FMT_GBRP16
                                                                      : AV_PIX_FMT_BGR0;
     const enum AVPixelFormat order[] = {
@@ -256,7 +256,8 @@ static const char *unused_key(const AVDictionary *options)
 static ist_status refuse(const AVCodec *codec, const char *own, int result, const struct ffmpeg_log *log,
                          ist_error *error)
 {
-    const char *reason = *log->message ? log->message : media_error_text(result);
+    const bool no_device = strstr(codec->name, "_vaapi") && result == AVERROR_EXTERNAL;
+    const char *reason = *log->message ? log->message : no_device ? "no VAAPI device" : media_error_text(result);
     if (strcmp(codec->name, own) == 0)
         return error_set(error, IST_ERROR_ARGUMENT, "encoder %s cannot be opened: %s", codec->name, reason);
     return error_set(error, IST_ERROR_ARGUMENT,
@@ -284,8 +285,8 @@ static ist_status open_codec(struct video_encoder *e, const AVCodec *codec, cons
         if (result < 0)
             status = refuse(codec, own, result, &log, error);
         else if (unused_key(options))
-            status = error_set(error, IST_ERROR_ARGUMENT, "encoder %s has no option '%s'", codec->name,
-                               unused_key(options));
+            status =
+                error_set(error, IST_ERROR_ARGUMENT, "encoder %s has no option '%s'", codec->name, unused_key(options));
     }
     ffmpeg_log_end(&log);
     av_dict_free(&options);
@@ -297,9 +298,10 @@ static ist_status not_there(const char *name, const char *own, ist_error *error)
     if (strcmp(name, own) == 0)
         return error_set(error, IST_ERROR_NOT_FOUND,
                          "this FFmpeg does not have the encoder %s; the format mjpeg/avi needs none", name);
-    return error_set(error, IST_ERROR_NOT_FOUND,
-                     "this FFmpeg does not have the encoder '%s'; the format's own is %s, and `ffmpeg -encoders` lists all",
-                     name, own);
+    return error_set(
+        error, IST_ERROR_NOT_FOUND,
+        "this FFmpeg does not have the encoder '%s'; the format's own is %s, and `ffmpeg -encoders` lists all", name,
+        own);
 }
 
 ist_status video_encoder_open(struct video_encoder **encoder, const char *name, const char *own, int default_quality,

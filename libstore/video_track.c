@@ -267,8 +267,8 @@ static int feed(struct video_track *t, int64_t skip_to)
     const int result = avcodec_send_packet(t->decoder, t->packet);
     ffmpeg_log_end(&log);
     av_packet_unref(t->packet);
-    // Decoders hide damage as well as they can; but they say so. Pictures shown before the first key picture always lack
-    // what they refer to, and nothing behind it refers to them.
+    // Decoders hide damage as well as they can; but they say so. Pictures shown before the first key picture always
+    // lack what they refer to, and nothing behind it refers to them.
     if ((result == AVERROR_INVALIDDATA || log.message[0]) && entry->order >= t->table.packets[t->start].order)
         t->damage = at;
     return result == AVERROR_INVALIDDATA ? 0 : result;

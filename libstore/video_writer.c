@@ -1,8 +1,8 @@
 /*
  * A chunk as a video file.
  *
- * While it is recorded the file is of a kind that can be read however it breaks off (fragmented mp4, flushed avi or mkv),
- * under a name that ends in .live; every frame has left the encoder, the muxer and the process before it is
+ * While it is recorded the file is of a kind that can be read however it breaks off (fragmented mp4, flushed avi or
+ * mkv), under a name that ends in .live; every frame has left the encoder, the muxer and the process before it is
  * acknowledged. At the chunk's end it becomes the plain file that everyone reads and seeks in.
  */
 #include <fcntl.h>

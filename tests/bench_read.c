@@ -1,6 +1,6 @@
 /*
- * How fast stores are read, as ratios to what FFmpeg's decoder needs for the same file in the same run, and for npy to a
- * plain copy of the files. 1.00 is as fast as that; larger is slower.
+ * How fast stores are read, as ratios to what FFmpeg's decoder needs for the same file in the same run, and for npy to
+ * a plain copy of the files. 1.00 is as fast as that; larger is slower.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -196,9 +196,7 @@ static double read_store(const struct subject *subject, const char *store, enum 
     const int count = way == RANDOM ? RANDOM_READS : (frames - 1) / step;
     const double begin = now_s();
     for (int i = 0; i < count; i++) {
-        const int index = way == RANDOM     ? rand() % frames
-                          : way == BACKWARD ? frames - 1 - i
-                                            : (i + 1) * step;
+        const int index = way == RANDOM ? rand() % frames : way == BACKWARD ? frames - 1 - i : (i + 1) * step;
         if (ist_reader_read_index(reader, index, &frame, &error) < 0)
             fail(error.message);
     }
@@ -245,8 +243,10 @@ int main(void)
     strcpy(folder, "/tmp/bench-read-XXXXXX");
     if (!mkdtemp(folder))
         return 1;
-    printf("A frame, and its ratio to the decoder (npy: to a copy of the file). A random read is expected to cost half a\n"
-           "GOP, a strided one (every 7th frame) 7 frames.\n%-26s %11s", "", "reference");
+    printf(
+        "A frame, and its ratio to the decoder (npy: to a copy of the file). A random read is expected to cost half a\n"
+        "GOP, a strided one (every 7th frame) 7 frames.\n%-26s %11s",
+        "", "reference");
     for (int way = 0; way < WAYS; way++)
         printf("   %17s", way_names[way]);
     printf("\n");

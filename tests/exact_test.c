@@ -25,12 +25,12 @@ enum { WIDTH = 96, HEIGHT = 64, FRAMES = 180, SMALL_CACHE = 8 * WIDTH * HEIGHT *
 struct kind {
     const char *name;
     const char *extension;
-    const char *encoding;  /* arguments for the encoder and the muxer */
-    const char *copying;   /* arguments of a second command, which copies the packets; NULL: none */
-    int kept_percent;      /* of the bytes of the file; 0: all */
-    int frames;            /* 0: FRAMES */
-    const char *rate;      /* frames/s; NULL: 25 */
-    bool rare;             /* only in the long run */
+    const char *encoding; /* arguments for the encoder and the muxer */
+    const char *copying;  /* arguments of a second command, which copies the packets; NULL: none */
+    int kept_percent;     /* of the bytes of the file; 0: all */
+    int frames;           /* 0: FRAMES */
+    const char *rate;     /* frames/s; NULL: 25 */
+    bool rare;            /* only in the long run */
 };
 
 #define X264 "-c:v libx264 -preset veryfast -g 25 -pix_fmt yuv420p "
@@ -52,12 +52,28 @@ static const struct kind kinds[] = {
     {.name = "mp4 h264 open GOP edit list", .extension = ".mp4", .encoding = X264_OPEN, .copying = "-ss 2.1"},
     {.name = "mp4 h264 negative cts", .extension = ".mp4", .encoding = X264_B "-movflags negative_cts_offsets"},
     {.name = "mp4 h264 fragmented", .extension = ".mp4", .encoding = X264_B "-movflags frag_keyframe+empty_moov"},
-    {.name = "mp4 h264 fragments of a frame", .rare = true, .extension = ".mp4", .encoding = X264_B "-movflags frag_every_frame+empty_moov+default_base_moof"},
+    {.name = "mp4 h264 fragments of a frame",
+     .rare = true,
+     .extension = ".mp4",
+     .encoding = X264_B "-movflags frag_every_frame+empty_moov+default_base_moof"},
     {.name = "mp4 h264 intra refresh", .extension = ".mp4", .encoding = X264 "-x264-params intra-refresh=1:bframes=0"},
-    {.name = "mp4 h264 10 bit 4:4:4", .rare = true, .extension = ".mp4", .encoding = "-c:v libx264 -preset veryfast -g 25 -pix_fmt yuv444p10 -bf 3"},
-    {.name = "mp4 hevc open GOP", .extension = ".mp4", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=1:log-level=none"},
-    {.name = "mp4 hevc closed GOP", .rare = true, .extension = ".mp4", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:open-gop=0:log-level=none"},
-    {.name = "mp4 hevc RADL", .rare = true, .extension = ".mp4", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=0:radl=3:log-level=none"},
+    {.name = "mp4 h264 10 bit 4:4:4",
+     .rare = true,
+     .extension = ".mp4",
+     .encoding = "-c:v libx264 -preset veryfast -g 25 -pix_fmt yuv444p10 -bf 3"},
+    {.name = "mp4 hevc open GOP",
+     .extension = ".mp4",
+     .encoding =
+         "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=1:log-level=none"},
+    {.name = "mp4 hevc closed GOP",
+     .rare = true,
+     .extension = ".mp4",
+     .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:open-gop=0:log-level=none"},
+    {.name = "mp4 hevc RADL",
+     .rare = true,
+     .extension = ".mp4",
+     .encoding = "-c:v libx265 -preset ultrafast -x265-params "
+                 "keyint=25:min-keyint=25:bframes=4:open-gop=0:radl=3:log-level=none"},
     {.name = "mp4 mpeg4 B", .rare = true, .extension = ".mp4", .encoding = MPEG4 "-bf 2"},
     {.name = "mp4 av1", .rare = true, .extension = ".mp4", .encoding = "-c:v libsvtav1 -preset 12 -g 25"},
     {.name = "mov prores", .extension = ".mov", .encoding = "-c:v prores"},
@@ -68,15 +84,26 @@ static const struct kind kinds[] = {
     {.name = "mkv h264 2400/s", .extension = ".mkv", .encoding = X264_B, .rate = "2400"},
     {.name = "mkv h264 open GOP 3000/s", .rare = true, .extension = ".mkv", .encoding = X264_OPEN, .rate = "3000"},
     {.name = "mkv h264 no B 5000/s", .extension = ".mkv", .encoding = X264 "-tune zerolatency", .rate = "5000"},
-    {.name = "mkv hevc open GOP cut", .rare = true, .extension = ".mkv", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=1:log-level=none", .copying = "-ss 2.1"},
-    {.name = "mkv hevc 2000/s", .rare = true, .extension = ".mkv", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:log-level=none", .rate = "2000"},
+    {.name = "mkv hevc open GOP cut",
+     .rare = true,
+     .extension = ".mkv",
+     .encoding =
+         "-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:bframes=4:open-gop=1:log-level=none",
+     .copying = "-ss 2.1"},
+    {.name = "mkv hevc 2000/s",
+     .rare = true,
+     .extension = ".mkv",
+     .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:log-level=none",
+     .rate = "2000"},
     {.name = "mkv mpeg4 B 2000/s", .rare = true, .extension = ".mkv", .encoding = MPEG4 "-bf 2", .rate = "2000"},
     {.name = "mkv ffv1", .extension = ".mkv", .encoding = "-c:v ffv1 -level 3 -g 1"},
     {.name = "mkv ffv1 GOP 12", .rare = true, .extension = ".mkv", .encoding = "-c:v ffv1 -level 3 -g 12"},
     {.name = "avi h264 B", .extension = ".avi", .encoding = X264_B},
     {.name = "avi h264 open GOP", .extension = ".avi", .encoding = X264_OPEN},
     {.name = "avi mpeg4", .rare = true, .extension = ".avi", .encoding = MPEG4},
-    {.name = "avi mpeg4 B closed GOP", .extension = ".avi", .encoding = MPEG4 "-bf 2 -flags +cgop -sc_threshold 1000000000"},
+    {.name = "avi mpeg4 B closed GOP",
+     .extension = ".avi",
+     .encoding = MPEG4 "-bf 2 -flags +cgop -sc_threshold 1000000000"},
     {.name = "avi mpeg4 B open GOP", .extension = ".avi", .encoding = MPEG4 "-bf 2"},
     {.name = "avi mpeg4 B packed", .extension = ".avi", .encoding = "-c:v libxvid -q:v 3 -g 12 -bf 2"},
     {.name = "avi mpeg2 B", .rare = true, .extension = ".avi", .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2"},
@@ -85,27 +112,74 @@ static const struct kind kinds[] = {
     {.name = "ts h264 B", .extension = ".ts", .encoding = X264_B TS},
     {.name = "ts h264 open GOP", .rare = true, .extension = ".ts", .encoding = X264_OPEN TS},
     {.name = "ts h264 open GOP cut", .extension = ".ts", .encoding = X264_OPEN_COARSE TS, .copying = TS "-ss 2.1"},
-    {.name = "ts h264 intra refresh", .rare = true, .extension = ".ts", .encoding = X264 TS "-x264-params intra-refresh=1:bframes=0"},
+    {.name = "ts h264 intra refresh",
+     .rare = true,
+     .extension = ".ts",
+     .encoding = X264 TS "-x264-params intra-refresh=1:bframes=0"},
     {.name = "ts mpeg2 B", .extension = ".ts", .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS},
-    {.name = "ts hevc", .rare = true, .extension = ".ts", .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:log-level=none " TS},
-    {.name = "webm vp9 alt-ref", .extension = ".webm", .encoding = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
-    {.name = "webm vp9 good", .rare = true, .extension = ".webm", .encoding = "-c:v libvpx-vp9 -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -arnr-maxframes 5 -lag-in-frames 20 -b:v 1M", .frames = 90},
-    {.name = "webm vp8 alt-ref", .extension = ".webm", .encoding = "-c:v libvpx -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
+    {.name = "ts hevc",
+     .rare = true,
+     .extension = ".ts",
+     .encoding = "-c:v libx265 -preset ultrafast -x265-params keyint=25:bframes=4:log-level=none " TS},
+    {.name = "webm vp9 alt-ref",
+     .extension = ".webm",
+     .encoding = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
+    {.name = "webm vp9 good",
+     .rare = true,
+     .extension = ".webm",
+     .encoding =
+         "-c:v libvpx-vp9 -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -arnr-maxframes 5 -lag-in-frames 20 -b:v 1M",
+     .frames = 90},
+    {.name = "webm vp8 alt-ref",
+     .extension = ".webm",
+     .encoding = "-c:v libvpx -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
     {.name = "mp4 h264 cut off", .extension = ".mp4", .encoding = X264_B "-movflags faststart", .kept_percent = 71},
-    {.name = "mp4 h264 VFR cut off", .extension = ".mp4", .encoding = X264_B VFR "-movflags faststart", .kept_percent = 67},
-    {.name = "mp4 h264 fragmented cut off", .extension = ".mp4", .encoding = X264_B "-movflags frag_every_frame+empty_moov+default_base_moof", .kept_percent = 64},
+    {.name = "mp4 h264 VFR cut off",
+     .extension = ".mp4",
+     .encoding = X264_B VFR "-movflags faststart",
+     .kept_percent = 67},
+    {.name = "mp4 h264 fragmented cut off",
+     .extension = ".mp4",
+     .encoding = X264_B "-movflags frag_every_frame+empty_moov+default_base_moof",
+     .kept_percent = 64},
     {.name = "mkv h264 cut off", .extension = ".mkv", .encoding = X264_B, .kept_percent = 63},
     {.name = "mkv h264 2400/s cut off", .extension = ".mkv", .encoding = X264_B, .rate = "2400", .kept_percent = 77},
-    {.name = "mkv ffv1 cut off", .rare = true, .extension = ".mkv", .encoding = "-c:v ffv1 -level 3 -g 1", .kept_percent = 50},
+    {.name = "mkv ffv1 cut off",
+     .rare = true,
+     .extension = ".mkv",
+     .encoding = "-c:v ffv1 -level 3 -g 1",
+     .kept_percent = 50},
     {.name = "avi h264 cut off", .extension = ".avi", .encoding = X264_B, .kept_percent = 69},
     {.name = "avi mpeg4 B cut off", .extension = ".avi", .encoding = MPEG4 "-bf 2", .kept_percent = 73},
-    {.name = "avi mpeg4 B packed cut off", .rare = true, .extension = ".avi", .encoding = "-c:v libxvid -q:v 3 -g 12 -bf 2", .kept_percent = 58},
-    {.name = "avi mjpeg cut off", .extension = ".avi", .encoding = "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p", .kept_percent = 81},
+    {.name = "avi mpeg4 B packed cut off",
+     .rare = true,
+     .extension = ".avi",
+     .encoding = "-c:v libxvid -q:v 3 -g 12 -bf 2",
+     .kept_percent = 58},
+    {.name = "avi mjpeg cut off",
+     .extension = ".avi",
+     .encoding = "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p",
+     .kept_percent = 81},
     {.name = "ts h264 cut off", .extension = ".ts", .encoding = X264_B TS, .kept_percent = 66},
-    {.name = "ts mpeg2 cut off", .extension = ".ts", .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS, .kept_percent = 72},
-    {.name = "webm vp9 cut off", .rare = true, .extension = ".webm", .encoding = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M", .kept_percent = 75},
-    {.name = "mov prores cut off", .rare = true, .extension = ".mov", .encoding = "-c:v prores -movflags faststart", .kept_percent = 75},
-    {.name = "mov qtrle cut off", .rare = true, .extension = ".mov", .encoding = "-c:v qtrle -g 20 -movflags faststart", .kept_percent = 75},
+    {.name = "ts mpeg2 cut off",
+     .extension = ".ts",
+     .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS,
+     .kept_percent = 72},
+    {.name = "webm vp9 cut off",
+     .rare = true,
+     .extension = ".webm",
+     .encoding = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M",
+     .kept_percent = 75},
+    {.name = "mov prores cut off",
+     .rare = true,
+     .extension = ".mov",
+     .encoding = "-c:v prores -movflags faststart",
+     .kept_percent = 75},
+    {.name = "mov qtrle cut off",
+     .rare = true,
+     .extension = ".mov",
+     .encoding = "-c:v qtrle -g 20 -movflags faststart",
+     .kept_percent = 75},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
@@ -189,8 +263,8 @@ struct trial {
     struct chunk_reader *reader;
     ist_frame frame;
     int count;
-    int expected[4096];    /* index drawn into each frame; -1: not known */
-    uint32_t sums[4096];   /* of its pixels, once it has been read */
+    int expected[4096];  /* index drawn into each frame; -1: not known */
+    uint32_t sums[4096]; /* of its pixels, once it has been read */
     bool known[4096], failed[4096];
     int64_t reads, right, errors, wrong;
     int reports;

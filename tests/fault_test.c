@@ -137,6 +137,12 @@ static void arm(long n)
     failed = n ? n : failed;
 }
 
+/* All formats hold gray pictures, but for one. */
+static int channels_of(const char *name)
+{
+    return strcmp(name, "ppm") == 0 ? 3 : 1;
+}
+
 static void draw(ist_frame *frame, int64_t i)
 {
     memset(frame->data, (int)(40 + i), (size_t)frame->stride * HEIGHT);
@@ -159,8 +165,9 @@ static int64_t record(bool *whole)
     ist_writer *writer;
     ist_frame frame = {0};
     *whole = false;
-    const ist_writer_params params = {.format = format, .width = WIDTH, .height = HEIGHT, .chunksize = CHUNKSIZE};
-    if (ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error) < 0)
+    const ist_writer_params params = {
+        .format = format, .width = WIDTH, .height = HEIGHT, .channels = channels_of(format), .chunksize = CHUNKSIZE};
+    if (ist_frame_alloc(&frame, WIDTH, HEIGHT, channels_of(format), IST_PIXEL_U8, &error) < 0)
         fail("recording", error.message);
     if (ist_writer_create(&writer, store, &params, &error) < 0) {
         check_said(&error);

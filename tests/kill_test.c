@@ -29,10 +29,16 @@ static void fail(const char *what, const char *why)
     exit(1);
 }
 
+/* All formats hold gray pictures, but for one. */
+static int channels_of(const char *name)
+{
+    return strcmp(name, "ppm") == 0 ? 3 : 1;
+}
+
 static void draw(ist_frame *frame, int64_t i)
 {
     for (int y = 0; y < HEIGHT; y++)
-        for (int x = 0; x < WIDTH; x++)
+        for (int x = 0; x < WIDTH * frame->channels; x++)
             frame->data[y * frame->stride + x] = (uint8_t)((x * 3 + y * 5 + i * 7) % 256);
     barcode_draw(frame, i);
     frame->number = 5 + 2 * i;
@@ -50,9 +56,10 @@ static void record(const char *format, struct acknowledged *acknowledged)
     ist_error error;
     ist_writer *writer;
     ist_frame frame = {0};
-    if (ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error) < 0)
+    if (ist_frame_alloc(&frame, WIDTH, HEIGHT, channels_of(format), IST_PIXEL_U8, &error) < 0)
         _exit(2);
-    const ist_writer_params params = {.format = format, .width = WIDTH, .height = HEIGHT, .chunksize = CHUNKSIZE};
+    const ist_writer_params params = {
+        .format = format, .width = WIDTH, .height = HEIGHT, .channels = channels_of(format), .chunksize = CHUNKSIZE};
     if (ist_writer_create(&writer, store, &params, &error) < 0)
         _exit(2);
     for (int64_t i = 0; i < FRAMES_MAX; i++) {

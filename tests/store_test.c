@@ -51,14 +51,14 @@ static const struct kind kinds[] = {
     {"mjpeg/avi", 1, IST_PIXEL_U8, 0, -1}, {"mjpeg/avi", 3, IST_PIXEL_U8, 0, -1}, {"npy", 1, IST_PIXEL_U8, 0, 0},
     {"npy", 3, IST_PIXEL_U8, 0, 0},        {"npy", 1, IST_PIXEL_U16, 0, 0},       {"npy", 3, IST_PIXEL_U16, 0, 0},
     {"tif", 1, IST_PIXEL_U8, 0, 0},        {"tif", 3, IST_PIXEL_U8, 0, 0},        {"tif", 1, IST_PIXEL_U16, 0, 0},
-    {"tif", 3, IST_PIXEL_U16, 0, 0},
-    {"avc1/mp4", 3, IST_PIXEL_U8, 100, 0}, {"h264/mkv", 1, IST_PIXEL_U8, 0, -1},  {"h264/mkv", 1, IST_PIXEL_U8, 100, 0},
-    {"h264/mkv", 3, IST_PIXEL_U8, 0, -1},  {"h264/mkv", 3, IST_PIXEL_U8, 100, 0}, {"ffv1/mkv", 1, IST_PIXEL_U8, 0, 0},
-    {"ffv1/mkv", 3, IST_PIXEL_U8, 0, 0},   {"ffv1/mkv", 1, IST_PIXEL_U16, 0, 0},  {"ffv1/mkv", 3, IST_PIXEL_U16, 0, 0},
-    {"png", 1, IST_PIXEL_U8, 0, 0},        {"png", 3, IST_PIXEL_U8, 0, 0},        {"png", 1, IST_PIXEL_U16, 0, 0},
-    {"png", 3, IST_PIXEL_U16, 0, 0},       {"jpg", 1, IST_PIXEL_U8, 0, -1},       {"jpg", 3, IST_PIXEL_U8, 80, -1},
-    {"ppm", 3, IST_PIXEL_U8, 0, 0},        {"ppm", 3, IST_PIXEL_U16, 0, 0},       {"pgm", 1, IST_PIXEL_U8, 0, 0},
-    {"pgm", 1, IST_PIXEL_U16, 0, 0},       {"bmp", 1, IST_PIXEL_U8, 0, 0},        {"bmp", 3, IST_PIXEL_U8, 0, 0},
+    {"tif", 3, IST_PIXEL_U16, 0, 0},       {"avc1/mp4", 3, IST_PIXEL_U8, 100, 0}, {"h264/mkv", 1, IST_PIXEL_U8, 0, -1},
+    {"h264/mkv", 1, IST_PIXEL_U8, 100, 0}, {"h264/mkv", 3, IST_PIXEL_U8, 0, -1},  {"h264/mkv", 3, IST_PIXEL_U8, 100, 0},
+    {"ffv1/mkv", 1, IST_PIXEL_U8, 0, 0},   {"ffv1/mkv", 3, IST_PIXEL_U8, 0, 0},   {"ffv1/mkv", 1, IST_PIXEL_U16, 0, 0},
+    {"ffv1/mkv", 3, IST_PIXEL_U16, 0, 0},  {"png", 1, IST_PIXEL_U8, 0, 0},        {"png", 3, IST_PIXEL_U8, 0, 0},
+    {"png", 1, IST_PIXEL_U16, 0, 0},       {"png", 3, IST_PIXEL_U16, 0, 0},       {"jpg", 1, IST_PIXEL_U8, 0, -1},
+    {"jpg", 3, IST_PIXEL_U8, 80, -1},      {"ppm", 3, IST_PIXEL_U8, 0, 0},        {"ppm", 3, IST_PIXEL_U16, 0, 0},
+    {"pgm", 1, IST_PIXEL_U8, 0, 0},        {"pgm", 1, IST_PIXEL_U16, 0, 0},       {"bmp", 1, IST_PIXEL_U8, 0, 0},
+    {"bmp", 3, IST_PIXEL_U8, 0, 0},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds, WIDTH = 160, HEIGHT = 66, FRAMES = 57, CHUNKSIZE = 10 };
