@@ -7,9 +7,7 @@
 #include "fs.h"
 
 static const struct image_format *const formats[] = {
-    &image_npy,
-    &image_tiff,
-    &image_jpeg,
+    &image_npy,    &image_tiff, &image_jpeg,
 #ifdef IST_WITH_BLOSC
     &image_bpk,
 #endif

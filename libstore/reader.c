@@ -1,4 +1,5 @@
 #include <libstore/reader.h>
+#include <libstore/writer.h>
 
 #include <limits.h>
 #include <math.h>
@@ -122,7 +123,9 @@ static ist_status choose_calls(ist_reader *r, ist_error *error)
 
 static bool is_lossless(const struct metadata *m)
 {
-    return !m->is_video && strcasecmp(m->format, "jpg") != 0 && strcasecmp(m->format, "jpeg") != 0;
+    if (m->is_video)
+        return ist_writer_format_is_lossless(m->format);
+    return strcasecmp(m->format, "jpg") != 0 && strcasecmp(m->format, "jpeg") != 0;
 }
 
 static void fill_info(ist_reader *r)

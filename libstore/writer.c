@@ -23,8 +23,9 @@ struct ist_writer {
     char directory[PATH_MAX];
     char folder_name[NAME_MAX + 1]; /* of the store, for imgstore's chunk_path */
     int lock_fd;                    /* holds the lock while it is open */
-    ist_writer_params params;       /* its texts are not kept, but for encoder_options */
+    ist_writer_params params;       /* its texts are not kept, but for the encoder's */
     char *encoder_options;
+    char *encoder;
     const struct chunk_format *format;
     struct metadata metadata;
     struct index *index;
@@ -149,6 +150,7 @@ static void destroy(ist_writer **writer)
     store_lock_abandon(&w->lock_fd);
     metadata_free(&w->metadata);
     free(w->encoder_options);
+    free(w->encoder);
     free(w);
     *writer = NULL;
 }
@@ -157,9 +159,12 @@ static void destroy(ist_writer **writer)
 static ist_status copy_params(ist_writer *w, const ist_writer_params *params, ist_error *error)
 {
     w->params = *params;
-    w->params.format = w->params.metadata_json = w->params.timezone = w->params.encoder_options = NULL;
+    w->params.format = w->params.metadata_json = w->params.timezone = NULL;
     if (params->encoder_options && !(w->encoder_options = strdup(params->encoder_options)))
         return error_memory(error);
+    if (params->encoder && !(w->encoder = strdup(params->encoder)))
+        return error_memory(error);
+    w->params.encoder = w->encoder;
     w->params.encoder_options = w->encoder_options;
     return IST_OK;
 }

@@ -10,7 +10,8 @@ set -eu
 build_packages="
     gcc libc6-dev meson ninja-build pkg-config|pkgconf
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
-    libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev
+    libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
+    libhdf5-dev libblosc-dev zlib1g-dev
     gnuplot-nox|gnuplot-qt|gnuplot-x11"
 test_packages="
     check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata"
