@@ -204,7 +204,8 @@ static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const A
 {
     *picture = NULL;
     if (frame_idx < 0 || frame_idx >= r->table->frame_count)
-        return frame_failure(r, frame_idx, "the file ends before it", error);
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: frame %lld: the file ends before it", r->name,
+                         (long long)frame_idx);
     if (r->table->packet_of_frame[frame_idx] < 0)
         return frame_failure(r, frame_idx, "the file breaks off before it", error);
     if (r->lost[frame_idx])
