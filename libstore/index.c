@@ -144,16 +144,25 @@ static ist_status open_copy(struct index *index, const char *path, ist_error *er
     return status;
 }
 
-bool index_belongs_to(struct index *index, const char *uuid)
+ist_status index_check_store(struct index *index, const char *path, const char *uuid, ist_error *error)
 {
     sqlite3_stmt *query;
     if (sqlite3_prepare_v2(index->db, "SELECT value FROM store_information WHERE name = 'uuid'", -1, &query, NULL) !=
-        SQLITE_OK)
-        return false;
-    const char *value = sqlite3_step(query) == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 0) : NULL;
-    const bool same = value && strcmp(value, uuid) == 0;
+        SQLITE_OK) {
+        // A table that is not there tells of an index that somebody else wrote, or that broke off while it was created.
+        const bool foreign = (sqlite3_errcode(index->db) & 0xff) == SQLITE_ERROR;
+        return foreign ? error_set(error, IST_ERROR_NOT_FOUND, "%s: is no index of libstore's", path)
+                       : index_sql_failure(index, error);
+    }
+    const int result = sqlite3_step(query);
+    const char *value = result == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 0) : NULL;
+    ist_status status = IST_OK;
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        status = index_sql_failure(index, error);
+    else if (!value || strcmp(value, uuid) != 0)
+        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
     sqlite3_finalize(query);
-    return same;
+    return status;
 }
 
 static ist_status load_finished_ranges(struct index *index, ist_error *error)
@@ -260,8 +269,8 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
     status = open_for_reading(*index, path, error);
     if (status == IST_ERROR_IO)
         status = open_copy(*index, path, error);
-    if (status >= 0 && !index_belongs_to(*index, uuid))
-        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
+    if (status >= 0)
+        status = index_check_store(*index, path, uuid, error);
     if (status >= 0)
         status = index_reload(*index, error);
     if (status < 0)

@@ -45,8 +45,8 @@ sqlite3_stmt *index_statement(struct index *index, enum statement which);
 /* Runs a prepared statement, its values bound before, that gives no rows. */
 ist_status index_run(struct index *index, enum statement which, ist_error *error);
 
-/* True if the index says that it is of this store. */
-bool index_belongs_to(struct index *index, const char *uuid);
+/* IST_ERROR_NOT_FOUND: the index is not one that libstore made for this store. */
+ist_status index_check_store(struct index *index, const char *path, const char *uuid, ist_error *error);
 
 /* Makes room for one more range, of zeros; NULL: no memory. */
 struct chunk_range *index_append_range(struct index *index, ist_error *error);

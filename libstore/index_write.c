@@ -30,6 +30,7 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
     struct index *created = *index;
     if (sqlite3_open_v2(path, &created->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
         status = index_sql_failure(created, error);
+    sqlite3_busy_timeout(created->db, BUSY_TIMEOUT_MS);
     if (status >= 0)
         status = set_journal(created, durable, error);
     if (status >= 0)
@@ -216,8 +217,8 @@ ist_status index_reopen(struct index **index, const char *path, const char *uuid
     if (sqlite3_open_v2(path, &reopened->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         status = index_sql_failure(reopened, error);
     sqlite3_busy_timeout(reopened->db, BUSY_TIMEOUT_MS);
-    if (status >= 0 && !index_belongs_to(reopened, uuid))
-        status = error_set(error, IST_ERROR_NOT_FOUND, "%s: belongs to another store", path);
+    if (status >= 0)
+        status = index_check_store(reopened, path, uuid, error);
     if (status >= 0)
         status = set_journal(reopened, durable, error);
     if (status >= 0)

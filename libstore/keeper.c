@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,17 @@ static void *run_syncing(void *argument)
     return NULL;
 }
 
+/* Starts a thread that leaves signals to the program's own, which wait for them. */
+static int start_thread(pthread_t *thread, void *(*work)(void *), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    const int result = pthread_create(thread, NULL, work, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
 ist_status keeper_start(struct keeper **keeper, const struct keeper_store *store, ist_error *error)
 {
     struct keeper *k = *keeper = calloc(1, sizeof *k);
@@ -144,7 +156,7 @@ ist_status keeper_start(struct keeper **keeper, const struct keeper_store *store
     pthread_mutex_init(&k->mutex, NULL);
     pthread_cond_init(&k->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    const int result = pthread_create(&k->thread, NULL, run_syncing, k);
+    const int result = start_thread(&k->thread, run_syncing, k);
     if (result != 0) {
         free(k);
         *keeper = NULL;
@@ -179,7 +191,7 @@ void keeper_close_chunk(struct keeper *keeper, struct chunk_writer **chunk, cons
     k->tail = k->unsynced;
     k->unsynced.from = k->unsynced.end;
     pthread_mutex_unlock(&k->mutex);
-    if (pthread_create(&k->closing_thread, NULL, run_closing, k) != 0) {
+    if (start_thread(&k->closing_thread, run_closing, k) != 0) {
         // Without a thread it is done here and now.
         k->status = finish_chunk(k);
         k->closing_thread = pthread_self();

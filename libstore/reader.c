@@ -80,7 +80,15 @@ static ist_status open_index(ist_reader *r, ist_error *error)
         return status;
     char path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
     snprintf(path, sizeof path, "%s/%s", r->directory, INDEX_FILE_NAME);
-    const bool usable = index_open(&r->index, path, r->metadata.uuid, error) >= 0 && is_complete(r->index, &chunks);
+    const ist_status opened = index_open(&r->index, path, r->metadata.uuid, error);
+    // Of a finished store everything lies beside the chunks as well; of one that is not, the index alone knows the
+    // rest.
+    const bool needed = store_lock_look(r->directory) != STORE_LOCK_NONE;
+    if (opened < 0 && opened != IST_ERROR_NOT_FOUND && needed) {
+        store_chunks_free(&chunks);
+        return error_prefix(error, opened, "%s", r->directory);
+    }
+    const bool usable = opened >= 0 && is_complete(r->index, &chunks);
     if (!usable) {
         index_close(&r->index);
         status = store_load_index(&r->index, &chunks, r->directory, &r->metadata, &r->problems, error);

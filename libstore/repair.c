@@ -18,6 +18,7 @@
 #include "repair.h"
 #include "store_lock.h"
 #include "store_path.h"
+#include "store_scan.h"
 
 struct repair {
     const char *directory;
@@ -197,6 +198,29 @@ static ist_status repair_all(struct repair *r, ist_error *error)
     return status < 0 ? status : index_finish(r->index, error);
 }
 
+/* True if no chunk was begun: the recorder died while it created the store. */
+static bool holds_nothing(const char *directory, const struct metadata *metadata)
+{
+    struct store_chunks chunks;
+    if (store_scan(&chunks, directory, metadata, NULL) < 0)
+        return false;
+    const bool nothing = chunks.count == 0;
+    store_chunks_free(&chunks);
+    return nothing;
+}
+
+/* Creates the index that the recorder did not get to, in place of what it left. */
+static ist_status begin_index(struct index **index, const char *path, const char *uuid, ist_error *error)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char file[PATH_MAX];
+        if ((size_t)snprintf(file, sizeof file, "%s%s", path, endings[i]) < sizeof file)
+            fs_calls.unlink(file);
+    }
+    return index_create(index, path, uuid, false, error);
+}
+
 ist_status repair_store(const char *directory, const struct metadata *metadata, ist_repair_report *report,
                         ist_error *error)
 {
@@ -206,6 +230,8 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
     struct repair r = {.directory = directory, .metadata = metadata, .report = report};
     report->needed = true;
     ist_status status = index_reopen(&r.index, path, metadata->uuid, false, error);
+    if (status == IST_ERROR_NOT_FOUND && holds_nothing(directory, metadata))
+        status = begin_index(&r.index, path, metadata->uuid, error);
     if (status == IST_ERROR_NOT_FOUND)
         return error_set(error, IST_ERROR_UNSUPPORTED,
                          "%s: was left unfinished by a program that keeps no index of libstore's; what is in it can be "

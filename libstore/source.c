@@ -140,7 +140,8 @@ static ist_status next_frame(ist_source *source, ist_frame *frame, ist_error *er
     if (shape_known && (frame->width != info->width || frame->height != info->height ||
                         frame->channels != info->channels || frame->type != info->type))
         return fail_shape(source, frame, error);
-    frame->index = frame->number = source->delivered;
+    frame->index = source->delivered;
+    frame->number = source->delivered + source->lost;
     return IST_OK;
 }
 
@@ -239,6 +240,18 @@ ist_status ist_source_next(ist_source *source, ist_frame *frame, ist_error *erro
 const char *ist_source_extra(const ist_source *source)
 {
     return source->kind->extra && source->delivered ? source->kind->extra(source) : NULL;
+}
+
+void source_lose(ist_source *source, const ist_error *error)
+{
+    source->lost++;
+    if (error)
+        source->lost_reason = *error;
+}
+
+const char *ist_source_lost_reason(const ist_source *source)
+{
+    return source->lost_reason.message;
 }
 
 int64_t ist_source_lost(const ist_source *source)

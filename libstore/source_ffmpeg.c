@@ -21,6 +21,7 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "ffmpeg_pipe.h"
+#include "media_io.h"
 #include "pixels.h"
 #include "source_kind.h"
 
@@ -329,6 +330,13 @@ static int next_packet(ist_source *source)
     return code;
 }
 
+static void lose_frame(ist_source *source, int code, ist_error *error)
+{
+    error_set(error, IST_ERROR_DATA, "%s: a frame after frame %" PRId64 " cannot be decoded: %s", source->location,
+              source->delivered - 1, media_error_text(code));
+    source_lose(source, error);
+}
+
 // Gives the decoder one more packet, or tells it that there are none.
 static ist_status feed(ist_source *source, ist_error *error)
 {
@@ -356,7 +364,7 @@ static ist_status feed(ist_source *source, ist_error *error)
     if (sent == AVERROR(ENOMEM))
         return error_memory(error);
     if (sent < 0 && code >= 0)
-        source->lost++;
+        lose_frame(source, sent, error);
     return IST_OK;
 }
 
@@ -451,7 +459,7 @@ static ist_status next_ffmpeg(ist_source *source, ist_frame *frame, ist_error *e
         if (code == AVERROR_EOF || (code == AVERROR(EAGAIN) && state->drained))
             return finish(source, error);
         if (code != AVERROR(EAGAIN)) {
-            source->lost++;
+            lose_frame(source, code, error);
             continue;
         }
         const ist_status status = feed(source, error);

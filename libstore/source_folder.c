@@ -128,7 +128,7 @@ static ist_status next_folder(ist_source *source, ist_frame *frame, ist_error *e
         if (status >= 0)
             status = image_read(path, frame, error);
         if (status == IST_ERROR_DATA) {
-            source->lost++;
+            source_lose(source, error);
             continue;
         }
         // A lost picture leaves its gap in time.

@@ -40,6 +40,7 @@ struct ist_source {
     ist_frame first;
     int64_t delivered;
     int64_t lost;
+    ist_error lost_reason; /* of the last one */
     atomic_bool interrupted;
 };
 
@@ -47,6 +48,9 @@ extern const struct source_kind source_test;
 extern const struct source_kind source_folder;
 extern const struct source_kind source_tiff;
 extern const struct source_kind source_ffmpeg;
+
+/* Counts a frame that is there but cannot be decoded, for the reason in `error`, which may be NULL. */
+void source_lose(ist_source *source, const ist_error *error);
 
 static inline bool source_is_interrupted(const ist_source *source)
 {

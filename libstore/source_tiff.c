@@ -38,7 +38,7 @@ static ist_status open_tiff(ist_source *source, const char *location, const ist_
 static ist_status next_tiff(ist_source *source, ist_frame *frame, ist_error *error)
 {
     struct state *state = source->state;
-    for (;; source->lost++) {
+    for (;;) {
         if (state->started) {
             const ist_status moved = tiff_pages_advance(state->pages, error);
             if (moved < 0)
@@ -50,8 +50,11 @@ static ist_status next_tiff(ist_source *source, ist_frame *frame, ist_error *err
         }
         state->started = true;
         const ist_status status = tiff_pages_read(state->pages, frame, error);
-        if (status == IST_ERROR_DATA)
+        if (status == IST_ERROR_DATA) {
+            error_prefix(error, status, "%s: page %" PRId64, source->location, state->page);
+            source_lose(source, error);
             continue;
+        }
         // A damaged page leaves its gap in time.
         frame->time_s = (double)state->page / state->rate;
         return status < 0 ? error_prefix(error, status, "%s: page %" PRId64, source->location, state->page) : IST_OK;

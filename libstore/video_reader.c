@@ -78,11 +78,16 @@ static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
 /* The finished file, or the one that is being recorded. */
 static bool find_path(struct chunk_reader *r, const char *directory, int chunk, const char *extension)
 {
-    chunk_path_video(r->path, directory, chunk, extension);
-    if (fs_exists(r->path))
-        return true;
-    strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
-    return fs_exists(r->path);
+    // The recorder may finish the chunk between the two looks: then the first name is there now.
+    for (int look = 0; look < 2; look++) {
+        chunk_path_video(r->path, directory, chunk, extension);
+        if (fs_exists(r->path))
+            return true;
+        strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
+        if (fs_exists(r->path))
+            return true;
+    }
+    return false;
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,

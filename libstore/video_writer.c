@@ -17,6 +17,7 @@
 #include "ffmpeg_log.h"
 #include "fs.h"
 #include "media_io.h"
+#include "remux.h"
 #include "video_encoder.h"
 
 /* How the formats differ. */
@@ -104,6 +105,23 @@ static ist_status open_encoder(struct video_encoder **encoder, const struct vide
                               global_header, params, error);
 }
 
+/* Encodes one black frame, to see whether the encoder gives it away at once. */
+static ist_status try_encoder(struct video_encoder *encoder, const ist_writer_params *params, ist_error *error)
+{
+    ist_frame black = {0};
+    AVPacket *packet = av_packet_alloc();
+    ist_status status = packet ? IST_OK : error_memory(error);
+    if (status >= 0)
+        status = ist_frame_alloc(&black, params->width, params->height, params->channels, params->type, error);
+    if (status >= 0) {
+        memset(black.data, 0, (size_t)black.stride * (size_t)black.height);
+        status = video_encoder_encode(encoder, &black, 0, packet, error);
+    }
+    ist_frame_free(&black);
+    av_packet_free(&packet);
+    return status;
+}
+
 static ist_status video_check(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
 {
     if (params->width < 2 || params->height < 2)
@@ -118,7 +136,12 @@ static ist_status video_check(const struct chunk_format *format, const ist_write
     if (avformat_query_codec(av_guess_format(kind->muxer, NULL, NULL), codec->codec_id, FF_COMPLIANCE_NORMAL) != 1)
         status = error_set(error, IST_ERROR_ARGUMENT, "format %s cannot hold what the encoder %s makes", format->name,
                            codec->codec->name);
+    struct ffmpeg_log log;
+    ffmpeg_log_begin(&log);
+    if (status >= 0)
+        status = try_encoder(encoder, params, error);
     video_encoder_close(&encoder);
+    ffmpeg_log_end(&log);
     return status;
 }
 
@@ -229,80 +252,6 @@ static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, ist_
     return status;
 }
 
-/* Returns the number of packets, or an error of FFmpeg. */
-static int64_t copy_packets(AVFormatContext *from, AVFormatContext *to, AVPacket *packet)
-{
-    const AVStream *in = from->streams[0], *out = to->streams[0];
-    int64_t count = 0;
-    int result;
-    while ((result = av_read_frame(from, packet)) >= 0) {
-        av_packet_rescale_ts(packet, in->time_base, out->time_base);
-        packet->pos = -1;
-        result = av_write_frame(to, packet);
-        av_packet_unref(packet);
-        if (result < 0)
-            return result;
-        count++;
-    }
-    return result == AVERROR_EOF ? count : result;
-}
-
-static int open_copy(const struct chunk_writer *w, AVFormatContext *from, AVFormatContext *to)
-{
-    AVStream *stream = avformat_new_stream(to, NULL);
-    if (!stream)
-        return AVERROR(ENOMEM);
-    const AVStream *live = from->streams[0];
-    int result = avcodec_parameters_copy(stream->codecpar, live->codecpar);
-    stream->codecpar->codec_tag = 0;
-    stream->time_base = w->codec->time_base;
-    stream->avg_frame_rate = stream->r_frame_rate = w->codec->framerate;
-    return result < 0 ? result : avformat_write_header(to, NULL);
-}
-
-/* Copies what lies in the live file, and makes sure that it is everything. */
-static ist_status copy_all(struct chunk_writer *w, AVFormatContext *from, AVFormatContext *to, ist_error *error)
-{
-    int result = open_copy(w, from, to);
-    if (result < 0)
-        return media_error(error, result, w->name, "cannot finish the chunk");
-    const int64_t count = copy_packets(from, to, w->packet);
-    if (count >= 0 && count != w->frame_count)
-        return error_set(error, IST_ERROR_DATA, "%s: cannot finish the chunk: %lld of its %lld frames can be read",
-                         w->name, (long long)count, (long long)w->frame_count);
-    result = count < 0 ? (int)count : av_write_trailer(to);
-    avio_flush(to->pb);
-    if (result >= 0)
-        result = to->pb->error;
-    return result < 0 ? media_error(error, result, w->name, "cannot finish the chunk") : IST_OK;
-}
-
-/* Copies the packets of the live file into a plain one. */
-static ist_status remux(struct chunk_writer *w, const char *part, ist_error *error)
-{
-    AVFormatContext *from = avformat_alloc_context(), *to = NULL;
-    AVIOContext *in = NULL, *out = NULL;
-    ist_status status = IST_OK;
-    if (!from || avformat_alloc_output_context2(&to, NULL, w->kind->muxer, NULL) < 0)
-        status = error_memory(error);
-    if (status >= 0)
-        status = media_io_open(&in, w->live_path, O_RDONLY, error);
-    if (status >= 0)
-        status = media_io_open(&out, part, O_RDWR | O_CREAT | O_TRUNC, error);
-    if (status >= 0) {
-        from->pb = in;
-        to->pb = out;
-        const int result = avformat_open_input(&from, NULL, NULL, NULL);
-        status =
-            result < 0 ? media_error(error, result, w->name, "cannot finish the chunk") : copy_all(w, from, to, error);
-    }
-    avformat_close_input(&from);
-    avformat_free_context(to);
-    media_io_close(&out);
-    media_io_close(&in);
-    return status;
-}
-
 /* The live file becomes the chunk; killed anywhere in between, one of the two is whole. */
 static ist_status finish(struct chunk_writer *w, ist_error *error)
 {
@@ -320,7 +269,11 @@ static ist_status finish(struct chunk_writer *w, ist_error *error)
     char part[PATH_MAX];
     if ((size_t)snprintf(part, sizeof part, "%s.part", w->path) >= sizeof part)
         return error_errno(error, ENAMETOOLONG, "%s", w->path);
-    ist_status status = remux(w, part, error);
+    int64_t copied;
+    ist_status status = remux(w->live_path, part, w->name, INT64_MAX, &copied, error);
+    if (status >= 0 && copied != w->frame_count)
+        status = error_set(error, IST_ERROR_DATA, "%s: cannot finish the chunk: %lld of its %lld frames can be read",
+                           w->name, (long long)copied, (long long)w->frame_count);
     if (status >= 0)
         status = fs_publish(part, w->path, error);
     if (status < 0) {

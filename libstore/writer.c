@@ -398,8 +398,15 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
     return IST_OK;
 }
 
+static ist_status refuse_closed(ist_error *error)
+{
+    return error_set(error, IST_ERROR_STATE, "the writer is closed");
+}
+
 ist_status ist_writer_add(ist_writer *writer, const ist_frame *frame, ist_error *error)
 {
+    if (!writer)
+        return refuse_closed(error);
     if (writer->failure.status < 0)
         return refuse_after_failure(writer, error);
     ist_status status = check_frame(writer, frame, error);
@@ -413,6 +420,8 @@ ist_status ist_writer_add(ist_writer *writer, const ist_frame *frame, ist_error 
 ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error)
 {
     static const char *const reserved[] = {"frame_time", "frame_number", "frame_index"};
+    if (!writer)
+        return refuse_closed(error);
     if (writer->failure.status < 0)
         return refuse_after_failure(writer, error);
     if (writer->frame_count == 0)
@@ -433,7 +442,7 @@ ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error 
 
 int64_t ist_writer_frame_count(const ist_writer *writer)
 {
-    return writer->frame_count;
+    return writer ? writer->frame_count : 0;
 }
 
 ist_status ist_writer_close(ist_writer **writer, ist_error *error)

@@ -187,7 +187,7 @@ static int64_t round_of(const char *format, struct acknowledged *acknowledged)
 
 int main(int argc, char **argv)
 {
-    const int rounds = argc > 1 ? atoi(argv[1]) : 12;
+    const int rounds = argc > 1 ? atoi(argv[1]) : 5;
     const unsigned seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : (unsigned)time(NULL);
     printf("seed %u\n", seed);
     srand(seed);

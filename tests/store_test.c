@@ -360,22 +360,27 @@ START_TEST(test_existing_destination)
 }
 END_TEST
 
-/* An encoder that would keep acknowledged frames to itself is refused. */
+/* An encoder that would keep acknowledged frames to itself is refused, and leaves nothing. */
 START_TEST(test_encoder_that_holds_frames_back)
 {
     ist_error error;
     ist_writer *writer;
-    ist_frame frame = {0};
-    check_ok(ist_frame_alloc(&frame, 64, 64, 1, IST_PIXEL_U8, &error), &error);
-    memset(frame.data, 0, 64 * 64);
-    check_ok(ist_writer_create(&writer, in_folder("store"),
-                               &(ist_writer_params){.width = 64, .height = 64, .encoder_options = "tune=film"}, &error),
-             &error);
-    ck_assert_int_eq(ist_writer_add(writer, &frame, &error), IST_ERROR_ARGUMENT);
+    const ist_writer_params params = {.width = 64, .height = 64, .encoder_options = "tune=film"};
+    ck_assert_int_eq(ist_writer_create(&writer, in_folder("store"), &params, &error), IST_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message, "keeps frames back"));
-    ck_assert_int_eq(ist_writer_add(writer, &frame, &error), IST_ERROR_STATE);
-    ck_assert_int_eq(ist_writer_close(&writer, &error), IST_ERROR_STATE);
-    ist_frame_free(&frame);
+    ck_assert(!fs_exists(in_folder("store")));
+}
+END_TEST
+
+START_TEST(test_closed_writer)
+{
+    ist_error error;
+    ist_frame frame = {0};
+    ck_assert_int_eq(ist_writer_add(NULL, &frame, &error), IST_ERROR_STATE);
+    ck_assert_int_eq(ist_writer_add_extra(NULL, "{}", &error), IST_ERROR_STATE);
+    ck_assert_int_eq(ist_writer_frame_count(NULL), 0);
+    ist_writer *writer = NULL;
+    check_ok(ist_writer_close(&writer, &error), &error);
 }
 END_TEST
 
@@ -471,6 +476,7 @@ int main(void)
     tcase_add_test(all, test_bad_params);
     tcase_add_test(all, test_existing_destination);
     tcase_add_test(all, test_encoder_that_holds_frames_back);
+    tcase_add_test(all, test_closed_writer);
     tcase_add_test(all, test_odd_size);
     tcase_add_test(all, test_empty_store);
     tcase_add_test(all, test_not_a_store);

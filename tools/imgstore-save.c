@@ -21,6 +21,7 @@ struct request {
     const char *destination;
     const char *format; /* NULL: chosen by what the source holds */
     const char *metadata_file;
+    const char *encoder;
     const char *encoder_options;
     const char *source_options;
     const char *timezone;
@@ -196,11 +197,11 @@ static int choose_format(const struct request *request, const ist_frame *first, 
     *format = request->format ? request->format : deep ? "tif" : "avc1/mp4";
     if (!ist_writer_format_holds(*format, first->type))
         return cli_fail(
-            "%s: its samples have more than 8 bits, which %s cannot hold; choose --format npy or --format tif",
+            "%s: its samples have more than 8 bits, which %s cannot hold; choose --format npy, tif or ffv1/mkv",
             request->source, *format);
     if (deep && !request->format)
         cli_note("%s: its samples have more than 8 bits: the format is tif, which keeps them exactly", request->source);
-    if (is_video(*format) && (first->width % 2 || first->height % 2))
+    if (is_video(*format) && first->width > 1 && first->height > 1 && (first->width % 2 || first->height % 2))
         cli_note("%s: %d x %d px: %s needs even sizes and keeps %d x %d; npy and tif keep all", request->source,
                  first->width, first->height, *format, first->width & ~1, first->height & ~1);
     return CLI_GO_ON;
@@ -260,6 +261,7 @@ static int create_store(struct recording *rec)
         .chunksize = (int)request->chunksize,
         .frame_rate = ist_source_get_info(rec->source)->frame_rate,
         .quality = (int)request->quality,
+        .encoder = request->encoder,
         .encoder_options = request->encoder_options,
         .metadata_json = metadata,
         .timezone = request->timezone,
@@ -293,7 +295,10 @@ static enum ending record(struct recording *rec)
         if (cli_stop_requested() || kept == request->frames)
             return ENDED;
 
+        const int64_t lost = ist_source_lost(rec->source);
         const ist_status status = ist_source_next(rec->source, &rec->frame, &rec->error);
+        if (ist_source_lost(rec->source) > lost)
+            cli_note("lost: %s", ist_source_lost_reason(rec->source));
         if (status == IST_END || status == IST_ERROR_INTERRUPTED)
             return ENDED;
         if (status < 0)
@@ -392,14 +397,16 @@ int main(int argc, char **argv)
     const cli_option options[] = {
         {"source", CLI_TEXT, &request.source, "SRC", "what to record; see below", 0, 0},
         {"format", CLI_TEXT, &request.format, "FORMAT",
-         "avc1/mp4 (the default), mjpeg/avi, npy or tif; the last\ntwo keep every sample. A source with more than 8 "
-         "bits\n"
-         "goes to tif by default",
+         "avc1/mp4 (the default), mjpeg/avi, h264/mkv; exact:\nffv1/mkv, npy, tif, png, bmp, ppm (colour), pgm "
+         "(gray);\n"
+         "jpg. A source with more than 8 bits goes to tif by default",
          0, 0},
         {"chunksize", CLI_INTEGER, &request.chunksize, "N", "frames in a file or folder (video 10000, images 200)", 1,
          INT_MAX},
         {"metadata", CLI_LIST, &request.metadata, "KEY=VALUE",
-         "user metadata; VALUE is YAML: 25.5, true, [1, 2], text.\nMay be repeated", 0, 0},
+         "user metadata; VALUE is YAML: 25.5, true, [1, 2], text.\nTo YAML 12:30 and 0755 are numbers: quote them,\n"
+         "KEY='\"12:30\"'. May be repeated",
+         0, 0},
         {"metadata-file", CLI_TEXT, &request.metadata_file, "FILE",
          "YAML file with user metadata; --metadata goes over it", 0, 0},
         {"frames", CLI_INTEGER, &request.frames, "N", "end after so many frames", 1, 9007199254740992.0},
@@ -407,12 +414,16 @@ int main(int argc, char **argv)
          1e12},
         {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
         {"quality", CLI_INTEGER, &request.quality, "1..100",
-         "of a video; 100 with avc1/mp4 keeps gray exactly\n(avc1/mp4 90, mjpeg/avi 96)", 1, 100},
+         "of a video or jpg; 100 with avc1/mp4 keeps every sample\n(avc1/mp4 and h264/mkv 90, mjpeg/avi 96, jpg 95)", 1,
+         100},
+        {"encoder", CLI_TEXT, &request.encoder, "NAME",
+         "FFmpeg's name of another encoder: libx265, h264_nvenc,\nh264_vaapi, h264_qsv (the format's own)", 0, 0},
         {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
         {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
          "handed to FFmpeg's demuxer or device; rate=HZ for a\nfolder or a TIFF stack (25)", 0, 0},
         {"durable", CLI_FLAG, &request.durable, NULL,
-         "wait for the disk after every frame, so that even a loss\nof power loses none; else it may lose the last second",
+         "wait for the disk after every frame, so that even a loss\nof power loses none; else it may lose the last "
+         "second",
          0, 0},
         {"timezone", CLI_TEXT, &request.timezone, "NAME", "of the place of recording, Europe/Berlin (the machine's)", 0,
          0},

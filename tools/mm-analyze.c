@@ -289,7 +289,7 @@ static void print_summary(const struct run *run)
 {
     const struct movement_job *job = run->job;
     const struct movement_summary *summary = &run->summary;
-    const int64_t measured = movement_measured(summary);
+    const int64_t measured = summary->measured;
     printf("%" PRId64 " frame%s, %d ROI%s: ", summary->frames, summary->frames == 1 ? "" : "s", job->roi_count,
            job->roi_count == 1 ? "" : "s");
     if (measured > 0) {
@@ -360,6 +360,10 @@ static int prepare(struct movement_job *job, const struct request *request, cons
     if (!*request->output || strlen(request->output) >= PATH_MAX)
         return cli_usage("--output: it must be the name of a directory");
     strcpy(job->output, request->output);
+    char metadata[PATH_MAX + 16];
+    snprintf(metadata, sizeof metadata, "%s/metadata.yaml", job->output);
+    if (access(metadata, F_OK) == 0)
+        return cli_usage("--output: %s is a store; results go into a directory of their own", job->output);
     return CLI_GO_ON;
 }
 

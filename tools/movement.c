@@ -74,10 +74,10 @@ void movement_add(struct movement_summary *summary, const trk_row *row)
 {
     if (summary->frames == 0 && row->roi == 0)
         summary->first_time_s = row->frame_time_s;
-    const bool first = movement_measured(summary) == 0;
     summary->rows[row->status]++;
     if (isnan(row->x_px))
         return;
+    const bool first = summary->measured++ == 0;
     summary->x_min = first ? row->x_px : fmin(summary->x_min, row->x_px);
     summary->x_max = first ? row->x_px : fmax(summary->x_max, row->x_px);
     summary->y_min = first ? row->y_px : fmin(summary->y_min, row->y_px);
@@ -85,11 +85,6 @@ void movement_add(struct movement_summary *summary, const trk_row *row)
     summary->squares += row->x_px * row->x_px + row->y_px * row->y_px;
     if (first || hypot(row->x_px, row->y_px) > hypot(summary->largest.x_px, summary->largest.y_px))
         summary->largest = *row;
-}
-
-int64_t movement_measured(const struct movement_summary *summary)
-{
-    return summary->rows[TRK_MEASURED] + summary->rows[TRK_EDGE];
 }
 
 /* ---- settings.json ---- */

@@ -38,6 +38,7 @@ struct movement_job {
 struct movement_summary {
     int64_t frames;                /* handed over so far */
     int64_t rows[TRK_MISSING + 1]; /* by status */
+    int64_t measured;              /* rows that have a displacement, all that follows is of them */
     double first_time_s;
     double x_min, x_max, y_min, y_max; /* of all rows with numbers */
     double squares;                    /* sum of x^2 + y^2 */
@@ -70,8 +71,5 @@ int movement_draw(const struct movement_job *job, const struct movement_summary 
 
 /* Adds a row to the sums. */
 void movement_add(struct movement_summary *summary, const trk_row *row);
-
-/* Rows that have numbers. */
-int64_t movement_measured(const struct movement_summary *summary);
 
 #endif

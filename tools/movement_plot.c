@@ -109,7 +109,7 @@ static void put_settings(FILE *out, const struct movement_job *job, const struct
     fprintf(out, "roi_step = %d        # draw every roi_step-th ROI\n", roi_step(job));
     fprintf(out, "step = %lld            # draw every step-th frame\n", (long long)frame_step(job));
     put_number(out, "first_time", isfinite(summary->first_time_s) ? summary->first_time_s : 0);
-    const bool empty = movement_measured(summary) == 0;
+    const bool empty = summary->measured == 0;
     put_range(out, "x", empty ? -1 : summary->x_min, empty ? 1 : summary->x_max);
     put_range(out, "y", empty ? -1 : summary->y_min, empty ? 1 : summary->y_max);
     fputs("array names[rois]\n", out);

@@ -59,7 +59,7 @@ IST_API size_t ist_pixel_size(ist_pixel_type type);
 IST_API IST_MUST_CHECK ist_status ist_frame_alloc(ist_frame *frame, int width, int height, int channels,
                                                   ist_pixel_type type, ist_error *error);
 
-/* Makes `to` a copy of `from`, pixels, index, number and time, in to's own buffer. */
+/* Makes `to` a copy of `from`, pixels, index, number and time, in to's own buffer. Status as for ist_frame_alloc(). */
 IST_API IST_MUST_CHECK ist_status ist_frame_copy(ist_frame *to, const ist_frame *from, ist_error *error);
 
 /* Releases the frame's own buffer and sets every field to zero. Takes a frame of zeros, and NULL. */

@@ -95,7 +95,7 @@ IST_API IST_MUST_CHECK ist_status ist_reader_next(ist_reader *reader, ist_frame 
  * Reads the frame with this index, 0..frame_count-1.
  *
  * IST_ERROR_NOT_FOUND: there is no such frame. IST_ERROR_DATA: its pixels are missing or
- * damaged; other frames may be sound.
+ * damaged; other frames may be sound. IST_ERROR_IO: the disk does not answer. IST_ERROR_MEMORY.
  * Cost: in a video, decoding from the key frame before it; nothing extra when the frame follows the last one read.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame,
@@ -105,7 +105,10 @@ IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int6
 IST_API IST_MUST_CHECK ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match match,
                                                          ist_frame *frame, ist_error *error);
 
-/* Reads the frame whose time is nearest. Status as for ist_reader_read_index. */
+/*
+ * Reads the frame whose time is nearest. Status as for ist_reader_read_index; IST_ERROR_ARGUMENT: a time that is not
+ * finite.
+ */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *frame,
                                                        ist_error *error);
 

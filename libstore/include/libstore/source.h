@@ -73,8 +73,9 @@ IST_API const ist_source_info *ist_source_get_info(const ist_source *source);
 
 /*
  * Delivers the next frame into `frame`, whose buffer is used again. index and number count from
- * 0. time_s is the frame's presentation time in the source, plus the recording's creation time
- * where the source has one; images without times are 1 / frame_rate apart.
+ * 0; frames that were lost leave a gap in the numbers. time_s is the frame's presentation time in
+ * the source, plus the recording's creation time where the source has one; images without times are
+ * 1 / frame_rate apart.
  *
  * IST_END: there are no more. IST_ERROR_DATA: the source broke off or its picture size changed; frames delivered
  * before are sound, and IST_END follows. IST_ERROR_INTERRUPTED.
@@ -88,6 +89,9 @@ IST_API const char *ist_source_extra(const ist_source *source);
 
 /* Frames so far that the source held but that could not be decoded. */
 IST_API int64_t ist_source_lost(const ist_source *source);
+
+/* Which frame was lost last, and why; "": none was, or the caller gave no ist_error. Valid until the next call. */
+IST_API const char *ist_source_lost_reason(const ist_source *source);
 
 /* Makes a waiting and every later ist_source_next() return IST_ERROR_INTERRUPTED. Async-signal-safe. */
 IST_API void ist_source_interrupt(ist_source *source);

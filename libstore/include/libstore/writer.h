@@ -84,7 +84,7 @@ IST_API IST_MUST_CHECK ist_status ist_writer_open(ist_writer **writer, const cha
  *
  * IST_ERROR_ARGUMENT: another shape or type than at creation, or a time that is not finite;
  * nothing changes. IST_ERROR_IO: the frame could not be kept; those before are safe, and
- * every later call fails with IST_ERROR_STATE, naming the cause.
+ * every later call fails with IST_ERROR_STATE, naming the cause. IST_ERROR_STATE too: a writer that is closed (NULL).
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_add(ist_writer *writer, const ist_frame *frame, ist_error *error);
 
