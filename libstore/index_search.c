@@ -106,23 +106,58 @@ static ist_status value_at(struct index_search *search, int64_t frame_index, enu
     return status;
 }
 
-/* First frame in [low, high) whose value is not below the wanted one, or high. The values rise. */
-static ist_status lower_bound(struct index_search *search, const struct value *wanted, int64_t low, int64_t high,
-                              int64_t *found, ist_error *error)
+static ist_status is_below(struct index_search *search, int64_t frame_index, const struct value *wanted, bool *below,
+                           ist_error *error)
 {
-    while (low < high) {
+    struct value value;
+    const ist_status status = value_at(search, frame_index, wanted->column, &value, error);
+    *below = compare(&value, wanted) < 0;
+    return status;
+}
+
+/*
+ * First frame in [low, high) whose value is not below the wanted one, or high. The values rise. The search goes out
+ * from `guess` in steps that double, and then by bisection: a good guess costs a few rows, which lie side by side.
+ */
+static ist_status lower_bound(struct index_search *search, const struct value *wanted, int64_t low, int64_t high,
+                              int64_t guess, int64_t *found, ist_error *error)
+{
+    bool below = false;
+    ist_status status = IST_OK;
+    for (int64_t step = 1, at = guess; low < high && status >= 0; step *= 2) {
+        const bool was_below = below;
+        status = is_below(search, at, wanted, &below, error);
+        if (below)
+            low = at + 1;
+        else
+            high = at;
+        if (step > 1 && below != was_below)
+            break;
+        at = below ? at + step : at - step;
+        if (at < low || at >= high)
+            break;
+    }
+    while (low < high && status >= 0) {
         const int64_t middle = low + (high - low) / 2;
-        struct value value;
-        const ist_status status = value_at(search, middle, wanted->column, &value, error);
-        if (status < 0)
-            return status;
-        if (compare(&value, wanted) < 0)
+        status = is_below(search, middle, wanted, &below, error);
+        if (below)
             low = middle + 1;
         else
             high = middle;
     }
     *found = low;
-    return IST_OK;
+    return status;
+}
+
+/* Where the value would lie if the values of the chunk rose evenly, as those of a camera nearly do. */
+static int64_t guess_place(const struct chunk_range *range, const struct value *wanted)
+{
+    const double least = wanted->column == COLUMN_TIME ? range->time_min_s : (double)range->number_min;
+    const double most = wanted->column == COLUMN_TIME ? range->time_max_s : (double)range->number_max;
+    const double value = wanted->column == COLUMN_TIME ? wanted->time_s : (double)wanted->number;
+    const double part = most > least ? (value - least) / (most - least) : 0;
+    const double place = fmin(1, fmax(0, part)) * (double)(range->frame_count - 1);
+    return range->first_index + (int64_t)place;
 }
 
 static ist_status search_rising(struct index_search *search, const struct chunk_range *range,
@@ -130,7 +165,7 @@ static ist_status search_rising(struct index_search *search, const struct chunk_
 {
     const int64_t end = range->first_index + range->frame_count;
     int64_t at;
-    ist_status status = lower_bound(search, wanted, range->first_index, end, &at, error);
+    ist_status status = lower_bound(search, wanted, range->first_index, end, guess_place(range, wanted), &at, error);
     struct value value;
     if (status >= 0 && at < end) {
         status = value_at(search, at, wanted->column, &value, error);
@@ -141,7 +176,7 @@ static ist_status search_rising(struct index_search *search, const struct chunk_
         // The value below; of several frames that have it, the first.
         status = value_at(search, at - 1, wanted->column, &value, error);
         if (status >= 0)
-            status = lower_bound(search, &value, range->first_index, at, &at, error);
+            status = lower_bound(search, &value, range->first_index, at, at - 1, &at, error);
         if (status >= 0)
             offer(best, wanted, &value, at);
     }

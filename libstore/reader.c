@@ -18,9 +18,9 @@
 #include "index_search.h"
 #include "metadata.h"
 #include "problems.h"
+#include "store_index.h"
 #include "store_lock.h"
 #include "store_path.h"
-#include "store_scan.h"
 
 struct ist_reader {
     char directory[PATH_MAX];
@@ -55,49 +55,6 @@ static void find_extension(ist_reader *r)
         if (fs_exists(path))
             snprintf(r->metadata.extension, sizeof r->metadata.extension, "%s", extensions[i]);
     }
-}
-
-/* True if an index that was opened knows every chunk that has one of its own beside it. */
-static bool is_complete(const struct index *index, const struct store_chunks *chunks)
-{
-    int count, known = 0, needed = 0;
-    const struct chunk_range *ranges = index_ranges(index, &count);
-    for (int i = 0; i < chunks->count; i++)
-        needed += chunks->chunks[i].has_npz || chunks->chunks[i].has_yaml;
-    for (int i = 0; i < count; i++) {
-        const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
-        known += chunk && (chunk->has_npz || chunk->has_yaml);
-    }
-    return known == needed;
-}
-
-/* Our own index where it is there and knows every finished chunk; else one made from what lies beside the chunks. */
-static ist_status open_index(ist_reader *r, ist_error *error)
-{
-    struct store_chunks chunks;
-    ist_status status = store_scan(&chunks, r->directory, &r->metadata, error);
-    if (status < 0)
-        return status;
-    char path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
-    snprintf(path, sizeof path, "%s/%s", r->directory, INDEX_FILE_NAME);
-    const ist_status opened = index_open(&r->index, path, r->metadata.uuid, error);
-    // Of a finished store everything lies beside the chunks as well; of one that is not, the index alone knows the
-    // rest.
-    const bool needed = store_lock_look(r->directory) != STORE_LOCK_NONE;
-    if (opened < 0 && opened != IST_ERROR_NOT_FOUND && needed) {
-        store_chunks_free(&chunks);
-        return error_prefix(error, opened, "%s", r->directory);
-    }
-    const bool usable = opened >= 0 && is_complete(r->index, &chunks);
-    if (!usable) {
-        index_close(&r->index);
-        status = store_load_index(&r->index, &chunks, r->directory, &r->metadata, &r->problems, error);
-    }
-    if (status >= 0)
-        status = store_find_missing(&chunks, r->index, r->directory, &r->metadata,
-                                    usable && store_lock_look(r->directory) != STORE_LOCK_NONE, &r->problems, error);
-    store_chunks_free(&chunks);
-    return status;
 }
 
 static ist_status choose_encoding(ist_reader *r, ist_error *error)
@@ -183,7 +140,7 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     if (status >= 0)
         status = choose_calls(r, error);
     if (status >= 0)
-        status = open_index(r, error);
+        status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
     if (status >= 0)
         status = index_search_create(&r->search, r->index, error);
     if (status >= 0)

@@ -288,11 +288,12 @@ static ist_status load_chunks(struct loading *l, const struct store_chunks *chun
     return status;
 }
 
-ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
-                            const struct metadata *metadata, struct problems *problems, ist_error *error)
+ist_status store_build_index(struct index **index, const char *path, const struct store_chunks *chunks,
+                             const char *directory, const struct metadata *metadata, struct problems *problems,
+                             ist_error *error)
 {
     struct loading l = {.directory = directory, .metadata = metadata, .problems = problems};
-    ist_status status = index_build_begin(&l.index, NULL, "", error);
+    ist_status status = index_build_begin(&l.index, path, metadata->uuid, error);
     if (status >= 0)
         status = foreign_index_open(&l.foreign, directory, error);
     if (status >= 0)
@@ -306,6 +307,12 @@ ist_status store_load_index(struct index **index, const struct store_chunks *chu
     foreign_index_close(&l.foreign);
     *index = l.index;
     return status;
+}
+
+ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
+                            const struct metadata *metadata, struct problems *problems, ist_error *error)
+{
+    return store_build_index(index, NULL, chunks, directory, metadata, problems, error);
 }
 
 /*

@@ -40,6 +40,11 @@ const struct store_chunk *store_chunks_find(const struct store_chunks *chunks, i
 ist_status store_load_index(struct index **index, const struct store_chunks *chunks, const char *directory,
                             const struct metadata *metadata, struct problems *problems, ist_error *error);
 
+/* The same in a new file, which is of no use when this fails. */
+ist_status store_build_index(struct index **index, const char *path, const struct store_chunks *chunks,
+                             const char *directory, const struct metadata *metadata, struct problems *problems,
+                             ist_error *error);
+
 /*
  * Compares the files with what the index knows and adds what is missing to `problems`. With `growing` the index is that
  * of a recording that may go on: its last chunk may have files already, and no frame yet.

@@ -135,6 +135,7 @@ int main(int argc, char **argv)
     const int64_t frames = argc > 3 ? atol(argv[3]) : 10000;
     if (!fs_exists(argv[1]))
         make_store(argv[1], chunks, frames);
+    printf("memory of the program itself: %.1f MiB\n", memory_mib());
     open_store(argv[1], "opening", chunks * frames);
     look_up(argv[1], chunks * frames);
     printf("memory at the end: %.1f MiB\n", memory_mib());

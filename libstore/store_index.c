@@ -1,0 +1,174 @@
+#include "store_index.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "chunk_path.h"
+#include "error.h"
+#include "fs.h"
+#include "store_lock.h"
+#include "store_scan.h"
+
+/* Fewer frames than this are loaded in the blink of an eye, and nothing is kept. */
+enum { FRAMES_WORTH_KEEPING = 200000 };
+
+struct place {
+    const char *directory;
+    const struct metadata *metadata;
+    const struct store_chunks *chunks;
+    struct problems *problems;
+};
+
+/* True if an index that was opened knows every chunk that has one of its own beside it. */
+static bool is_complete(const struct index *index, const struct store_chunks *chunks)
+{
+    int count, known = 0, needed = 0;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < chunks->count; i++)
+        needed += chunks->chunks[i].has_npz || chunks->chunks[i].has_yaml;
+    for (int i = 0; i < count; i++) {
+        const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
+        known += chunk && (chunk->has_npz || chunk->has_yaml);
+    }
+    return known == needed;
+}
+
+/* True if a chunk's npz was written after the index: by imgstore's reindex, say. */
+static bool is_outdated(const char *index_path, const struct place *place)
+{
+    struct stat index, npz;
+    if (stat(index_path, &index) < 0)
+        return true;
+    for (int i = 0; i < place->chunks->count; i++) {
+        char path[PATH_MAX];
+        chunk_path_sidecar(path, place->directory, place->chunks->chunks[i].chunk, place->metadata->is_video, ".npz");
+        if (place->chunks->chunks[i].has_npz && stat(path, &npz) == 0 &&
+            (npz.st_mtim.tv_sec > index.st_mtim.tv_sec ||
+             (npz.st_mtim.tv_sec == index.st_mtim.tv_sec && npz.st_mtim.tv_nsec > index.st_mtim.tv_nsec)))
+            return true;
+    }
+    return false;
+}
+
+/* Opens a finished store's index; false: there is none that can be used. */
+static bool open_current(struct index **index, const char *path, const struct place *place)
+{
+    if (index_open(index, path, place->metadata->uuid, NULL) < 0)
+        return false;
+    if (is_complete(*index, place->chunks) && !is_outdated(path, place))
+        return true;
+    index_close(index);
+    return false;
+}
+
+/* Where an index is kept when the store cannot hold it; false: nowhere. */
+static bool cache_path(char path[PATH_MAX], const char *uuid)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char folder[PATH_MAX];
+    if (!*uuid || ((!cache || *cache != '/') && (!home || *home != '/')))
+        return false;
+    const int length = cache && *cache == '/' ? snprintf(folder, sizeof folder, "%s/libstore", cache)
+                                              : snprintf(folder, sizeof folder, "%s/.cache/libstore", home);
+    if (length >= (int)sizeof folder || (fs_calls.mkdir(folder, 0777) < 0 && errno != EEXIST))
+        return false;
+    return snprintf(path, PATH_MAX, "%s/%s.sqlite", folder, uuid) < PATH_MAX;
+}
+
+/* Builds the index in a file of its own, which gets its name when it is whole. */
+static ist_status build_at(struct index **index, const char *path, const struct place *place, ist_error *error)
+{
+    char part[PATH_MAX];
+    // Several readers may do this at the same time; each has a file of its own.
+    if (snprintf(part, sizeof part, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof part)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    ist_status status =
+        store_build_index(index, part, place->chunks, place->directory, place->metadata, place->problems, error);
+    if (status >= 0)
+        status = fs_publish(part, path, error);
+    if (status < 0) {
+        index_close(index);
+        fs_calls.unlink(part);
+    }
+    return status;
+}
+
+/* True if there is no index in the store, or one that libstore made for it. */
+static bool may_replace(const char *path, const struct place *place)
+{
+    struct index *index;
+    if (!fs_exists(path))
+        return true;
+    if (index_open(&index, path, place->metadata->uuid, NULL) < 0)
+        return false;
+    index_close(&index);
+    return true;
+}
+
+static ist_status build(struct index **index, const char *store_path, const struct place *place, ist_error *error)
+{
+    char cached[PATH_MAX];
+    const int64_t frames = (int64_t)place->chunks->count * place->metadata->chunksize;
+    if (frames >= FRAMES_WORTH_KEEPING) {
+        if (may_replace(store_path, place) && build_at(index, store_path, place, NULL) >= 0)
+            return IST_OK;
+        problems_free(place->problems); // they are found again
+        if (cache_path(cached, place->metadata->uuid) && build_at(index, cached, place, NULL) >= 0)
+            return IST_OK;
+        problems_free(place->problems); // they are found again
+    }
+    return store_load_index(index, place->chunks, place->directory, place->metadata, place->problems, error);
+}
+
+static ist_status open_finished(struct index **index, const char *store_path, const struct place *place,
+                                ist_error *error)
+{
+    char cached[PATH_MAX];
+    if (open_current(index, store_path, place))
+        return IST_OK;
+    if (cache_path(cached, place->metadata->uuid) && open_current(index, cached, place))
+        return IST_OK;
+    return build(index, store_path, place, error);
+}
+
+/* Of a store that is not finished, the index knows more than what lies beside the chunks; if libstore made it. */
+static ist_status open_unfinished(struct index **index, const char *store_path, const struct place *place,
+                                  bool *growing, ist_error *error)
+{
+    ist_error reason = {0};
+    const ist_status opened = index_open(index, store_path, place->metadata->uuid, &reason);
+    *growing = opened >= 0;
+    if (opened >= 0)
+        return IST_OK;
+    if (opened != IST_ERROR_NOT_FOUND)
+        return error_set(error, opened, "%s: %s", place->directory, reason.message);
+    return store_load_index(index, place->chunks, place->directory, place->metadata, place->problems, error);
+}
+
+ist_status store_index_open(struct index **index, const char *directory, const struct metadata *metadata,
+                            struct problems *problems, ist_error *error)
+{
+    char path[PATH_MAX];
+    *index = NULL;
+    if (snprintf(path, sizeof path, "%s/%s", directory, INDEX_FILE_NAME) >= (int)sizeof path)
+        return error_errno(error, ENAMETOOLONG, "%s", directory);
+    // The lock is looked at first: a recorder that finishes now leaves more than was there, not less.
+    const bool unfinished = store_lock_look(directory) != STORE_LOCK_NONE;
+    bool growing = false;
+    struct store_chunks chunks;
+    ist_status status = store_scan(&chunks, directory, metadata, error);
+    if (status < 0)
+        return status;
+    const struct place place = {directory, metadata, &chunks, problems};
+    status =
+        unfinished ? open_unfinished(index, path, &place, &growing, error) : open_finished(index, path, &place, error);
+    if (status >= 0)
+        status = store_find_missing(&chunks, *index, directory, metadata, growing, problems, error);
+    store_chunks_free(&chunks);
+    return status;
+}
