@@ -245,9 +245,8 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
 }
 
 /* All in one savepoint, so that a recorder that goes on does not show half of a step. */
-ist_status index_reload(struct index *index, ist_error *error)
+static ist_status load_ranges(struct index *index, ist_error *error)
 {
-    index->range_count = 0;
     ist_status status = index_execute(index, "SAVEPOINT load", error);
     if (status < 0)
         return status;
@@ -256,6 +255,21 @@ ist_status index_reload(struct index *index, ist_error *error)
         status = load_growing_ranges(index, error);
     const ist_status released = index_execute(index, "RELEASE load", status < 0 ? NULL : error);
     return status < 0 ? status : released;
+}
+
+ist_status index_reload(struct index *index, ist_error *error)
+{
+    const struct index before = *index;
+    index->ranges = NULL;
+    index->range_count = index->range_capacity = 0;
+    const ist_status status = load_ranges(index, error);
+    free(status < 0 ? index->ranges : before.ranges);
+    if (status < 0) {
+        index->ranges = before.ranges;
+        index->range_count = before.range_count;
+        index->range_capacity = before.range_capacity;
+    }
+    return status;
 }
 
 ist_status index_open(struct index **index, const char *path, const char *uuid, ist_error *error)

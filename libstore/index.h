@@ -62,7 +62,8 @@ ist_status index_add_extra(struct index *index, int64_t frame_index, const char 
 /* Notes that all of a chunk is in its files. */
 ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error);
 
-/* Brings index_ranges() up to date with what was written. */
+/* Brings index_ranges() up to date with what was written, by us or another process. A failure leaves them as they were.
+ */
 ist_status index_reload(struct index *index, ist_error *error);
 
 /* Takes the frames first..first+count-1 out, with their extra data; those behind move up. */

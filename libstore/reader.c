@@ -150,6 +150,27 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     return status;
 }
 
+ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
+{
+    ist_reader *r = reader;
+    if (!r->info.unfinished)
+        return IST_OK;
+    const int64_t before = r->info.frame_count;
+    struct index_search *search;
+    ist_status status = index_reload(r->index, error);
+    if (status >= 0)
+        status = index_search_create(&search, r->index, error);
+    if (status < 0)
+        return status;
+    index_search_destroy(&r->search);
+    r->search = search;
+    fill_info(r);
+    // What is known of the open chunk's file is out of date if frames came to it.
+    if (r->chunk && r->info.frame_count != before)
+        r->calls->close(&r->chunk);
+    return IST_OK;
+}
+
 const ist_reader_info *ist_reader_get_info(const ist_reader *reader)
 {
     return &reader->info;

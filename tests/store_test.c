@@ -255,6 +255,37 @@ START_TEST(test_close_while_read)
 }
 END_TEST
 
+/* A reader that stays open sees frame after frame, from chunk to chunk, and the end. */
+START_TEST(test_follow)
+{
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_reader *reader;
+    ist_frame frame = {0};
+    ist_writer *writer = begin(kind, "store");
+    check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+    for (int64_t i = 0; i < 23; i++) {
+        ck_assert_int_eq(ist_reader_next(reader, &frame, &error), IST_END);
+        record(writer, kind, i, i + 1);
+        check_ok(ist_reader_refresh(reader, &error), &error);
+        ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, i + 1);
+        check_ok(ist_reader_next(reader, &frame, &error), &error);
+        check_frame(&frame, kind, i);
+        check_ok(ist_reader_read_number(reader, number_of(i / 2), IST_MATCH_EXACT, &frame, &error), &error);
+        check_frame(&frame, kind, i / 2);
+        check_ok(ist_reader_read_index(reader, i, &frame, &error), &error);
+    }
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_ok(ist_reader_refresh(reader, &error), &error);
+    ck_assert(!ist_reader_get_info(reader)->unfinished);
+    ck_assert_int_eq(ist_reader_next(reader, &frame, &error), IST_END);
+    check_ok(ist_reader_read_index(reader, 5, &frame, &error), &error);
+    check_frame(&frame, kind, 5);
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 START_TEST(test_append)
 {
     const struct kind *kind = &kinds[_i];
@@ -471,6 +502,7 @@ int main(void)
     tcase_add_loop_test(all, test_read_while_recording, 0, (KIND_COUNT + 2) / 3);
     tcase_add_loop_test(all, test_finished_chunk_has_npz, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_close_while_read, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_follow, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_append, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
     tcase_add_test(all, test_bad_params);

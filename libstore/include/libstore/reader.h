@@ -81,7 +81,18 @@ typedef struct ist_problem {
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error);
 
-/* What the store holds. Valid until the reader is closed. */
+/*
+ * Takes in what was recorded since the store was opened or last refreshed; ist_reader_get_info() says
+ * what there is then. The place of ist_reader_next() stays, so that after IST_END it goes on with the
+ * new frames. Of a finished store nothing changes.
+ *
+ * IST_ERROR_IO, IST_ERROR_DATA: the index cannot be read; the reader stays as it was.
+ * Cost: well below a millisecond; the next read from a video chunk that has grown looks through it anew, 1 to 2 us a
+ * frame.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_refresh(ist_reader *reader, ist_error *error);
+
+/* What the store holds. Valid until the reader is refreshed or closed. */
 IST_API const ist_reader_info *ist_reader_get_info(const ist_reader *reader);
 
 /*
