@@ -55,7 +55,10 @@ class CommandLine(ToolTest):
 class Progress(ToolTest):
     def on_terminal(self, *options, frames=400, **environment):
         """What imgstore-save writes to a terminal on stderr."""
-        ours, theirs = pty.openpty()
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:
+            self.skipTest(f"no terminal can be made here: {error}")
         seen = []
 
         def collect():
