@@ -7,6 +7,7 @@
 #include <libstore/reader.h>
 #include <libstore/repair.h>
 #include <libstore/source.h>
+#include <libstore/time.h>
 #include <libstore/writer.h>
 #include <libstore/yaml.h>
 
