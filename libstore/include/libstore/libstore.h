@@ -3,6 +3,7 @@
 #define LIBSTORE_LIBSTORE_H
 
 #include <libstore/error.h>
+#include <libstore/export.h>
 #include <libstore/frame.h>
 #include <libstore/reader.h>
 #include <libstore/repair.h>
