@@ -26,7 +26,7 @@ static ist_status unknown_zone(const char *zone, ist_error *error)
     return error_set(error, IST_ERROR_NOT_FOUND, "time zone '%s' is not known on this machine", zone);
 }
 
-ist_status ist_time_to_local(double time_s, const char *timezone, char text[IST_TIME_TEXT_SIZE], ist_error *error)
+ist_status ist_time_to_local(double time_s, const char *zone, char text[IST_TIME_TEXT_SIZE], ist_error *error)
 {
     *text = '\0';
     if (!(time_s >= time_min_s && time_s <= time_max_s))
@@ -38,8 +38,8 @@ ist_status ist_time_to_local(double time_s, const char *timezone, char text[IST_
         utc_s++;
     }
     int64_t offset_s = 0;
-    if (!timezone_offset(timezone, utc_s, &offset_s) && !is_utc(timezone))
-        return unknown_zone(timezone, error);
+    if (!timezone_offset(zone, utc_s, &offset_s) && !is_utc(zone))
+        return unknown_zone(zone, error);
 
     const time_t local_s = (time_t)(utc_s + offset_s);
     struct tm local;
@@ -130,7 +130,7 @@ static bool take_offset(const char **at, int64_t *offset_s)
     return true;
 }
 
-ist_status ist_time_from_local(const char *text, const char *timezone, double *time_s, ist_error *error)
+ist_status ist_time_from_local(const char *text, const char *zone, double *time_s, ist_error *error)
 {
     const char *at = text;
     struct tm date = {0};
@@ -147,8 +147,8 @@ ist_status ist_time_from_local(const char *text, const char *timezone, double *t
 
     struct tm copy = date;
     double utc_s = (double)((int64_t)timegm(&copy) - offset_s);
-    if (!has_offset && !timezone_to_utc(timezone, &date, &utc_s) && !is_utc(timezone))
-        return unknown_zone(timezone, error);
+    if (!has_offset && !timezone_to_utc(zone, &date, &utc_s) && !is_utc(zone))
+        return unknown_zone(zone, error);
     // Whole microseconds first: one rounding, to the double that is nearest.
     *time_s = (double)((int64_t)utc_s * MICRO + microseconds) / MICRO;
     return IST_OK;

@@ -15,12 +15,12 @@ enum { IST_TIME_TEXT_SIZE = 40 };
  * Writes a time as clocks in a time zone show it, in the notation of ISO 8601, with microseconds and the distance from
  * UTC: "2026-11-20T14:03:05.500000+01:00".
  *
- * `timezone` is an IANA name such as ist_reader_info.timezone. The process may be in any zone, and stays in it.
+ * `zone` is an IANA name such as ist_reader_info.timezone. The process may be in any zone, and stays in it.
  * IST_ERROR_NOT_FOUND: the system (/usr/share/zoneinfo, or $TZDIR) knows no such zone; UTC and Etc/UTC are always
  * known. IST_ERROR_ARGUMENT: not finite, or not in the years 1 to 9999. Thread-safety: any thread; so for the function
  * below. Cost: reads the small file of the zone each time.
  */
-IST_API IST_MUST_CHECK ist_status ist_time_to_local(double time_s, const char *timezone, char text[IST_TIME_TEXT_SIZE],
+IST_API IST_MUST_CHECK ist_status ist_time_to_local(double time_s, const char *zone, char text[IST_TIME_TEXT_SIZE],
                                                     ist_error *error);
 
 /*
@@ -34,7 +34,7 @@ IST_API IST_MUST_CHECK ist_status ist_time_to_local(double time_s, const char *t
  *
  * IST_ERROR_ARGUMENT: the text is none of these, or no day of the calendar. IST_ERROR_NOT_FOUND: as above.
  */
-IST_API IST_MUST_CHECK ist_status ist_time_from_local(const char *text, const char *timezone, double *time_s,
+IST_API IST_MUST_CHECK ist_status ist_time_from_local(const char *text, const char *zone, double *time_s,
                                                       ist_error *error);
 
 #ifdef __cplusplus
