@@ -7,6 +7,7 @@
 #include <tiffio.h>
 
 #include "error.h"
+#include "tiff_page_write.h"
 #include "tiff_pages.h"
 
 enum { STRIP_BYTES = 64 << 10 };
@@ -149,6 +150,11 @@ static bool write_strips(TIFF *tiff, const ist_frame *frame)
     return written;
 }
 
+bool tiff_page_write(TIFF *tiff, const ist_frame *frame)
+{
+    return set_fields(tiff, frame) && write_strips(tiff, frame);
+}
+
 static ist_status encode_tiff(const ist_frame *frame, struct buffer *out, ist_error *error)
 {
     struct target target = {.out = out};
@@ -156,7 +162,7 @@ static ist_status encode_tiff(const ist_frame *frame, struct buffer *out, ist_er
     TIFF *tiff = open_target(&target);
     if (!tiff)
         return error_memory(error);
-    const bool written = set_fields(tiff, frame) && write_strips(tiff, frame) && TIFFFlush(tiff);
+    const bool written = tiff_page_write(tiff, frame) && TIFFFlush(tiff);
     TIFFClose(tiff);
     if (!written)
         return error_set(error, IST_ERROR_IO, "tiff: %s", target.message[0] ? target.message : "cannot be written");

@@ -1,14 +1,16 @@
 """imgstore-info: as JSON, as text, and nothing in the store changed."""
+import datetime
 import json
 import os
 import re
+import zoneinfo
 
 import toolkit
 from toolkit import INFO, ToolTest, run
 
 KEYS = {"path", "class", "version", "format", "image_shape", "dtype", "encoding", "lossless", "uuid", "created",
         "unfinished", "chunksize", "chunks", "frame_count", "frame_min", "frame_max", "frame_time_min", "frame_time_max",
-        "duration", "user_metadata"}
+        "duration", "created_local", "problems", "user_metadata"}
 
 
 def listing(directory):
@@ -64,6 +66,33 @@ class Info(ToolTest):
         for words in ("avc1/mp4", "64 x 48 px", "30 in 1 chunk", "genotype", "w1118", "30.000 frames/s"):
             self.assertIn(words, result.stdout)
         self.assertTrue(re.search(r"^uuid +[0-9a-f]{32}$", result.stdout, re.MULTILINE))
+
+    def test_created_at_the_place_of_recording(self):
+        store = self.save("store", "--timezone", "Asia/Kolkata")
+        info = self.info(store)
+        utc, zone = info["created"]
+        self.assertEqual(zone, "Asia/Kolkata")
+        local = datetime.datetime.fromisoformat(utc).astimezone(zoneinfo.ZoneInfo(zone))
+        self.assertEqual(info["created_local"], local.isoformat(timespec="microseconds"))
+        self.assertIn(f"created   {info['created_local']}, {zone}\n", run(INFO, store).stdout)
+
+    def test_problems(self):
+        store = self.save("store", "--chunksize", "10", source="test:frames=50,size=64x48")
+        self.assertEqual(self.info(store)["problems"], [])
+        self.assertNotIn("problem", run(INFO, store).stdout)
+        os.remove(os.path.join(store, "000001.mp4"))
+        problem, = self.info(store)["problems"]
+        self.assertEqual((problem["kind"], problem["chunk"], problem["chunk_count"]), ("no pixels", 1, 1))
+        self.assertEqual((problem["first_index"], problem["frame_count"]), (10, 10))
+        self.assertIn(f"\nproblem   {problem['text']}\n", run(INFO, store).stdout)
+        os.remove(os.path.join(store, ".index.sqlite"))
+        for name in ("000001.npz", "000002.mp4", "000002.npz", "000003.npz"):
+            os.remove(os.path.join(store, name))
+        problems = self.info(store)["problems"]
+        self.assertEqual([(p["kind"], p["chunk"], p["chunk_count"]) for p in problems],
+                         [("chunk missing", 1, 2), ("no index", 3, 1)])
+        lines = [line for line in run(INFO, store).stdout.splitlines() if line.startswith("problem")]
+        self.assertEqual(lines, ["problem   " + p["text"] for p in problems])
 
     def test_nothing_changes(self):
         store = self.save("store", "--chunksize", "10")

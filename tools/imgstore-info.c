@@ -87,6 +87,26 @@ static void format_utc(char text[64], double time_s)
     snprintf(text, 64, "%s.%06ld+00:00", date, microseconds);
 }
 
+/* As clocks at the place of recording show it; in UTC where their zone is not known. */
+static void format_local(char text[64], double time_s, const char *zone)
+{
+    char local[IST_TIME_TEXT_SIZE];
+    if (ist_time_to_local(time_s, zone, local, NULL) >= 0)
+        snprintf(text, 64, "%s", local);
+    else
+        format_utc(text, time_s);
+}
+
+static const char *kind_name(ist_problem_kind kind)
+{
+    static const char *const names[] = {
+        [IST_PROBLEM_CHUNK_MISSING] = "chunk missing", [IST_PROBLEM_NO_INDEX] = "no index",
+        [IST_PROBLEM_BAD_INDEX] = "bad index",         [IST_PROBLEM_NO_PIXELS] = "no pixels",
+        [IST_PROBLEM_BAD_CHUNK] = "bad chunk",         [IST_PROBLEM_BAD_EXTRA] = "bad extra data",
+    };
+    return (size_t)kind < sizeof names / sizeof *names && names[kind] ? names[kind] : "unknown";
+}
+
 /* ---- as JSON ---- */
 
 static json_t *text_or_null(const char *text)
@@ -122,6 +142,35 @@ static json_t *created_json(const ist_reader_info *info)
     return json_pack("[ss]", utc, info->timezone);
 }
 
+static json_t *created_local_json(const ist_reader_info *info)
+{
+    char local[64];
+    format_local(local, info->created_s, info->timezone);
+    return json_string(local);
+}
+
+static json_t *count_or_null(int64_t count, bool known)
+{
+    return known ? json_integer(count) : json_null();
+}
+
+static json_t *problems_json(const ist_reader *reader)
+{
+    json_t *problems = json_array();
+    const ist_problem *problem;
+    for (int i = 0; (problem = ist_reader_problem(reader, i)); i++) {
+        json_t *item = json_object();
+        json_object_set_new(item, "kind", json_string(kind_name(problem->kind)));
+        json_object_set_new(item, "chunk", json_integer(problem->chunk));
+        json_object_set_new(item, "chunk_count", json_integer(problem->chunk_count));
+        json_object_set_new(item, "first_index", count_or_null(problem->first_index, problem->first_index >= 0));
+        json_object_set_new(item, "frame_count", count_or_null(problem->frame_count, problem->frame_count > 0));
+        json_object_set_new(item, "text", json_string(problem->text));
+        json_array_append_new(problems, item);
+    }
+    return problems;
+}
+
 static json_t *describe(const ist_reader *reader)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
@@ -136,6 +185,7 @@ static json_t *describe(const ist_reader *reader)
     json_object_set_new(all, "lossless", json_boolean(info->lossless));
     json_object_set_new(all, "uuid", text_or_null(info->uuid));
     json_object_set_new(all, "created", created_json(info));
+    json_object_set_new(all, "created_local", created_local_json(info));
     json_object_set_new(all, "unfinished", json_boolean(info->unfinished));
     json_object_set_new(all, "chunksize", json_integer(info->chunksize));
     json_object_set_new(all, "chunks", chunks_json(reader));
@@ -145,6 +195,7 @@ static json_t *describe(const ist_reader *reader)
     json_object_set_new(all, "frame_time_min", json_real(info->time_min_s));
     json_object_set_new(all, "frame_time_max", json_real(info->time_max_s));
     json_object_set_new(all, "duration", json_real(duration_s(info)));
+    json_object_set_new(all, "problems", problems_json(reader));
     json_object_set_new(all, "user_metadata", json_loads(info->user_metadata, JSON_ALLOW_NUL, NULL));
     return all;
 }
@@ -200,9 +251,9 @@ static void print_times(const ist_reader_info *info)
     printf("times     %s to %s s", cli_format_number(first, info->time_min_s),
            cli_format_number(last, info->time_max_s));
     if (info->time_min_s > 1e8) { // since 1970, not since the beginning
-        char utc[64];
-        format_utc(utc, info->time_min_s);
-        printf(", from %s", utc);
+        char local[64];
+        format_local(local, info->time_min_s, info->timezone);
+        printf(", from %s", local);
     }
     putchar('\n');
     printf("duration  %.3f s (%s)", duration_s(info), cli_format_duration(duration, duration_s(info)));
@@ -211,10 +262,18 @@ static void print_times(const ist_reader_info *info)
     putchar('\n');
 }
 
-static void print_summary(const ist_reader_info *info)
+static void print_problems(const ist_reader *reader)
 {
+    const ist_problem *problem;
+    for (int i = 0; (problem = ist_reader_problem(reader, i)); i++)
+        printf("problem   %s\n", problem->text);
+}
+
+static void print_summary(const ist_reader *reader)
+{
+    const ist_reader_info *info = ist_reader_get_info(reader);
     char created[64];
-    format_utc(created, info->created_s);
+    format_local(created, info->created_s, info->timezone);
     printf("store     %s%s\n", info->path,
            info->unfinished ? " (unfinished: being recorded, or its recorder died: imgstore-repair)" : "");
     printf("format    %s, %s, %s%s%s\n", info->format, info->class_name, info->lossless ? "lossless" : "lossy",
@@ -227,6 +286,7 @@ static void print_summary(const ist_reader_info *info)
         print_times(info);
     printf("created   %s, %s\n", created, info->timezone);
     printf("uuid      %s\n", *info->uuid ? info->uuid : "none");
+    print_problems(reader);
     if (strcmp(info->user_metadata, "{}") != 0)
         printf("metadata\n");
     print_user_metadata(info->user_metadata);
@@ -262,7 +322,7 @@ static void print_text(const ist_reader *reader, const struct request *request, 
     if (request->extra)
         print_extra(extra);
     if (!request->frames && !request->extra)
-        print_summary(info);
+        print_summary(reader);
 }
 
 /* ---- */

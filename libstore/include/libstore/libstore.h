@@ -3,10 +3,12 @@
 #define LIBSTORE_LIBSTORE_H
 
 #include <libstore/error.h>
+#include <libstore/export.h>
 #include <libstore/frame.h>
 #include <libstore/reader.h>
 #include <libstore/repair.h>
 #include <libstore/source.h>
+#include <libstore/time.h>
 #include <libstore/writer.h>
 #include <libstore/yaml.h>
 

@@ -1,0 +1,510 @@
+/*
+ * Frames go from the reader into a sink, which writes PATH.part. What is common to all kinds of files is here: which
+ * frames, what to do about those that cannot be read, and that the file appears whole or not at all.
+ */
+#include <libstore/export.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "export_sink.h"
+#include "fs.h"
+
+struct kind {
+    const char *ending;
+    const struct export_sink_calls *calls;
+    bool no_pixels;    /* only numbers and times are needed */
+    bool any_shape;    /* frames may differ */
+    bool needs_times;  /* the plan must know them */
+    bool is_directory; /* of its own files */
+};
+
+static const struct kind kinds[] = {
+    {.ending = ".npy", .calls = &export_npy},
+    {.ending = ".tif", .calls = &export_tiff},
+    {.ending = ".tiff", .calls = &export_tiff},
+    {.ending = ".mp4", .calls = &export_video, .needs_times = true},
+    {.ending = ".mkv", .calls = &export_video, .needs_times = true},
+    {.ending = ".avi", .calls = &export_video, .needs_times = true},
+    {.ending = ".txt", .calls = &export_timecodes, .no_pixels = true},
+};
+
+static const struct kind folder = {.calls = &export_folder, .any_shape = true, .is_directory = true};
+
+const char *ist_export_ending(int i)
+{
+    return i >= 0 && (size_t)i < sizeof kinds / sizeof *kinds ? kinds[i].ending : NULL;
+}
+
+/* ---- the frames that meet the conditions ---- */
+
+enum { BLOCK = 4096, COUNTED = 65536 };
+
+struct walk {
+    ist_reader *reader;
+    ist_selection selection; /* with the defaults filled in */
+    int64_t position;        /* the next index to look at */
+    int64_t met;             /* frames before it that meet the conditions */
+    int64_t block_first, block_count;
+    int64_t numbers[BLOCK]; /* of the frames in the block */
+    double times_s[BLOCK];
+};
+
+static bool is_filtered(const ist_selection *selection)
+{
+    return selection->by_number || selection->by_time;
+}
+
+static void walk_begin(struct walk *walk, ist_reader *reader, const ist_selection *selection)
+{
+    const int64_t count = ist_reader_get_info(reader)->frame_count;
+    walk->reader = reader;
+    walk->selection = *selection;
+    if (selection->index_end == 0 || selection->index_end > count)
+        walk->selection.index_end = count;
+    if (selection->step == 0)
+        walk->selection.step = 1;
+    walk->position = selection->index_first;
+    walk->met = 0;
+    walk->block_first = walk->block_count = 0;
+}
+
+static ist_status walk_load(struct walk *walk, ist_error *error)
+{
+    const int64_t left = walk->selection.index_end - walk->position;
+    // Of a long step little more than the frame itself would be used.
+    const int64_t wanted = !is_filtered(&walk->selection) && walk->selection.step > BLOCK / 8 ? 1 : BLOCK;
+    walk->block_first = walk->position;
+    walk->block_count = left < wanted ? left : wanted;
+    return ist_reader_frame_metadata(walk->reader, walk->block_first, walk->block_count, walk->numbers, walk->times_s,
+                                     error);
+}
+
+static bool meets(const ist_selection *selection, int64_t number, double time_s)
+{
+    if (selection->by_number && (number < selection->number_first || number >= selection->number_end))
+        return false;
+    return !selection->by_time || (time_s >= selection->time_first_s && time_s < selection->time_end_s);
+}
+
+/* Gives index, number and time of the next frame, its pixels aside. */
+static ist_status walk_next(struct walk *walk, ist_frame *frame, ist_error *error)
+{
+    const ist_selection *selection = &walk->selection;
+    while (walk->position < selection->index_end) {
+        if (walk->position - walk->block_first >= walk->block_count) {
+            const ist_status status = walk_load(walk, error);
+            if (status < 0)
+                return status;
+        }
+        frame->index = walk->position;
+        frame->number = walk->numbers[walk->position - walk->block_first];
+        frame->time_s = walk->times_s[walk->position - walk->block_first];
+        const bool filtered = is_filtered(selection);
+        if (!filtered && selection->step > selection->index_end - walk->position)
+            walk->position = selection->index_end;
+        else
+            walk->position += filtered ? 1 : selection->step;
+        if (!meets(selection, frame->number, frame->time_s))
+            continue;
+        const int64_t place = walk->met++;
+        if (!filtered || place % selection->step == 0)
+            return IST_OK;
+    }
+    return IST_END;
+}
+
+static ist_status interrupted(const char *path, ist_error *error)
+{
+    return error_set(error, IST_ERROR_INTERRUPTED, "%s: interrupted; nothing was written", path);
+}
+
+/* Fills in what the plan knows of the frames. */
+static ist_status survey(struct walk *walk, bool needs_times, struct export_plan *plan, ist_error *error)
+{
+    const ist_selection *selection = &walk->selection;
+    const int64_t length = selection->index_end - selection->index_first;
+    plan->index_max = selection->index_end - 1;
+    if (!needs_times && !is_filtered(selection)) {
+        plan->frame_count = length > 0 ? (length - 1) / selection->step + 1 : 0;
+        return IST_OK;
+    }
+    ist_frame frame = {0};
+    ist_status status;
+    double first_s = 0, last_s = 0;
+    while ((status = walk_next(walk, &frame, error)) == IST_OK) {
+        if (plan->frame_count == 0)
+            first_s = frame.time_s;
+        else
+            plan->longest_s = fmax(plan->longest_s, frame.time_s - last_s);
+        last_s = frame.time_s;
+        plan->frame_count++;
+        const ist_export_params *params = plan->params;
+        if (plan->frame_count % COUNTED == 0 && params->progress && !params->progress(params->context, 0, 0))
+            return interrupted(plan->path, error);
+    }
+    if (plan->frame_count > 1 && last_s > first_s)
+        plan->mean_rate = (double)(plan->frame_count - 1) / (last_s - first_s);
+    return status < 0 ? status : IST_OK;
+}
+
+/* ---- the file that is not whole yet ---- */
+
+struct output {
+    char path[PATH_MAX];
+    char part[PATH_MAX];
+    bool is_directory;
+    bool created;
+    int lock_fd; /* of the .part; held while it is written; -1: none */
+};
+
+static bool is_there(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
+static ist_status set_paths(struct output *output, const char *path, ist_error *error)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    if (length == 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "the output has no name");
+    if (length + sizeof ".part/" + NAME_MAX >= sizeof output->part)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    memcpy(output->path, path, length);
+    output->path[length] = '\0';
+    memcpy(output->part, path, length);
+    strcpy(output->part + length, ".part");
+    return IST_OK;
+}
+
+/* Removes the pictures of an export; false, and nothing removed: there is something else among them. */
+static bool clear_directory(const char *path)
+{
+    bool ours = true;
+    for (int removing = 0; removing < 2 && ours; removing++) {
+        DIR *directory = opendir(path);
+        struct dirent *entry;
+        while (directory && (entry = readdir(directory))) {
+            char child[PATH_MAX];
+            const char *name = entry->d_name;
+            if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                continue;
+            ours = ours && export_folder_owns(name);
+            if (removing && (size_t)snprintf(child, sizeof child, "%s/%s", path, name) < sizeof child)
+                fs_calls.unlink(child);
+        }
+        if (directory)
+            closedir(directory);
+    }
+    return ours;
+}
+
+static bool remove_directory(const char *path)
+{
+    return clear_directory(path) && fs_calls.rmdir(path) == 0;
+}
+
+static bool remove_output(const struct output *output, const char *path)
+{
+    return output->is_directory ? remove_directory(path) : fs_calls.unlink(path) == 0;
+}
+
+static int open_part(const struct output *output)
+{
+    if (!output->is_directory)
+        return fs_calls.open(output->part, O_RDWR | O_CREAT, 0666);
+    if (fs_calls.mkdir(output->part, 0777) < 0 && errno != EEXIST)
+        return -1;
+    return fs_calls.open(output->part, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* Creates the .part, locked: two never write one. One that lies there unlocked is of an export that was killed. */
+static ist_status begin_output(struct output *output, ist_error *error)
+{
+    const bool was_there = is_there(output->part);
+    output->lock_fd = open_part(output);
+    if (output->lock_fd < 0) {
+        const int reason = errno;
+        if (output->is_directory && !was_there)
+            fs_calls.rmdir(output->part);
+        return error_errno(error, reason, "%s: cannot create", output->path);
+    }
+    struct stat locked, named;
+    const bool refused = flock(output->lock_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (refused || fstat(output->lock_fd, &locked) < 0 || stat(output->part, &named) < 0 ||
+        locked.st_ino != named.st_ino)
+        return error_set(error, IST_ERROR_STATE, "%s: another export to it is under way", output->path);
+    if (was_there && output->is_directory && !clear_directory(output->part))
+        return error_set(error, IST_ERROR_EXISTS, "%s: is there, with files in it that are not of an export",
+                         output->part);
+    output->created = true;
+    // The export that held the lock a moment ago may have ended well.
+    if (is_there(output->path))
+        return error_set(error, IST_ERROR_EXISTS, "%s: exists already; it is left alone", output->path);
+    return IST_OK;
+}
+
+static ist_status sync_pictures(const char *path, ist_error *error)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return error_errno(error, errno, "%s", path);
+    ist_status status = IST_OK;
+    struct dirent *entry;
+    while (status >= 0 && (entry = readdir(directory))) {
+        char child[PATH_MAX];
+        if (export_folder_owns(entry->d_name) &&
+            (size_t)snprintf(child, sizeof child, "%s/%s", path, entry->d_name) < sizeof child)
+            status = fs_sync_file(child, error);
+    }
+    closedir(directory);
+    char inside[PATH_MAX];
+    if (status >= 0 && (size_t)snprintf(inside, sizeof inside, "%s/.", path) < sizeof inside)
+        status = fs_sync_directory_of(inside, error);
+    return status;
+}
+
+/* Brings it to the disk, then under its name. */
+static ist_status publish_output(struct output *output, ist_error *error)
+{
+    ist_status status = output->is_directory ? sync_pictures(output->part, error) : fs_sync_file(output->part, error);
+    if (status < 0)
+        return status;
+    if (is_there(output->path)) // rename() would replace it
+        return error_set(error, IST_ERROR_EXISTS, "%s: exists already; it is left alone", output->path);
+    if (fs_calls.rename(output->part, output->path) < 0)
+        return error_errno(error, errno, "%s: cannot rename", output->part);
+    output->created = false;
+    status = fs_sync_directory_of(output->path, error);
+    if (status < 0)
+        remove_output(output, output->path);
+    return status;
+}
+
+static void end_output(struct output *output)
+{
+    if (output->created)
+        remove_output(output, output->part);
+    if (output->lock_fd >= 0)
+        fs_calls.close(output->lock_fd);
+}
+
+/* ---- */
+
+struct export
+{
+    ist_reader *reader;
+    const struct kind *kind;
+    struct export_plan plan;
+    struct export_sink *sink;
+    struct walk walk;
+    ist_frame frame;
+    ist_frame first; /* its shape only */
+    ist_export_report report;
+};
+
+static ist_status unknown_kind(const char *path, ist_error *error)
+{
+    char known[128] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && length < sizeof known; i++)
+        length += (size_t)snprintf(known + length, sizeof known - length, "%s, ", kinds[i].ending);
+    return error_set(error, IST_ERROR_ARGUMENT,
+                     "%s: its ending does not say what to write; it must be one of %sor / for a directory of pictures",
+                     path, known);
+}
+
+static ist_status find_kind(const struct kind **kind, const char *path, const ist_export_params *params,
+                            ist_error *error)
+{
+    const size_t length = strlen(path);
+    if (params->images && !export_folder_knows(params->images))
+        return error_set(error, IST_ERROR_ARGUMENT, "'%s' is not a kind of pictures; choose png, tif or jpg",
+                         params->images);
+    if (params->images || (length > 0 && path[length - 1] == '/')) {
+        *kind = &folder;
+        return IST_OK;
+    }
+    const char *name = fs_basename(path), *ending = strrchr(name, '.');
+    for (size_t i = 0; ending && ending > name && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcasecmp(ending, kinds[i].ending) == 0) {
+            *kind = &kinds[i];
+            return IST_OK;
+        }
+    return unknown_kind(path, error);
+}
+
+static ist_status check_params(const ist_export_params *params, ist_error *error)
+{
+    const ist_selection *selection = &params->frames;
+    if (selection->index_first < 0 || selection->index_end < 0 || selection->step < 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "a range of frames must not be below 0, nor its step");
+    if (params->quality < 0 || params->quality > 100)
+        return error_set(error, IST_ERROR_ARGUMENT, "quality %d is not in 1 to 100", params->quality);
+    if (!(params->frame_rate >= 0 && params->frame_rate <= 1e6))
+        return error_set(error, IST_ERROR_ARGUMENT, "a frame rate of %g cannot be used", params->frame_rate);
+    return IST_OK;
+}
+
+static bool same_shape(const ist_frame *a, const ist_frame *b)
+{
+    return a->width == b->width && a->height == b->height && a->channels == b->channels && a->type == b->type;
+}
+
+static ist_status check_shape(const struct export *e, ist_error *error)
+{
+    const ist_frame *a = &e->first, *b = &e->frame;
+    if (e->kind->any_shape || e->kind->no_pixels || same_shape(a, b))
+        return IST_OK;
+    return error_set(error, IST_ERROR_DATA,
+                     "%s: frame %lld is %d x %d px of %d x %d bits, frame %lld is %d x %d px of %d x %d bits; one file "
+                     "cannot hold both",
+                     e->plan.path, (long long)a->index, a->width, a->height, a->channels,
+                     8 * (int)ist_pixel_size(a->type), (long long)b->index, b->width, b->height, b->channels,
+                     8 * (int)ist_pixel_size(b->type));
+}
+
+/* Reads the pixels of the frame that the walk gave. IST_END: it cannot be read, and is skipped. */
+static ist_status read_pixels(struct export *e, ist_error *error)
+{
+    if (e->kind->no_pixels)
+        return IST_OK;
+    const int64_t index = e->frame.index;
+    ist_error reason;
+    const ist_status status = ist_reader_read_index(e->reader, index, &e->frame, &reason);
+    if (status >= 0)
+        return IST_OK;
+    if (!e->plan.params->skip_missing || status == IST_ERROR_MEMORY)
+        return error_set(error, status, "frame %lld cannot be read: %s", (long long)index, reason.message);
+    if (e->report.skipped_count++ == 0)
+        e->report.first_skipped = index;
+    return IST_END;
+}
+
+static ist_status add_frame(struct export *e, ist_error *error)
+{
+    ist_status status = IST_OK;
+    if (!e->sink) {
+        e->first = e->frame;
+        if (!e->kind->no_pixels) {
+            e->report.width = e->frame.width;
+            e->report.height = e->frame.height;
+        }
+        status = e->kind->calls->open(&e->sink, &e->plan, &e->frame, error);
+    }
+    if (status >= 0)
+        status = check_shape(e, error);
+    if (status >= 0)
+        status = e->kind->calls->add(e->sink, &e->frame, error);
+    if (status >= 0)
+        e->report.frame_count++;
+    return status;
+}
+
+static ist_status run(struct export *e, ist_error *error)
+{
+    const ist_export_params *params = e->plan.params;
+    ist_status status;
+    walk_begin(&e->walk, e->reader, &params->frames);
+    for (int64_t done = 0; (status = walk_next(&e->walk, &e->frame, error)) == IST_OK;) {
+        status = read_pixels(e, error);
+        if (status == IST_OK)
+            status = add_frame(e, error);
+        if (status < 0)
+            return status;
+        if (params->progress && !params->progress(params->context, ++done, e->plan.frame_count))
+            return interrupted(e->plan.path, error);
+    }
+    if (status < 0)
+        return status;
+    if (!e->sink)
+        return error_set(error, IST_ERROR_DATA, "none of the %lld frames can be read",
+                         (long long)e->report.skipped_count);
+    return e->kind->calls->finish(e->sink, &e->report, error);
+}
+
+static ist_status export_frames(struct export *e, struct output *output, ist_error *error)
+{
+    const ist_export_params *params = e->plan.params;
+    walk_begin(&e->walk, e->reader, &params->frames);
+    ist_status status = survey(&e->walk, e->kind->needs_times, &e->plan, error);
+    if (status < 0)
+        return status;
+    if (e->plan.frame_count == 0)
+        return error_set(error, IST_ERROR_NOT_FOUND, "%s: no frame lies in the range; it has %lld frames",
+                         ist_reader_get_info(e->reader)->path, (long long)ist_reader_get_info(e->reader)->frame_count);
+    status = begin_output(output, error);
+    if (status >= 0)
+        status = run(e, error);
+    e->kind->calls->close(&e->sink);
+    return status < 0 ? status : publish_output(output, error);
+}
+
+ist_status ist_export(ist_reader *reader, const char *path, const ist_export_params *params, ist_export_report *report,
+                      ist_error *error)
+{
+    static const ist_export_params defaults;
+    if (!params)
+        params = &defaults;
+    struct output *output = calloc(1, sizeof *output);
+    struct export *e = calloc(1, sizeof *e);
+    ist_status status = output && e ? check_params(params, error) : error_memory(error);
+    if (status >= 0) {
+        output->lock_fd = -1;
+        e->reader = reader;
+        e->report.first_skipped = -1;
+        e->plan = (struct export_plan){.path = output->path, .part = output->part, .params = params};
+        status = find_kind(&e->kind, path, params, error);
+    }
+    if (status >= 0)
+        status = set_paths(output, path, error);
+    if (status >= 0 && is_there(output->path))
+        status = error_set(error, IST_ERROR_EXISTS, "%s: exists already; it is left alone", output->path);
+    if (status >= 0) {
+        output->is_directory = e->kind->is_directory;
+        status = export_frames(e, output, error);
+        end_output(output);
+        ist_frame_free(&e->frame);
+    }
+    if (report)
+        *report = e ? e->report : (ist_export_report){0};
+    free(e);
+    free(output);
+    return status;
+}
+
+/* ---- a single frame ---- */
+
+ist_status ist_extract_index(const char *path, int64_t index, ist_frame *frame, ist_error *error)
+{
+    ist_reader *reader;
+    ist_status status = ist_reader_open(&reader, path, error);
+    if (status >= 0)
+        status = ist_reader_read_index(reader, index, frame, error);
+    ist_reader_close(&reader);
+    return status;
+}
+
+ist_status ist_extract_number(const char *path, int64_t number, ist_frame *frame, ist_error *error)
+{
+    ist_reader *reader;
+    ist_status status = ist_reader_open(&reader, path, error);
+    if (status >= 0)
+        status = ist_reader_read_number(reader, number, IST_MATCH_EXACT, frame, error);
+    ist_reader_close(&reader);
+    return status;
+}
