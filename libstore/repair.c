@@ -9,6 +9,7 @@
 
 #include "chunk_close.h"
 #include "chunk_path.h"
+#include "edit_journal.h"
 #include "error.h"
 #include "fs.h"
 #include "image.h"
@@ -205,7 +206,14 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
         return error_errno(error, ENAMETOOLONG, "%s", directory);
     struct repair r = {.directory = directory, .metadata = metadata, .report = report};
     report->needed = true;
-    ist_status status = index_reopen(&r.index, path, metadata->uuid, false, error);
+    bool was_edited;
+    ist_status status = edit_recover(directory, metadata, &was_edited, NULL, error);
+    if (status < 0)
+        return status;
+    status = index_reopen(&r.index, path, metadata->uuid, false, error);
+    // A store of another program that was being edited, which never was unfinished otherwise.
+    if (status == IST_ERROR_NOT_FOUND && was_edited)
+        return IST_OK;
     if (status == IST_ERROR_NOT_FOUND)
         return error_set(error, IST_ERROR_UNSUPPORTED,
                          "%s: was left unfinished by a program that keeps no index of libstore's; what is in it can be "
