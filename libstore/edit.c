@@ -13,6 +13,7 @@
 #include "chunk_path.h"
 #include "edit_journal.h"
 #include "error.h"
+#include "ffmpeg_log.h"
 #include "foreign_index.h"
 #include "fs.h"
 #include "index.h"
@@ -280,7 +281,10 @@ static ist_status note_file(const ist_insertion *insertion, struct edit_note *no
 static ist_status check_frames(const char *file, const ist_insertion *insertion, ist_error *error)
 {
     struct video_track *track;
+    struct ffmpeg_log log;
+    ffmpeg_log_begin(&log);
     ist_status status = video_track_open(&track, file, insertion->file, error);
+    ffmpeg_log_end(&log);
     if (status < 0)
         return status;
     const struct packet_table *table = video_track_table(track);
@@ -382,37 +386,84 @@ static ist_status stage_insertion(const struct edit *edit, struct index *index, 
     return status;
 }
 
-/* True if what an earlier run had noted, and edit_begin() has finished, is what is wanted now. */
-static bool is_done(const struct edit *edit, const ist_insertion *insertion)
+/* True if both files hold the same bytes. */
+static ist_status same_bytes(const char *left_path, const char *right_path, bool *same, ist_error *error)
 {
-    char file[PATH_MAX];
-    if (edit->before.kind != EDIT_INSERT)
-        return false;
-    if (realpath(insertion->file, file))
-        return strcmp(file, edit->before.file) == 0;
-    // It was moved; what is left to compare is its name.
-    return edit->before.move && strcmp(fs_basename(insertion->file), fs_basename(edit->before.file)) == 0;
+    enum { PIECE = 1 << 16 };
+    char left[PIECE], right[PIECE];
+    FILE *a = fopen(left_path, "rb"), *b = fopen(right_path, "rb");
+    ist_status status = IST_OK;
+    if (!a || !b)
+        status = error_errno(error, errno, "%s", a ? right_path : left_path);
+    size_t got = PIECE;
+    *same = true;
+    while (status >= 0 && *same && got == PIECE) {
+        got = fread(left, 1, PIECE, a);
+        *same = fread(right, 1, PIECE, b) == got && memcmp(left, right, got) == 0;
+        if (ferror(a) || ferror(b))
+            status = error_errno(error, EIO, "%s: cannot read", ferror(a) ? left_path : right_path);
+    }
+    if (a)
+        fclose(a);
+    if (b)
+        fclose(b);
+    return status;
 }
 
-static ist_status insert(struct edit *edit, const ist_insertion *insertion, ist_error *error)
+/* True if the last frames of the store have these numbers and times, and are a chunk. */
+static ist_status has_numbers(struct index *index, const ist_insertion *insertion, int *chunk, bool *same,
+                              ist_error *error)
 {
-    struct contents contents = {0};
-    struct edit_note note = {0};
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    struct npz_index frames = {0};
+    *same = count > 0 && ranges[count - 1].frame_count == insertion->count;
+    if (!*same)
+        return IST_OK;
+    *chunk = ranges[count - 1].chunk;
+    const ist_status status = read_range(index, &ranges[count - 1], &frames, error);
+    for (int64_t i = 0; i < insertion->count && *same && status >= 0; i++)
+        *same = frames.numbers[i] == insertion->numbers[i] && frames.times_s[i] == insertion->times_s[i];
+    npz_index_free(&frames);
+    return status;
+}
+
+/*
+ * Finds out whether the last chunk of the store is what is to be inserted: an earlier run was killed behind its last
+ * step. A file that was to be moved is gone then.
+ */
+static ist_status is_inserted(const struct edit *edit, struct index *index, const ist_insertion *insertion, bool *done,
+                              ist_error *error)
+{
+    char path[PATH_MAX];
+    int chunk;
+    ist_status status = has_numbers(index, insertion, &chunk, done, error);
+    if (status < 0 || !*done)
+        return status;
+    chunk_path_video(path, edit->directory, chunk, edit->metadata.extension);
+    if (!fs_exists(insertion->file))
+        *done = insertion->move;
+    else
+        status = same_bytes(insertion->file, path, done, error);
+    if (status >= 0 && *done && insertion->move && fs_exists(insertion->file) && fs_calls.unlink(insertion->file) < 0)
+        status = error_errno(error, errno, "%s: is in the store already, but cannot be removed", insertion->file);
+    return status;
+}
+
+static ist_status insert(struct edit *edit, const struct contents *contents, const ist_insertion *insertion,
+                         ist_error *error)
+{
+    const struct store_chunks *chunks = &contents->chunks;
+    struct edit_note note = {.chunk = chunks->count ? chunks->chunks[chunks->count - 1].chunk + 1 : 0};
     ist_status status = note_file(insertion, &note, error);
     if (status >= 0)
         status = check_file(&edit->metadata, note.file, insertion, error);
     if (status >= 0)
-        status = load_contents(&contents, edit, error);
-    if (status >= 0) {
-        const struct store_chunks *chunks = &contents.chunks;
-        note.chunk = chunks->count ? chunks->chunks[chunks->count - 1].chunk + 1 : 0;
-        status = stage_insertion(edit, contents.index, &note, insertion, error);
-    }
+        status = stage_insertion(edit, contents->index, &note, insertion, error);
     if (status >= 0)
         status = edit_finish(edit, &note, error);
     if (status >= 0 && note.move && fs_exists(note.file))
         status = error_set(error, IST_ERROR_IO, "%s: is in the store now, but cannot be removed", insertion->file);
-    contents_free(&contents);
     return status;
 }
 
@@ -422,9 +473,16 @@ ist_status ist_insert_chunk(const char *path, const ist_insertion *insertion, is
     if (status < 0)
         return status;
     struct edit edit;
+    struct contents contents = {0};
+    bool done = false;
     status = edit_begin(&edit, path, error);
-    if (status >= 0 && !is_done(&edit, insertion))
-        status = insert(&edit, insertion, error);
+    if (status >= 0)
+        status = load_contents(&contents, &edit, error);
+    if (status >= 0 && edit.metadata.is_video)
+        status = is_inserted(&edit, contents.index, insertion, &done, error);
+    if (status >= 0 && !done)
+        status = insert(&edit, &contents, insertion, error);
+    contents_free(&contents);
     edit_abandon(&edit);
     return status;
 }

@@ -72,10 +72,20 @@ static bool create_journal(const char *directory)
 static ist_status remove_journal(const char *directory, ist_error *error)
 {
     char path[PATH_MAX];
+    // One that was being written when its writer died.
+    path_in(path, directory, ".edit.part");
+    fs_calls.unlink(path);
     path_in(path, directory, journal_name);
     if (fs_calls.unlink(path) < 0 && errno != ENOENT)
         return error_errno(error, errno, "%s: cannot remove", path);
     return IST_OK;
+}
+
+bool edit_has_journal(const char *directory)
+{
+    char path[PATH_MAX];
+    path_in(path, directory, journal_name);
+    return fs_exists(path);
 }
 
 static ist_status parse_note(const struct buffer *text, const char *path, struct edit_note *note, ist_error *error)
@@ -319,8 +329,7 @@ static ist_status apply(const char *directory, const struct metadata *metadata, 
     return status;
 }
 
-ist_status edit_recover(const char *directory, const struct metadata *metadata, bool *pending, struct edit_note *found,
-                        ist_error *error)
+ist_status edit_recover(const char *directory, const struct metadata *metadata, bool *pending, ist_error *error)
 {
     struct edit_note note;
     ist_status status = read_note(directory, pending, &note, error);
@@ -331,8 +340,6 @@ ist_status edit_recover(const char *directory, const struct metadata *metadata, 
     status = note.kind == EDIT_NONE ? unstage(directory, error) : apply(directory, &own, &note, error);
     if (status >= 0)
         status = remove_journal(directory, error);
-    if (status >= 0 && found)
-        *found = note;
     return status;
 }
 
@@ -344,7 +351,7 @@ ist_status edit_recover(const char *directory, const struct metadata *metadata, 
 static ist_status settle(struct edit *edit, bool whole, ist_error *error)
 {
     bool pending;
-    ist_status status = edit_recover(edit->directory, &edit->metadata, &pending, &edit->before, error);
+    ist_status status = edit_recover(edit->directory, &edit->metadata, &pending, error);
     if (status < 0 || whole)
         return status;
     ist_repair_report report = {0};
@@ -368,7 +375,8 @@ ist_status edit_begin(struct edit *edit, const char *path, ist_error *error)
     const bool created = whole && create_journal(edit->directory);
     status = store_lock_take(&edit->lock_fd, edit->directory, error);
     if (status < 0) {
-        if (created)
+        // A disk that is full may leave a lock of ours, which nobody holds.
+        if (created && store_lock_look(edit->directory) != STORE_LOCK_STALE)
             (void)remove_journal(edit->directory, NULL);
         return status;
     }
@@ -378,16 +386,22 @@ ist_status edit_begin(struct edit *edit, const char *path, ist_error *error)
     if (status >= 0 && !created) {
         status = write_note(edit->directory, &(struct edit_note){0}, error);
         edit->begun = status >= 0;
+        // The store is whole, and must not be taken for one that a recorder left.
+        if (status < 0)
+            (void)store_lock_release(&edit->lock_fd, edit->directory, NULL);
     }
     return status;
 }
 
-/* The store is as the change found it, or as it left it. */
+/*
+ * The store is as the change found it, or as it left it, and the journal says so. It goes behind the lock, because a
+ * lock without it would be one of a recorder.
+ */
 static ist_status unlock(struct edit *edit, ist_error *error)
 {
     edit->begun = false;
-    const ist_status status = remove_journal(edit->directory, error);
-    return status < 0 ? status : store_lock_release(&edit->lock_fd, edit->directory, error);
+    const ist_status status = store_lock_release(&edit->lock_fd, edit->directory, error);
+    return status < 0 ? status : remove_journal(edit->directory, error);
 }
 
 ist_status edit_finish(struct edit *edit, const struct edit_note *note, ist_error *error)
@@ -403,6 +417,8 @@ ist_status edit_finish(struct edit *edit, const struct edit_note *note, ist_erro
     }
     edit->begun = false;
     status = apply(edit->directory, &edit->metadata, note, error);
+    if (status >= 0)
+        status = write_note(edit->directory, &(struct edit_note){0}, error);
     return status < 0 ? status : unlock(edit, error);
 }
 

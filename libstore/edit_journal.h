@@ -33,15 +33,14 @@ struct edit_note {
     int chunk;                /* EDIT_INSERT: the new one */
     bool move;                /* EDIT_INSERT: `file` is removed at last */
     char file[PATH_MAX];      /* EDIT_INSERT: where it came from */
-    long long size, mtime_ns; /* EDIT_INSERT: of the file, to know it again */
+    long long size, mtime_ns; /* EDIT_INSERT: of the file; one that is another by then is not removed */
 };
 
 struct edit {
     char directory[PATH_MAX];
     struct metadata metadata;
     int lock_fd;
-    bool begun;              /* the journal is there and must go at the end */
-    struct edit_note before; /* a change that was found half done, and finished */
+    bool begun; /* the journal is there and must go at the end */
 };
 
 /*
@@ -56,11 +55,13 @@ ist_status edit_finish(struct edit *edit, const struct edit_note *note, ist_erro
 /* Takes back what is staged, if it has not been written down yet; unlocks the store; frees everything. */
 void edit_abandon(struct edit *edit);
 
+/* True if an edit left something to recover, or goes on. */
+bool edit_has_journal(const char *directory);
+
 /*
  * For a store whose lock the caller holds: finishes a change that was written down, takes back one that was not.
- * `found` may be NULL. *pending is false where there was none.
+ * *pending is false where there was none.
  */
-ist_status edit_recover(const char *directory, const struct metadata *metadata, bool *pending, struct edit_note *found,
-                        ist_error *error);
+ist_status edit_recover(const char *directory, const struct metadata *metadata, bool *pending, ist_error *error);
 
 #endif

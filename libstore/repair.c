@@ -207,7 +207,7 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
     struct repair r = {.directory = directory, .metadata = metadata, .report = report};
     report->needed = true;
     bool was_edited;
-    ist_status status = edit_recover(directory, metadata, &was_edited, NULL, error);
+    ist_status status = edit_recover(directory, metadata, &was_edited, error);
     if (status < 0)
         return status;
     status = index_reopen(&r.index, path, metadata->uuid, false, error);
@@ -234,7 +234,7 @@ ist_status ist_repair(const char *path, ist_repair_report *report, ist_error *er
     ist_status status = store_path_find(directory, path, error);
     if (status >= 0)
         status = metadata_read(&metadata, directory, error);
-    if (status >= 0 && store_lock_look(directory) != STORE_LOCK_NONE) {
+    if (status >= 0 && (store_lock_look(directory) != STORE_LOCK_NONE || edit_has_journal(directory))) {
         status = store_lock_take(&lock_fd, directory, error);
         if (status >= 0)
             status = repair_store(directory, &metadata, &found, error);

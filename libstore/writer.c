@@ -319,14 +319,12 @@ static ist_status continue_input(ist_writer *w, const ist_writer_params *wanted,
                              .channels = color ? 1 : m->channels,
                              .type = m->type,
                              .encoding = color ? wanted->encoding : m->encoding};
-    ist_status status = choose_input(&w->input, w->format, color, &raw, error);
-    if (status >= 0 && color && !wanted->height && raw.height != m->height) {
-        raw.width = m->width;
+    const struct encoding *encoding = color && wanted->encoding ? encoding_find(wanted->encoding) : NULL;
+    int width, height;
+    if (encoding && !wanted->height &&
+        encoding_picture_size(encoding, m->width, m->height / 2 * 3, &width, &height, NULL) >= 0 && height == m->height)
         raw.height = m->height / 2 * 3;
-        raw.channels = 1;
-        status = choose_input(&w->input, w->format, color, &raw, error);
-    }
-    return status;
+    return choose_input(&w->input, w->format, color, &raw, error);
 }
 
 static bool differs(const char *wanted, const char *own)

@@ -43,7 +43,8 @@ typedef struct ist_insertion {
 } ist_insertion;
 
 /*
- * Makes a ready video file the last chunk of a video store, as it is: nothing is encoded again.
+ * Makes a ready video file the last chunk of a video store, as it is: nothing is encoded again. Where it is that
+ * already, with these numbers and times, it is not inserted once more; a file that was moved need not be there then.
  *
  * IST_ERROR_ARGUMENT: the file has another ending or picture size than the store, or other than `count` frames; a time
  * is not finite; nothing is changed. IST_ERROR_DATA: the file is no video, or breaks off. IST_ERROR_UNSUPPORTED: the
