@@ -371,7 +371,9 @@ ist_status edit_begin(struct edit *edit, const char *path, ist_error *error)
     find_extension(&edit->metadata, edit->directory);
 
     // The journal comes before the lock, so that a lock that is left over tells whose it was.
-    const bool whole = store_lock_look(edit->directory) == STORE_LOCK_NONE;
+    char lock[PATH_MAX];
+    path_in(lock, edit->directory, ".lock");
+    const bool whole = !fs_exists(lock);
     const bool created = whole && create_journal(edit->directory);
     status = store_lock_take(&edit->lock_fd, edit->directory, error);
     if (status < 0) {

@@ -685,6 +685,62 @@ START_TEST(refused_at_every_call)
 }
 END_TEST
 
+/* Between the calls, too: in the middle of writing the index. */
+START_TEST(killed_at_any_moment)
+{
+    enum { ROUNDS = 6, LONGEST_LIFE_US = 60000 };
+    ist_error error;
+    const struct edit_case *c = &cases[_i];
+    char pristine[160];
+    snprintf(pristine, sizeof pristine, "%s.pristine", store);
+    (c->foreign ? make_foreign : make_store)(pristine, c->format, FRAMES);
+    make_clip();
+    run("cp %s %s.pristine", clip, clip);
+    for (int i = 0; i < ROUNDS; i++) {
+        take_pristine();
+        fflush(NULL);
+        const pid_t child = fork();
+        if (child == 0)
+            _exit(c->edit(&error) < 0);
+        usleep((useconds_t)(rand() % LONGEST_LIFE_US));
+        kill(child, SIGKILL);
+        int result;
+        waitpid(child, &result, 0);
+        ck_assert(WIFSIGNALED(result) || WEXITSTATUS(result) == 0);
+        check_in_between(c);
+        check_ok(c->edit(&error), &error);
+        check_both_ways(c->old_count, c->number, c->clip_count);
+    }
+}
+END_TEST
+
+/* Appending finishes what it finds, and goes on behind it. */
+START_TEST(append_to_a_store_broken_off)
+{
+    ist_error error;
+    ist_writer *writer;
+    const struct edit_case insert = {"insert", "avc1/mp4", false, do_insert, number_at, FRAMES, CHUNKSIZE};
+    how = KILLED;
+    char pristine[160];
+    snprintf(pristine, sizeof pristine, "%s.pristine", store);
+    make_store(pristine, "avc1/mp4", FRAMES);
+    make_clip();
+    run("cp %s %s.pristine", clip, clip);
+    for (int n = 1;; n++) {
+        take_pristine();
+        ck_assert(!attempt(&insert, n));
+        if (is_in(".edit") && frame_count() == FRAMES + CHUNKSIZE)
+            break;
+    }
+    check_ok(ist_writer_open(&writer, store, NULL, &error), &error);
+    ck_assert_int_eq(ist_writer_frame_count(writer), FRAMES + CHUNKSIZE);
+    record(writer, 0, 3);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_clean();
+    ck_assert_int_eq(frame_count(), FRAMES + CHUNKSIZE + 3);
+}
+END_TEST
+
 /*
  * Raw data
  */
@@ -824,6 +880,8 @@ int main(int argc, char **argv)
     tcase_add_test(tests, refused_while_recorded);
     tcase_add_loop_test(tests, killed_at_every_call, 0, CASE_COUNT);
     tcase_add_loop_test(tests, refused_at_every_call, 0, CASE_COUNT);
+    tcase_add_loop_test(tests, killed_at_any_moment, 0, CASE_COUNT);
+    tcase_add_test(tests, append_to_a_store_broken_off);
     tcase_add_test(tests, raw_and_color_read_the_same);
     tcase_add_test(tests, encodings_that_cannot_be);
     tcase_add_test(tests, planes_decoded_while_writing);
