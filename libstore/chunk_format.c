@@ -34,6 +34,18 @@ const struct chunk_format *chunk_format_find(const char *name)
     return NULL;
 }
 
+const struct chunk_format *chunk_format_parse(const char *name, bool *color)
+{
+    static const char ending[] = "+color";
+    const size_t length = strlen(name);
+    *color = length > strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0;
+    const size_t plain = *color ? length - strlen(ending) : length;
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (strlen(formats[i].name) == plain && memcmp(formats[i].name, name, plain) == 0)
+            return &formats[i];
+    return NULL;
+}
+
 const char *ist_writer_format_name(int i)
 {
     const struct chunk_format *format = chunk_format_at(i);
@@ -42,12 +54,14 @@ const char *ist_writer_format_name(int i)
 
 bool ist_writer_format_is_lossless(const char *name)
 {
-    const struct chunk_format *format = name ? chunk_format_find(name) : NULL;
+    bool color;
+    const struct chunk_format *format = name ? chunk_format_parse(name, &color) : NULL;
     return format && format->lossless;
 }
 
 bool ist_writer_format_holds(const char *name, ist_pixel_type type)
 {
-    const struct chunk_format *format = name ? chunk_format_find(name) : NULL;
+    bool color;
+    const struct chunk_format *format = name ? chunk_format_parse(name, &color) : NULL;
     return format && (type == IST_PIXEL_U8 || (type == IST_PIXEL_U16 && format->holds_u16));
 }

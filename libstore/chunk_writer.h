@@ -23,6 +23,9 @@ struct chunk_format {
 const struct chunk_format *chunk_format_at(int i);
 const struct chunk_format *chunk_format_find(const char *name);
 
+/* The same for a name that may have "+color" behind it. */
+const struct chunk_format *chunk_format_parse(const char *name, bool *color);
+
 struct chunk_writer_calls {
     /* Fails as the first chunk would, for parameters that cannot be written. May be NULL. */
     ist_status (*check)(const struct chunk_format *format, const ist_writer_params *params, ist_error *error);

@@ -13,6 +13,7 @@
 
 static const char numbers_member[] = "frame_number.npy";
 static const char times_member[] = "frame_time.npy";
+static const char before_member[] = "_frame_number_before_reindex.npy";
 
 static ist_status zip_failure(zip_error_t *failure, const char *path, ist_error *error)
 {
@@ -138,26 +139,69 @@ static ist_status read_vectors(zip_t *archive, struct npz_index *index, const ch
     return status;
 }
 
+/* Opens an archive that is in memory. It must be discarded before `file` goes. */
+static ist_status open_archive(const struct buffer *file, zip_t **archive, const char *path, ist_error *error)
+{
+    zip_error_t failure;
+    zip_error_init(&failure);
+    zip_source_t *source = zip_source_buffer_create(file->data, file->size, 0, &failure);
+    *archive = source ? zip_open_from_source(source, ZIP_RDONLY, &failure) : NULL;
+    if (*archive)
+        return IST_OK;
+    zip_source_free(source);
+    return zip_failure(&failure, path, error);
+}
+
 ist_status npz_read(const char *path, struct npz_index *index, ist_error *error)
 {
     *index = (struct npz_index){0};
     struct buffer file = {0};
+    zip_t *archive = NULL;
     ist_status status = fs_read_file(path, &file, error);
-    if (status >= 0) {
-        zip_error_t failure;
-        zip_error_init(&failure);
-        zip_source_t *source = zip_source_buffer_create(file.data, file.size, 0, &failure);
-        zip_t *archive = source ? zip_open_from_source(source, ZIP_RDONLY, &failure) : NULL;
-        if (archive) {
-            status = read_vectors(archive, index, path, error);
-            zip_discard(archive);
-        } else {
-            zip_source_free(source);
-            status = zip_failure(&failure, path, error);
-        }
-    }
+    if (status >= 0)
+        status = open_archive(&file, &archive, path, error);
+    if (status >= 0)
+        status = read_vectors(archive, index, path, error);
+    if (archive)
+        zip_discard(archive);
     if (status < 0)
         npz_index_free(index);
+    buffer_free(&file);
+    return status;
+}
+
+static ist_status read_before(zip_t *archive, int64_t count, int64_t **before, const char *path, ist_error *error)
+{
+    if (zip_name_locate(archive, before_member, 0) < 0)
+        return IST_OK;
+    struct buffer member = {0};
+    int64_t found = 0;
+    ist_status status = read_member(archive, before_member, &member, path, error);
+    if (status >= 0)
+        status = take_vector(&member, 'i', (void **)before, &found, path, error);
+    if (status >= 0 && found != count)
+        status = error_set(error, IST_ERROR_DATA, "%s: %lld frame numbers, but %lld from before", path,
+                           (long long)count, (long long)found);
+    buffer_free(&member);
+    return status;
+}
+
+ist_status npz_read_before(const char *path, int64_t count, int64_t **before, ist_error *error)
+{
+    *before = NULL;
+    struct buffer file = {0};
+    zip_t *archive = NULL;
+    ist_status status = fs_read_file(path, &file, error);
+    if (status >= 0)
+        status = open_archive(&file, &archive, path, error);
+    if (status >= 0)
+        status = read_before(archive, count, before, path, error);
+    if (archive)
+        zip_discard(archive);
+    if (status < 0) {
+        free(*before);
+        *before = NULL;
+    }
     buffer_free(&file);
     return status;
 }
@@ -199,8 +243,9 @@ static ist_status take_bytes(zip_source_t *source, struct buffer *out, ist_error
     return status;
 }
 
-static ist_status zip_vectors(const struct buffer *numbers, const struct buffer *times, struct buffer *out,
-                              ist_error *error)
+/* `before` may be empty: then there is none. */
+static ist_status zip_vectors(const struct buffer *numbers, const struct buffer *times, const struct buffer *before,
+                              struct buffer *out, ist_error *error)
 {
     zip_error_t failure;
     zip_error_init(&failure);
@@ -214,7 +259,7 @@ static ist_status zip_vectors(const struct buffer *numbers, const struct buffer 
     zip_source_keep(target);
     ist_status status = IST_OK;
     if (!add_member(archive, numbers_member, numbers) || !add_member(archive, times_member, times) ||
-        zip_close(archive) < 0) {
+        (before->size > 0 && !add_member(archive, before_member, before)) || zip_close(archive) < 0) {
         status = error_set(error, IST_ERROR_DATA, "npz: %s", zip_strerror(archive));
         zip_discard(archive);
     } else {
@@ -224,20 +269,29 @@ static ist_status zip_vectors(const struct buffer *numbers, const struct buffer 
     return status;
 }
 
-ist_status npz_write(const char *path, const struct npz_index *index, ist_error *error)
+ist_status npz_write_renumbered(const char *path, const struct npz_index *index, const int64_t *numbers_before,
+                                ist_error *error)
 {
-    struct buffer numbers = {0}, times = {0}, file = {0};
+    struct buffer numbers = {0}, times = {0}, before = {0}, file = {0};
     ist_status status = make_vector("<i8", index->numbers, index->count, &numbers, error);
     if (status >= 0)
         status = make_vector("<f8", index->times_s, index->count, &times, error);
+    if (status >= 0 && numbers_before)
+        status = make_vector("<i8", numbers_before, index->count, &before, error);
     if (status >= 0)
-        status = zip_vectors(&numbers, &times, &file, error);
+        status = zip_vectors(&numbers, &times, &before, &file, error);
     if (status >= 0)
         status = fs_write_file_whole(path, file.data, file.size, error);
     buffer_free(&file);
+    buffer_free(&before);
     buffer_free(&times);
     buffer_free(&numbers);
     return status;
+}
+
+ist_status npz_write(const char *path, const struct npz_index *index, ist_error *error)
+{
+    return npz_write_renumbered(path, index, NULL, error);
 }
 
 void npz_index_free(struct npz_index *index)

@@ -15,8 +15,18 @@ struct npz_index {
 /* Reads the file. Members that are not needed are passed over. IST_ERROR_DATA: damaged, or without the two arrays. */
 ist_status npz_read(const char *path, struct npz_index *index, ist_error *error);
 
+/*
+ * Reads the numbers that the frames had before ist_reindex() or imgstore changed them, *before allocated for the
+ * caller; NULL: they never were. IST_ERROR_DATA: damaged, or not `count` of them.
+ */
+ist_status npz_read_before(const char *path, int64_t count, int64_t **before, ist_error *error);
+
 /* Writes the file, whole or not at all. */
 ist_status npz_write(const char *path, const struct npz_index *index, ist_error *error);
+
+/* The same with the numbers that the frames had before. */
+ist_status npz_write_renumbered(const char *path, const struct npz_index *index, const int64_t *before,
+                                ist_error *error);
 
 void npz_index_free(struct npz_index *index);
 

@@ -9,6 +9,7 @@
 
 #include "chunk_close.h"
 #include "chunk_path.h"
+#include "edit_journal.h"
 #include "error.h"
 #include "fs.h"
 #include "image.h"
@@ -229,7 +230,14 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
         return error_errno(error, ENAMETOOLONG, "%s", directory);
     struct repair r = {.directory = directory, .metadata = metadata, .report = report};
     report->needed = true;
-    ist_status status = index_reopen(&r.index, path, metadata->uuid, false, error);
+    bool was_edited;
+    ist_status status = edit_recover(directory, metadata, &was_edited, error);
+    if (status < 0)
+        return status;
+    status = index_reopen(&r.index, path, metadata->uuid, false, error);
+    // A store of another program that was being edited, which never was unfinished otherwise.
+    if (status == IST_ERROR_NOT_FOUND && was_edited)
+        return IST_OK;
     if (status == IST_ERROR_NOT_FOUND && holds_nothing(directory, metadata))
         status = begin_index(&r.index, path, metadata->uuid, error);
     if (status == IST_ERROR_NOT_FOUND)
@@ -252,7 +260,7 @@ ist_status ist_repair(const char *path, ist_repair_report *report, ist_error *er
     ist_status status = store_path_find(directory, path, error);
     if (status >= 0)
         status = metadata_read(&metadata, directory, error);
-    if (status >= 0 && store_lock_look(directory) != STORE_LOCK_NONE) {
+    if (status >= 0 && (store_lock_look(directory) != STORE_LOCK_NONE || edit_has_journal(directory))) {
         status = store_lock_take(&lock_fd, directory, error);
         if (status >= 0)
             status = repair_store(directory, &metadata, &found, error);

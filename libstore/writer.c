@@ -10,6 +10,7 @@
 
 #include "chunk_path.h"
 #include "chunk_writer.h"
+#include "encoding.h"
 #include "error.h"
 #include "fs.h"
 #include "index.h"
@@ -19,11 +20,20 @@
 #include "store_lock.h"
 #include "store_path.h"
 
+/* The frames that the caller gives. */
+struct input {
+    int width, height, channels;
+    const struct encoding *encoding; /* they are raw data; NULL: they are not */
+    bool decode;                     /* and are stored as BGR */
+};
+
 struct ist_writer {
     char directory[PATH_MAX];
     char folder_name[NAME_MAX + 1]; /* of the store, for imgstore's chunk_path */
     int lock_fd;                    /* holds the lock while it is open */
-    ist_writer_params params;       /* its texts are not kept, but for the encoder's */
+    ist_writer_params params;       /* of what is stored; its texts are not kept, but for the encoder's */
+    struct input input;
+    ist_frame decoded; /* of raw data that is decoded while it is written */
     char *encoder_options;
     char *encoder;
     const struct chunk_format *format;
@@ -43,7 +53,7 @@ struct ist_writer {
 };
 
 /*
- * Creating
+ * Parameters
  */
 
 static ist_status check_shape(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
@@ -85,10 +95,82 @@ static ist_status check_user_metadata(const char *text, ist_error *error)
     return status;
 }
 
-static ist_status check_params(ist_writer_params *params, const struct chunk_format **format, ist_error *error)
+/*
+ * Encoding
+ */
+
+/* Decodes a black frame, so that what cannot be decoded shows before the first. */
+static ist_status try_decoding(const struct encoding *encoding, int width, int height, ist_pixel_type type,
+                               ist_frame *picture, ist_error *error)
+{
+    ist_frame raw = {0};
+    ist_status status = ist_frame_alloc(&raw, width, height, 1, type, error);
+    if (status >= 0) {
+        memset(raw.data, 0, (size_t)raw.stride * (size_t)height);
+        status = encoding_decode(encoding, &raw, picture, error);
+    }
+    ist_frame_free(&raw);
+    return status;
+}
+
+static ist_status find_encoding(const char *code, const struct encoding **encoding, ist_error *error)
+{
+    *encoding = encoding_find(code);
+    if (!*encoding)
+        return error_set(error, IST_ERROR_NOT_FOUND, "encoding '%s' is not known; names are as in cv_bayerbg", code);
+    if (encoding_samples(*encoding) != 1)
+        return error_set(error, IST_ERROR_ARGUMENT,
+                         "encoding %s: has %d samples a pixel; only raw data with one can be recorded", code,
+                         encoding_samples(*encoding));
+    return IST_OK;
+}
+
+/*
+ * Looks at encoding and "+color", and changes the shape in `params` from that of the frames that come to that of the
+ * frames that are stored. Their size was not looked at yet.
+ */
+static ist_status choose_input(struct input *input, const struct chunk_format *format, bool color,
+                               ist_writer_params *params, ist_error *error)
+{
+    *input = (struct input){.width = params->width, .height = params->height, .channels = params->channels};
+    if (!params->encoding || !*params->encoding)
+        return color ? error_set(error, IST_ERROR_ARGUMENT, "%s+color decodes raw data: their encoding must be given",
+                                 format->name)
+                     : IST_OK;
+    ist_status status = find_encoding(params->encoding, &input->encoding, error);
+    if (status < 0)
+        return status;
+    if (params->channels != 1)
+        return error_set(error, IST_ERROR_ARGUMENT, "encoding %s: raw data have 1 channel, not %d", params->encoding,
+                         params->channels);
+    // A video keeps even sides, and what it keeps must still be raw data.
+    const bool cut = format->is_video && !color;
+    ist_frame picture = {0};
+    status = try_decoding(input->encoding, cut ? params->width & ~1 : params->width,
+                          cut ? params->height & ~1 : params->height, params->type, &picture, error);
+    if (status == IST_ERROR_DATA)
+        status = error_set(error, IST_ERROR_ARGUMENT, "encoding %s: cannot be that of %d x %d pixels of %zu bytes",
+                           params->encoding, params->width, params->height, ist_pixel_size(params->type));
+    if (status >= 0 && color) {
+        params->width = picture.width;
+        params->height = picture.height;
+        params->channels = 3;
+        input->decode = true;
+    }
+    ist_frame_free(&picture);
+    return status;
+}
+
+/*
+ * Creating
+ */
+
+static ist_status check_params(ist_writer_params *params, struct input *input, const struct chunk_format **format,
+                               ist_error *error)
 {
     const char *name = params->format ? params->format : "avc1/mp4";
-    *format = chunk_format_find(name);
+    bool color;
+    *format = chunk_format_parse(name, &color);
     if (!*format) {
         char known[256] = "";
         for (int i = 0; chunk_format_at(i); i++)
@@ -100,7 +182,9 @@ static ist_status check_params(ist_writer_params *params, const struct chunk_for
         params->channels = 1;
     if (params->chunksize == 0)
         params->chunksize = (*format)->default_chunksize;
-    const ist_status status = check_shape(*format, params, error);
+    ist_status status = choose_input(input, *format, color, params, error);
+    if (status >= 0)
+        status = check_shape(*format, params, error);
     return status < 0 ? status : check_user_metadata(params->metadata_json, error);
 }
 
@@ -115,6 +199,8 @@ static void fill_metadata(struct metadata *m, const struct chunk_format *format,
     m->channels = params->channels;
     m->type = params->type;
     m->chunksize = params->chunksize;
+    if (params->encoding && params->channels == 1)
+        snprintf(m->encoding, sizeof m->encoding, "%s", params->encoding);
     if (params->timezone)
         snprintf(m->timezone, sizeof m->timezone, "%s", params->timezone);
     metadata_begin(m);
@@ -151,6 +237,7 @@ static void destroy(ist_writer **writer)
     metadata_free(&w->metadata);
     free(w->encoder_options);
     free(w->encoder);
+    ist_frame_free(&w->decoded);
     free(w);
     *writer = NULL;
 }
@@ -159,7 +246,7 @@ static void destroy(ist_writer **writer)
 static ist_status copy_params(ist_writer *w, const ist_writer_params *params, ist_error *error)
 {
     w->params = *params;
-    w->params.format = w->params.metadata_json = w->params.timezone = NULL;
+    w->params.format = w->params.metadata_json = w->params.timezone = w->params.encoding = NULL;
     if (params->encoder_options && !(w->encoder_options = strdup(params->encoder_options)))
         return error_memory(error);
     if (params->encoder && !(w->encoder = strdup(params->encoder)))
@@ -188,14 +275,16 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
 {
     *writer = NULL;
     ist_writer_params checked = *params;
+    struct input input;
     const struct chunk_format *format;
-    ist_status status = check_params(&checked, &format, error);
+    ist_status status = check_params(&checked, &input, &format, error);
     if (status < 0)
         return status;
     ist_writer *w;
     status = allocate(&w, path, error);
     if (status >= 0) {
         w->format = format;
+        w->input = input;
         fill_metadata(&w->metadata, format, &checked);
         status = copy_params(w, &checked, error);
     }
@@ -218,23 +307,58 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
  * Going on with a store
  */
 
+/*
+ * The frames that come for a store as it is. Those that are decoded on the way have sizes of their own, which are those
+ * of the store (Bayer), or have three rows for two.
+ */
+static ist_status continue_input(ist_writer *w, const ist_writer_params *wanted, bool color, ist_error *error)
+{
+    const struct metadata *m = &w->metadata;
+    ist_writer_params raw = {.width = wanted->width ? wanted->width : m->width,
+                             .height = wanted->height ? wanted->height : m->height,
+                             .channels = color ? 1 : m->channels,
+                             .type = m->type,
+                             .encoding = color ? wanted->encoding : m->encoding};
+    const struct encoding *encoding = color && wanted->encoding ? encoding_find(wanted->encoding) : NULL;
+    int width, height;
+    if (encoding && !wanted->height &&
+        encoding_picture_size(encoding, m->width, m->height / 2 * 3, &width, &height, NULL) >= 0 && height == m->height)
+        raw.height = m->height / 2 * 3;
+    return choose_input(&w->input, w->format, color, &raw, error);
+}
+
+static bool differs(const char *wanted, const char *own)
+{
+    return wanted && strcmp(wanted, own) != 0;
+}
+
 /* The store's own shape; the caller's, where given, must be the same. */
 static ist_status take_shape(ist_writer *w, const ist_writer_params *params, ist_error *error)
 {
     const struct metadata *m = &w->metadata;
     ist_writer_params shape = params ? *params : (ist_writer_params){0};
-    if ((shape.width && shape.width != m->width) || (shape.height && shape.height != m->height) ||
-        (shape.channels && shape.channels != m->channels) || (shape.width && shape.type != m->type) ||
-        (shape.format && strcmp(shape.format, m->format) != 0))
+    bool color = false;
+    const struct chunk_format *format = shape.format ? chunk_format_parse(shape.format, &color) : w->format;
+    ist_status status = continue_input(w, &shape, color, error);
+    if (status < 0)
+        return status;
+    int width = w->input.width, height = w->input.height;
+    if (w->input.decode)
+        status = encoding_picture_size(w->input.encoding, width, height, &width, &height, error);
+    if (status < 0)
+        return status;
+    if (width != m->width || height != m->height || (shape.channels && shape.channels != w->input.channels) ||
+        (shape.width && shape.type != m->type) || format != w->format ||
+        (color ? m->channels != 3 || *m->encoding : differs(shape.encoding, m->encoding)))
         return error_set(error, IST_ERROR_ARGUMENT,
-                         "%s: is of another format or shape: %s, %d x %d pixels, %d channels", w->directory, m->format,
-                         m->width, m->height, m->channels);
+                         "%s: is of another format or shape: %s%s%s, %d x %d pixels, %d channels", w->directory,
+                         m->format, *m->encoding ? ", encoding " : "", m->encoding, m->width, m->height, m->channels);
     shape.width = m->width;
     shape.height = m->height;
     shape.channels = m->channels;
     shape.type = m->type;
     shape.chunksize = m->chunksize;
-    const ist_status status = check_shape(w->format, &shape, error);
+    status = check_shape(w->format, &shape, error);
     return status < 0 ? status : copy_params(w, &shape, error);
 }
 
@@ -261,7 +385,8 @@ static ist_status reopen(ist_writer *w, const char *path, const ist_writer_param
     if (status < 0)
         return status;
     w->format = chunk_format_find(w->metadata.format);
-    if (!w->format || *w->metadata.encoding)
+    const struct encoding *encoding = encoding_find(w->metadata.encoding);
+    if (!w->format || (*w->metadata.encoding && (!encoding || encoding_samples(encoding) != 1)))
         return error_set(error, IST_ERROR_UNSUPPORTED, "%s: stores of format %s%s%s cannot be appended to",
                          w->directory, w->metadata.format, *w->metadata.encoding ? ", encoding " : "",
                          w->metadata.encoding);
@@ -357,16 +482,17 @@ static ist_status refuse_after_failure(const ist_writer *w, ist_error *error)
 
 static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_error *error)
 {
-    const ist_writer_params *p = &w->params;
+    const struct input *in = &w->input;
     if (!frame->data)
         return error_set(error, IST_ERROR_ARGUMENT, "frame %lld has no pixels", (long long)w->frame_count);
-    if (frame->width != p->width || frame->height != p->height || frame->channels != p->channels ||
-        frame->type != p->type)
+    if (frame->width != in->width || frame->height != in->height || frame->channels != in->channels ||
+        frame->type != w->params.type)
         return error_set(error, IST_ERROR_ARGUMENT,
                          "frame %lld: %d x %d pixels, %d channels of %zu bytes; the store was created for "
                          "%d x %d, %d of %zu",
                          (long long)w->frame_count, frame->width, frame->height, frame->channels,
-                         ist_pixel_size(frame->type), p->width, p->height, p->channels, ist_pixel_size(p->type));
+                         ist_pixel_size(frame->type), in->width, in->height, in->channels,
+                         ist_pixel_size(w->params.type));
     if (!isfinite(frame->time_s))
         return error_set(error, IST_ERROR_ARGUMENT, "frame %lld: its time is not finite", (long long)w->frame_count);
     return IST_OK;
@@ -381,8 +507,11 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
         status = end_chunk(w, error);
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
+    const ist_frame *stored = w->input.decode ? &w->decoded : frame;
+    if (status >= 0 && w->input.decode)
+        status = encoding_decode(w->input.encoding, frame, &w->decoded, error);
     if (status >= 0)
-        status = w->format->calls->add(w->chunk, frame, error);
+        status = w->format->calls->add(w->chunk, stored, error);
     if (status >= 0 && w->params.durable)
         status = keeper_sync_pixels(w->keeper, w->range.chunk, w->range.frame_count, error);
     const struct index_entry entry = {frame->number, frame->time_s};

@@ -19,7 +19,8 @@
 struct request {
     const char *source;
     const char *destination;
-    const char *format; /* NULL: chosen by what the source holds */
+    const char *format;   /* NULL: chosen by what the source holds */
+    const char *encoding; /* of raw data; NULL: none */
     const char *metadata_file;
     const char *encoder;
     const char *encoder_options;
@@ -158,7 +159,8 @@ static int check_format_name(const char *format)
     size_t length = 0;
     const char *name;
     for (int i = 0; (name = ist_writer_format_name(i)) != NULL; i++) {
-        if (strcmp(name, format) == 0)
+        const size_t plain = strlen(name);
+        if (strncmp(name, format, plain) == 0 && (!format[plain] || strcmp(format + plain, "+color") == 0))
             return CLI_GO_ON;
         if (length < sizeof known)
             length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", name);
@@ -263,6 +265,7 @@ static int create_store(struct recording *rec)
         .quality = (int)request->quality,
         .encoder = request->encoder,
         .encoder_options = request->encoder_options,
+        .encoding = request->encoding,
         .metadata_json = metadata,
         .timezone = request->timezone,
         .durable = request->durable,
@@ -378,7 +381,8 @@ static int save(const struct request *request)
         return result;
 
     struct recording rec = {.request = request};
-    const ist_source_params params = {.gray = request->gray, .options = request->source_options};
+    // Raw data have one channel, also in files that claim to be of colour.
+    const ist_source_params params = {.gray = request->gray || request->encoding, .options = request->source_options};
     if (ist_source_open(&rec.source, request->source, &params, &rec.error) < 0)
         return cli_fail("%s", rec.error.message);
 
@@ -400,6 +404,11 @@ int main(int argc, char **argv)
          "avc1/mp4 (the default), mjpeg/avi, h264/mkv; exact:\nffv1/mkv, npy, tif, png, bmp, ppm (colour), pgm "
          "(gray);\n"
          "jpg. A source with more than 8 bits goes to tif by default",
+         0, 0},
+        {"encoding", CLI_TEXT, &request.encoding, "CODE",
+         "the source is raw data, cv_bayerbg (read as gray): kept\nraw and decoded by whoever reads it, or with "
+         "--format "
+         "png+color\ndecoded now",
          0, 0},
         {"chunksize", CLI_INTEGER, &request.chunksize, "N", "frames in a file or folder (video 10000, images 200)", 1,
          INT_MAX},
@@ -455,6 +464,8 @@ int main(int argc, char **argv)
         result = cli_usage("--source is missing");
     if (result == CLI_GO_ON && request.format)
         result = check_format_name(request.format);
+    if (result == CLI_GO_ON && request.format && !request.encoding && strchr(request.format, '+'))
+        result = cli_usage("--format %s decodes raw data: --encoding CODE must say which", request.format);
     if (result == CLI_GO_ON && request.timezone)
         result = check_timezone(request.timezone);
     if (result == CLI_GO_ON) {

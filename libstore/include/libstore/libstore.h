@@ -2,6 +2,8 @@
 #ifndef LIBSTORE_LIBSTORE_H
 #define LIBSTORE_LIBSTORE_H
 
+#include <libstore/align.h>
+#include <libstore/edit.h>
 #include <libstore/error.h>
 #include <libstore/export.h>
 #include <libstore/frame.h>

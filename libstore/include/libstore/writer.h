@@ -25,7 +25,8 @@ typedef struct ist_writer ist_writer;
 
 /* What to record. Zero means default, except for the size. */
 typedef struct ist_writer_params {
-    const char *format;          /* one of ist_writer_format_name(); NULL: "avc1/mp4" */
+    const char *format;          /* one of ist_writer_format_name(), and with "+color" behind it, "png+color", frames in
+                                    `encoding` are decoded while they are written; NULL: "avc1/mp4" */
     int width;                   /* px; the video formats store width and height rounded down to even */
     int height;                  /* px */
     int channels;                /* 1 gray, 3 BGR; 0: 1 */
@@ -41,15 +42,19 @@ typedef struct ist_writer_params {
     const char *encoder_options; /* video: "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none.
                                     preset, g (frames from key frame to key frame), threads, ...; pixel_format is
                                     that of the video ("yuv444p", "gray12le") */
-    const char *metadata_json;   /* the user's metadata: text of a JSON object; NULL: none */
-    const char *timezone;        /* IANA name of the place of recording; NULL: the machine's */
-    bool durable;                /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
+    const char *encoding;      /* frames are raw data, "cv_bayerbg": one channel, as the camera gives it. They are kept
+                                  raw, and readers decode them; with "+color" the store is one of BGR. Codes with
+                                  one sample a pixel: cv_bayer*, cv_gray, cv_yuv_i420 and others in planes, whose
+                                  height is that of the data. NULL: not raw */
+    const char *metadata_json; /* the user's metadata: text of a JSON object; NULL: none */
+    const char *timezone;      /* IANA name of the place of recording; NULL: the machine's */
+    bool durable;              /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
 } ist_writer_params;
 
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
 IST_API const char *ist_writer_format_name(int i);
 
-/* True if the format keeps every sample as it is given. NULL and unknown names: false. */
+/* True if the format keeps every sample as it is given. NULL and unknown names: false; "+color" changes nothing. */
 IST_API bool ist_writer_format_is_lossless(const char *format);
 
 /* True if the format can hold samples of this type. NULL and unknown names: false. */
@@ -69,8 +74,9 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
 
 /*
  * Opens a store that is there to append to it; new frames go into new chunks. A store whose
- * recorder died is repaired first. Shape, type, format and chunksize are the store's own: those
- * fields of `params` may be zero, else they must agree. NULL params: defaults.
+ * recorder died is repaired first. Shape, type, format, encoding and chunksize are the store's own: those
+ * fields of `params` may be zero, else they must agree. NULL params: defaults. A store that was recorded with "+color"
+ * takes BGR, or raw data where format and encoding say so again.
  *
  * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_STATE: it is being recorded. IST_ERROR_UNSUPPORTED:
  * a format that cannot be written. Other status as for ist_writer_create(); the store is as it was.

@@ -1,0 +1,433 @@
+#include "edit_journal.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "chunk_path.h"
+#include "error.h"
+#include "foreign_index.h"
+#include "fs.h"
+#include "index.h"
+#include "repair.h"
+#include "store_lock.h"
+#include "store_path.h"
+#include "store_scan.h"
+
+static const char journal_name[] = ".edit";
+static const char *const kind_names[] = {"none", "save index", "empty", "reindex", "insert"};
+
+enum { KIND_COUNT = sizeof kind_names / sizeof *kind_names };
+
+/* A directory whose name leaves no room was refused before. */
+static void path_in(char path[PATH_MAX], const char *directory, const char *name)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
+        path[0] = '\0';
+}
+
+static bool has_ending(const char *name, const char *ending)
+{
+    const size_t length = strlen(name), ending_length = strlen(ending);
+    return length > ending_length && strcmp(name + length - ending_length, ending) == 0;
+}
+
+/*
+ * The journal
+ */
+
+static ist_status write_note(const char *directory, const struct edit_note *note, ist_error *error)
+{
+    char path[PATH_MAX];
+    path_in(path, directory, journal_name);
+    // What is no UTF-8 cannot be in JSON; such a file is then not known again, nor removed.
+    json_t *file = json_string(note->file);
+    json_t *root = json_pack("{s:s, s:i, s:b, s:o?, s:I, s:I}", "change", kind_names[note->kind], "chunk", note->chunk,
+                             "move", note->move && file, "file", file, "size", (json_int_t)note->size, "mtime_ns",
+                             (json_int_t)note->mtime_ns);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    const ist_status status = text ? fs_write_file_whole(path, text, strlen(text), error) : error_memory(error);
+    free(text);
+    json_decref(root);
+    return status;
+}
+
+/* Creates the journal of a change that has not begun. False: there is one, or it cannot be created. */
+static bool create_journal(const char *directory)
+{
+    char path[PATH_MAX];
+    path_in(path, directory, journal_name);
+    const int fd = fs_calls.open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (fd >= 0)
+        fs_calls.close(fd);
+    return fd >= 0;
+}
+
+static ist_status remove_journal(const char *directory, ist_error *error)
+{
+    char path[PATH_MAX];
+    // One that was being written when its writer died.
+    path_in(path, directory, ".edit.part");
+    fs_calls.unlink(path);
+    path_in(path, directory, journal_name);
+    if (fs_calls.unlink(path) < 0 && errno != ENOENT)
+        return error_errno(error, errno, "%s: cannot remove", path);
+    return IST_OK;
+}
+
+bool edit_has_journal(const char *directory)
+{
+    char path[PATH_MAX];
+    path_in(path, directory, journal_name);
+    return fs_exists(path);
+}
+
+static ist_status parse_note(const struct buffer *text, const char *path, struct edit_note *note, ist_error *error)
+{
+    json_t *root = json_loadb((const char *)text->data, text->size, 0, NULL);
+    const char *kind = json_string_value(json_object_get(root, "change"));
+    const char *file = json_string_value(json_object_get(root, "file"));
+    for (int i = 0; i < KIND_COUNT && kind; i++)
+        if (strcmp(kind, kind_names[i]) == 0)
+            note->kind = (enum edit_kind)i;
+    note->chunk = (int)json_integer_value(json_object_get(root, "chunk"));
+    note->move = json_is_true(json_object_get(root, "move"));
+    note->size = json_integer_value(json_object_get(root, "size"));
+    note->mtime_ns = json_integer_value(json_object_get(root, "mtime_ns"));
+    snprintf(note->file, sizeof note->file, "%s", file ? file : "");
+    json_decref(root);
+    // It is written whole, and empty only before anything is staged.
+    if (note->kind == EDIT_NONE && text->size > 0 && !kind)
+        return error_set(error, IST_ERROR_DATA, "%s: is damaged", path);
+    return IST_OK;
+}
+
+static ist_status read_note(const char *directory, bool *there, struct edit_note *note, ist_error *error)
+{
+    char path[PATH_MAX];
+    path_in(path, directory, journal_name);
+    *note = (struct edit_note){0};
+    *there = fs_exists(path);
+    if (!*there)
+        return IST_OK;
+    struct buffer text = {0};
+    ist_status status = fs_read_file(path, &text, error);
+    if (status >= 0)
+        status = parse_note(&text, path, note, error);
+    buffer_free(&text);
+    return status;
+}
+
+/*
+ * Taking back
+ */
+
+/* The names under which something may be staged in the folder of a chunk. */
+static void unstage_folder(const char *folder)
+{
+    static const char *const names[] = {"index.npz", "index.extra.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[PATH_MAX];
+        for (int part = 0; part < 2; part++) {
+            if (snprintf(path, sizeof path, "%s/%s%s%s", folder, names[i], EDIT_STAGED_ENDING, part ? ".part" : "") <
+                (int)sizeof path)
+                fs_calls.unlink(path);
+        }
+    }
+}
+
+static ist_status unstage(const char *directory, ist_error *error)
+{
+    DIR *opened = opendir(directory);
+    if (!opened)
+        return error_errno(error, errno, "%s", directory);
+    struct dirent *entry;
+    while ((entry = readdir(opened))) {
+        const char *name = entry->d_name;
+        char path[PATH_MAX];
+        path_in(path, directory, name);
+        const bool numbered = isdigit((unsigned char)*name);
+        if (!numbered && strncmp(name, INDEX_FILE_NAME, strlen(INDEX_FILE_NAME)) != 0)
+            continue;
+        if (has_ending(name, EDIT_STAGED_ENDING) || has_ending(name, EDIT_STAGED_ENDING ".part"))
+            fs_calls.unlink(path);
+        else if (numbered && strspn(name, "0123456789") == strlen(name))
+            unstage_folder(path);
+    }
+    closedir(opened);
+    return IST_OK;
+}
+
+/*
+ * Doing what was written down. Every step may have been done before.
+ */
+
+static ist_status promote(const char *path, ist_error *error)
+{
+    char staged[PATH_MAX];
+    if (snprintf(staged, sizeof staged, "%s%s", path, EDIT_STAGED_ENDING) >= (int)sizeof staged)
+        return error_errno(error, ENAMETOOLONG, "%s", path);
+    if (fs_exists(staged) && fs_calls.rename(staged, path) < 0)
+        return error_errno(error, errno, "%s: cannot rename", staged);
+    return IST_OK;
+}
+
+static ist_status remove_file(const char *path, ist_error *error)
+{
+    if (fs_calls.unlink(path) < 0 && errno != ENOENT)
+        return error_errno(error, errno, "%s: cannot remove", path);
+    return IST_OK;
+}
+
+/* The log of the index before must not be taken for one of the new index. */
+static ist_status promote_index(const char *directory, ist_error *error)
+{
+    static const char *const logs[] = {"-wal", "-shm", "-journal"};
+    char path[PATH_MAX], staged[PATH_MAX];
+    path_in(staged, directory, INDEX_FILE_NAME EDIT_STAGED_ENDING);
+    if (!fs_exists(staged))
+        return IST_OK;
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs && status >= 0; i++) {
+        snprintf(path, sizeof path, "%.*s/%s%s", PATH_MAX - 32, directory, INDEX_FILE_NAME, logs[i]);
+        status = remove_file(path, error);
+    }
+    path_in(path, directory, INDEX_FILE_NAME);
+    return status < 0 ? status : promote(path, error);
+}
+
+/* Numbers and times go first: without them a chunk is none. */
+static ist_status remove_chunk(const char *directory, const struct metadata *metadata, int chunk, ist_error *error)
+{
+    static const char *const beside[] = {".npz", ".yaml", ".extra.json"};
+    static const char *const in_root[] = {".extra_data.json", ".extra_data.h5"};
+    char path[PATH_MAX];
+    ist_status status = IST_OK;
+    for (int i = 0; i < 3 && status >= 0; i++) {
+        chunk_path_sidecar(path, directory, chunk, metadata->is_video, beside[i]);
+        status = remove_file(path, error);
+    }
+    for (int i = 0; i < 2 && status >= 0; i++) {
+        chunk_path_sidecar(path, directory, chunk, true, in_root[i]);
+        status = remove_file(path, error);
+    }
+    if (status < 0)
+        return status;
+    if (metadata->is_video) {
+        chunk_path_video(path, directory, chunk, metadata->extension);
+        return remove_file(path, error);
+    }
+    chunk_path_folder(path, directory, chunk);
+    fs_remove_tree(path);
+    if (fs_exists(path))
+        return error_set(error, IST_ERROR_IO, "%s: cannot remove", path);
+    return IST_OK;
+}
+
+/* From the last chunk to the first, so that broken off it is a store of fewer chunks. */
+static ist_status remove_chunks(const char *directory, const struct metadata *metadata, ist_error *error)
+{
+    struct store_chunks chunks;
+    ist_status status = store_scan(&chunks, directory, metadata, error);
+    for (int i = chunks.count - 1; i >= 0 && status >= 0; i--)
+        status = remove_chunk(directory, metadata, chunks.chunks[i].chunk, error);
+    store_chunks_free(&chunks);
+    char path[PATH_MAX];
+    path_in(path, directory, FOREIGN_INDEX_FILE_NAME);
+    return status < 0 ? status : remove_file(path, error);
+}
+
+/* The index of old stores goes when the npz is there, which takes its place. */
+static ist_status promote_sidecars(const char *directory, bool is_video, int chunk, ist_error *error)
+{
+    char path[PATH_MAX], yaml[PATH_MAX];
+    chunk_path_sidecar(path, directory, chunk, is_video, ".extra.json");
+    ist_status status = promote(path, error);
+    if (status < 0)
+        return status;
+    chunk_path_sidecar(path, directory, chunk, is_video, ".npz");
+    status = promote(path, error);
+    chunk_path_sidecar(yaml, directory, chunk, is_video, ".yaml");
+    if (status >= 0 && fs_exists(path))
+        status = remove_file(yaml, error);
+    return status < 0 || is_video ? status : fs_sync_directory_of(path, error);
+}
+
+static ist_status promote_all_sidecars(const char *directory, const struct metadata *metadata, ist_error *error)
+{
+    struct store_chunks chunks;
+    ist_status status = store_scan(&chunks, directory, metadata, error);
+    for (int i = 0; i < chunks.count && status >= 0; i++)
+        status = promote_sidecars(directory, metadata->is_video, chunks.chunks[i].chunk, error);
+    store_chunks_free(&chunks);
+    return status;
+}
+
+static ist_status promote_chunk(const char *directory, const struct metadata *metadata, int chunk, ist_error *error)
+{
+    char path[PATH_MAX];
+    chunk_path_video(path, directory, chunk, metadata->extension);
+    ist_status status = promote(path, error);
+    if (status < 0)
+        return status;
+    chunk_path_sidecar(path, directory, chunk, true, ".npz");
+    return promote(path, error);
+}
+
+/* A file that is another one by now stays; so does one that cannot be removed, which the caller can see. */
+static void remove_original(const struct edit_note *note)
+{
+    struct stat info;
+    if (note->move && stat(note->file, &info) == 0 && info.st_size == note->size &&
+        info.st_mtim.tv_sec * 1000000000LL + info.st_mtim.tv_nsec == note->mtime_ns)
+        fs_calls.unlink(note->file);
+}
+
+/* An old store that does not say which files it has: imgstore's guess, unless others lie there. */
+static void find_extension(struct metadata *metadata, const char *directory)
+{
+    static const char *const extensions[] = {".avi", ".mkv", ".mov", ".mp4"};
+    char path[PATH_MAX];
+    if (!metadata->extension_guessed)
+        return;
+    chunk_path_video(path, directory, 0, metadata->extension);
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions && !fs_exists(path); i++) {
+        chunk_path_video(path, directory, 0, extensions[i]);
+        if (fs_exists(path))
+            snprintf(metadata->extension, sizeof metadata->extension, "%s", extensions[i]);
+    }
+}
+
+/*
+ * One who reads looks at the index, where it knows every chunk. So it goes first where numbers change, and last
+ * where a chunk is added.
+ */
+static ist_status apply(const char *directory, const struct metadata *metadata, const struct edit_note *note,
+                        ist_error *error)
+{
+    char path[PATH_MAX];
+    ist_status status = IST_OK;
+    if (note->kind == EDIT_INSERT)
+        status = promote_chunk(directory, metadata, note->chunk, error);
+    if (status >= 0)
+        status = promote_index(directory, error);
+    if (status >= 0 && note->kind == EDIT_EMPTY)
+        status = remove_chunks(directory, metadata, error);
+    if (status >= 0 && note->kind == EDIT_REINDEX)
+        status = promote_all_sidecars(directory, metadata, error);
+    path_in(path, directory, journal_name);
+    if (status >= 0)
+        status = fs_sync_directory_of(path, error);
+    if (status >= 0 && note->kind == EDIT_INSERT)
+        remove_original(note);
+    return status;
+}
+
+ist_status edit_recover(const char *directory, const struct metadata *metadata, bool *pending, ist_error *error)
+{
+    struct edit_note note;
+    ist_status status = read_note(directory, pending, &note, error);
+    if (status < 0 || !*pending)
+        return status;
+    struct metadata own = *metadata;
+    find_extension(&own, directory);
+    status = note.kind == EDIT_NONE ? unstage(directory, error) : apply(directory, &own, &note, error);
+    if (status >= 0)
+        status = remove_journal(directory, error);
+    return status;
+}
+
+/*
+ * Beginning and ending
+ */
+
+/* With the store locked: what was there before comes to its end. `whole`: nobody left it unfinished. */
+static ist_status settle(struct edit *edit, bool whole, ist_error *error)
+{
+    bool pending;
+    ist_status status = edit_recover(edit->directory, &edit->metadata, &pending, error);
+    if (status < 0 || whole)
+        return status;
+    ist_repair_report report = {0};
+    status = repair_store(edit->directory, &edit->metadata, &report, error);
+    // A store of another program is whole where it was an edit that left it.
+    return status == IST_ERROR_UNSUPPORTED && pending ? IST_OK : status;
+}
+
+ist_status edit_begin(struct edit *edit, const char *path, ist_error *error)
+{
+    *edit = (struct edit){.lock_fd = -1};
+    ist_status status = store_path_find(edit->directory, path, error);
+    if (status >= 0)
+        status = metadata_read(&edit->metadata, edit->directory, error);
+    if (status < 0)
+        return status;
+    find_extension(&edit->metadata, edit->directory);
+
+    // The journal comes before the lock, so that a lock that is left over tells whose it was.
+    char lock[PATH_MAX];
+    path_in(lock, edit->directory, ".lock");
+    const bool whole = !fs_exists(lock);
+    const bool created = whole && create_journal(edit->directory);
+    status = store_lock_take(&edit->lock_fd, edit->directory, error);
+    if (status < 0) {
+        // A disk that is full may leave a lock of ours, which nobody holds.
+        if (created && store_lock_look(edit->directory) != STORE_LOCK_STALE)
+            (void)remove_journal(edit->directory, NULL);
+        return status;
+    }
+    edit->begun = created;
+    if (!created)
+        status = settle(edit, whole, error);
+    if (status >= 0 && !created) {
+        status = write_note(edit->directory, &(struct edit_note){0}, error);
+        edit->begun = status >= 0;
+        // The store is whole, and must not be taken for one that a recorder left.
+        if (status < 0)
+            (void)store_lock_release(&edit->lock_fd, edit->directory, NULL);
+    }
+    return status;
+}
+
+/*
+ * The store is as the change found it, or as it left it, and the journal says so. It goes behind the lock, because a
+ * lock without it would be one of a recorder.
+ */
+static ist_status unlock(struct edit *edit, ist_error *error)
+{
+    edit->begun = false;
+    const ist_status status = store_lock_release(&edit->lock_fd, edit->directory, error);
+    return status < 0 ? status : remove_journal(edit->directory, error);
+}
+
+ist_status edit_finish(struct edit *edit, const struct edit_note *note, ist_error *error)
+{
+    bool there;
+    struct edit_note written;
+    ist_status status = write_note(edit->directory, note, error);
+    if (status < 0) {
+        // What cannot be told to be not written may be: then it is left to the next run.
+        if (read_note(edit->directory, &there, &written, NULL) < 0 || written.kind != EDIT_NONE)
+            edit->begun = false;
+        return status;
+    }
+    edit->begun = false;
+    status = apply(edit->directory, &edit->metadata, note, error);
+    if (status >= 0)
+        status = write_note(edit->directory, &(struct edit_note){0}, error);
+    return status < 0 ? status : unlock(edit, error);
+}
+
+void edit_abandon(struct edit *edit)
+{
+    if (edit->begun && unstage(edit->directory, NULL) >= 0)
+        (void)unlock(edit, NULL);
+    store_lock_abandon(&edit->lock_fd);
+    metadata_free(&edit->metadata);
+}
