@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -29,47 +31,71 @@ enum store_lock_state store_lock_look(const char *directory)
     return held ? STORE_LOCK_HELD : STORE_LOCK_STALE;
 }
 
-/* "pid 1234, host rig" from what the holder wrote. */
-static void describe_holder(int fd, char *text, size_t size)
+/* Fails with what the holder wrote of itself. */
+static ist_status refuse(int fd, const char *directory, ist_error *error)
 {
-    const ssize_t got = pread(fd, text, size - 1, 0);
-    text[got > 0 ? got : 0] = '\0';
-    char *newline = strchr(text, '\n');
-    if (newline)
-        *newline = ',';
-    text[strcspn(text, "\n")] = '\0';
-    for (; newline && newline[1] && newline[1] != ' '; newline = NULL) {
-        memmove(newline + 2, newline + 1, strlen(newline + 1) + 1);
-        newline[1] = ' ';
+    char holder[256];
+    const ssize_t got = pread(fd, holder, sizeof holder - 1, 0);
+    holder[got > 0 ? got : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    return error_set(error, IST_ERROR_STATE, "%s: is being recorded%s%s", directory, *holder ? " by " : "", holder);
+}
+
+/* True if the file that was locked is still the one of that name: its last holder may have removed it meanwhile. */
+static bool is_current(int fd, const char *path)
+{
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev;
+}
+
+/* Opens and locks the file of that name, whoever made it. *created tells whether it was us. */
+static ist_status open_locked(int *fd, bool *created, const char *path, const char *directory, ist_error *error)
+{
+    for (;;) {
+        *created = true;
+        *fd = fs_calls.open(path, O_RDWR | O_CREAT | O_EXCL, 0666);
+        if (*fd < 0 && errno == EEXIST) {
+            *created = false;
+            *fd = fs_calls.open(path, O_RDWR, 0);
+            if (*fd < 0 && errno == ENOENT)
+                continue;
+        }
+        if (*fd < 0)
+            return error_errno(error, errno, "%s: cannot create", path);
+        if (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
+            const ist_status status = errno == EWOULDBLOCK ? refuse(*fd, directory, error)
+                                                           : error_errno(error, errno, "%s: cannot lock", path);
+            store_lock_abandon(fd);
+            return status;
+        }
+        if (is_current(*fd, path))
+            return IST_OK;
+        store_lock_abandon(fd);
     }
 }
 
 ist_status store_lock_take(int *fd, const char *directory, ist_error *error)
 {
     char path[PATH_MAX];
+    bool created;
     lock_path(path, directory);
-    *fd = fs_calls.open(path, O_RDWR | O_CREAT, 0666);
-    if (*fd < 0)
-        return error_errno(error, errno, "%s: cannot create", path);
-    if (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
-        const int reason = errno;
-        char holder[256];
-        describe_holder(*fd, holder, sizeof holder - 1);
-        store_lock_abandon(fd);
-        if (reason != EWOULDBLOCK)
-            return error_errno(error, reason, "%s: cannot lock", path);
-        return error_set(error, IST_ERROR_STATE, "%s: is being recorded (%s)", directory, holder);
-    }
+    ist_status status = open_locked(fd, &created, path, directory, error);
+    if (status < 0)
+        return status;
     char host[128] = "", text[256];
     gethostname(host, sizeof host - 1);
-    const int length = snprintf(text, sizeof text, "pid %ld\nhost %s\n", (long)getpid(), host);
-    ist_status status = IST_OK;
+    const int length = snprintf(text, sizeof text, "process %ld on %s\n", (long)getpid(), host);
     if (ftruncate(*fd, 0) < 0)
         status = error_errno(error, errno, "%s: cannot write", path);
     if (status >= 0)
         status = fs_write_all(*fd, text, (size_t)length, path, error);
-    if (status < 0)
+    if (status < 0) {
+        // A store that nobody had begun to change must not look as if.
+        if (created)
+            fs_calls.unlink(path);
         store_lock_abandon(fd);
+    }
     return status;
 }
 
