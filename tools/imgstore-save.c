@@ -262,7 +262,8 @@ static int create_store(struct recording *rec)
         .type = rec->frame.type,
         .chunksize = (int)request->chunksize,
         .frame_rate = ist_source_get_info(rec->source)->frame_rate,
-        .quality = (int)request->quality,
+        // A mosaic of colours does not survive compression: raw data are kept exactly unless told otherwise.
+        .quality = request->encoding && !strchr(format, '+') && !request->quality ? 100 : (int)request->quality,
         .encoder = request->encoder,
         .encoder_options = request->encoder_options,
         .encoding = request->encoding,
