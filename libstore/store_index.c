@@ -38,18 +38,29 @@ static bool is_complete(const struct index *index, const struct store_chunks *ch
     return known == needed;
 }
 
+static bool is_newer(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* The write-ahead log, which is there while somebody writes, or reads what was written. */
+static bool wal_path(char path[PATH_MAX], const char *index_path)
+{
+    return snprintf(path, PATH_MAX, "%s-wal", index_path) < PATH_MAX;
+}
+
 /* True if a chunk's npz was written after the index: by imgstore's reindex, say. */
 static bool is_outdated(const char *index_path, const struct place *place)
 {
-    struct stat index, npz;
+    struct stat index, wal, npz;
+    char path[PATH_MAX];
     if (stat(index_path, &index) < 0)
         return true;
+    if (wal_path(path, index_path) && stat(path, &wal) == 0 && is_newer(&wal.st_mtim, &index.st_mtim))
+        index = wal;
     for (int i = 0; i < place->chunks->count; i++) {
-        char path[PATH_MAX];
         chunk_path_sidecar(path, place->directory, place->chunks->chunks[i].chunk, place->metadata->is_video, ".npz");
-        if (place->chunks->chunks[i].has_npz && stat(path, &npz) == 0 &&
-            (npz.st_mtim.tv_sec > index.st_mtim.tv_sec ||
-             (npz.st_mtim.tv_sec == index.st_mtim.tv_sec && npz.st_mtim.tv_nsec > index.st_mtim.tv_nsec)))
+        if (place->chunks->chunks[i].has_npz && stat(path, &npz) == 0 && is_newer(&npz.st_mtim, &index.st_mtim))
             return true;
     }
     return false;
@@ -102,6 +113,10 @@ static ist_status build_at(struct index **index, const char *path, const struct 
 static bool may_replace(const char *path, const struct place *place)
 {
     struct index *index;
+    char wal[PATH_MAX];
+    // A log that is left would be taken for the new file's own.
+    if (!wal_path(wal, path) || fs_exists(wal))
+        return false;
     if (!fs_exists(path))
         return true;
     if (index_open(&index, path, place->metadata->uuid, NULL) < 0)
