@@ -1,5 +1,6 @@
 #include "tracker.h"
 
+#include <libtrack/libtrack.h>
 #include <math.h>
 #include <stdlib.h>
 

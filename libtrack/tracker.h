@@ -2,7 +2,7 @@
 #ifndef TRACKER_H
 #define TRACKER_H
 
-#include <libtrack/libtrack.h>
+#include <libtrack/tracker.h>
 
 #include "plane.h"
 
