@@ -114,6 +114,17 @@ void matcher_cut(struct matcher *matcher, struct search *search, const struct pl
         cut_spectrum(matcher, search_fft(search, matcher));
 }
 
+void matcher_copy(struct matcher *matcher, struct search *search, const struct matcher *from)
+{
+    matcher->home_x = from->home_x;
+    matcher->home_y = from->home_y;
+    matcher->sum = from->sum;
+    matcher->variance = from->variance;
+    memcpy(matcher->samples, from->samples, (size_t)pixel_count(from) * ist_pixel_size(from->type));
+    if (matcher->spectrum)
+        cut_spectrum(matcher, search_fft(search, matcher));
+}
+
 struct fft *search_fft(const struct search *search, const struct matcher *matcher)
 {
     for (int i = 0; i < search->fft_count; i++)

@@ -61,6 +61,9 @@ void matcher_finish(struct matcher *matcher);
 /* Takes the template from position x, y of `plane`. Uses the room of `search`. */
 void matcher_cut(struct matcher *matcher, struct search *search, const struct plane *plane, int x, int y);
 
+/* Gives a matcher the template of another one of the same size. Uses the room of `search`. */
+void matcher_copy(struct matcher *matcher, struct search *search, const struct matcher *from);
+
 /* Makes room for searches with these matchers. search_finish() releases it, after a failure too. */
 ist_status search_init(struct search *search, const struct kernels *kernels, const struct matcher *matchers, int count,
                        ist_error *error);

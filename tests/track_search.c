@@ -37,7 +37,11 @@ static struct match find(const struct matcher *layout, const struct plane *refer
 
 static struct plane plane_of(const ist_frame *frame)
 {
-    return (struct plane){frame->data, frame->width, frame->width, frame->height, frame->type};
+    return (struct plane){.data = frame->data,
+                          .stride = frame->width,
+                          .width = frame->width,
+                          .height = frame->height,
+                          .type = frame->type};
 }
 
 static ist_frame make_frame(int width, int height, ist_pixel_type type)

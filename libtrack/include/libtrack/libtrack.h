@@ -4,7 +4,9 @@
 
 #include <libstore/error.h>
 #include <libtrack/analyze.h>
+#include <libtrack/prepare.h>
 #include <libtrack/roi.h>
+#include <libtrack/still.h>
 #include <libtrack/tracker.h>
 
 #ifdef __cplusplus
