@@ -1,7 +1,13 @@
 /*
- * What mm-analyze writes: movement.csv, settings.json, movement.gnuplot and movement.svg in one directory.
+ * What mm-analyze writes, into one directory:
  *
- * Every file is written as NAME.part and gets its name when it is whole.
+ *   movement_tables.c     the tables that get lines with every frame: movement.csv
+ *   movement_summary.c    what the rows add up to, and the lines on standard output
+ *   movement_settings.c   settings.json
+ *   movement_plot.c       movement.gnuplot and movement.svg
+ *   movement_file.c       files on their way: each is NAME.part until it is whole
+ *
+ * Functions that return int return CLI_GO_ON, or say what failed and return an exit code.
  */
 #ifndef MOVEMENT_H
 #define MOVEMENT_H
@@ -20,6 +26,12 @@ struct movement_roi {
     char name[MOVEMENT_NAME_SIZE];
 };
 
+/* The names of the files that are whole, in the order in which they became so. */
+struct movement_written {
+    char **names;
+    int count;
+};
+
 /* Everything that was asked for, with the defaults filled in. */
 struct movement_job {
     char store[PATH_MAX];  /* the store's directory, as given */
@@ -32,6 +44,7 @@ struct movement_job {
     double template_time_s;
     trk_params params;
     const ist_reader_info *info;
+    struct movement_written *written;
 };
 
 /* What the rows add up to. */
@@ -45,31 +58,55 @@ struct movement_summary {
     trk_row largest;                   /* row with the largest displacement */
 };
 
+/* ---- files ---- */
+
 /* A file on its way. */
 struct movement_file {
     FILE *stream;
+    const struct movement_job *job;
     char name[PATH_MAX]; /* with ".part" */
 };
 
-/* These return CLI_GO_ON, or say what failed and return an exit code. */
 int movement_file_open(struct movement_file *file, const struct movement_job *job, const char *name);
 
-/* Brings all to the disk and gives the file its name. Closes the file in any case. */
+/* Brings all to the disk, gives the file its name and adds it to job->written. Closes the file in any case. */
 int movement_file_finish(struct movement_file *file);
 
-/* Closes the file and leaves it as NAME.part. Returns CLI_GO_ON, or what went wrong as above. */
+/* Closes the file and leaves it as NAME.part. */
 int movement_file_leave(struct movement_file *file);
 
-/* Writes a line of the table. */
-void movement_write_row(FILE *stream, const struct movement_job *job, const trk_row *row);
-void movement_write_header(FILE *stream);
+/* Adds the name of a file in job->output that is whole. */
+int movement_written_add(const struct movement_job *job, const char *name);
+void movement_written_free(struct movement_written *written);
+
+/* ---- tables ---- */
+
+/* The tables that the job asks for, while they are filled frame by frame. */
+struct movement_tables;
+
+/* Begins every table that the job asks for. The caller closes *tables with one of the two functions below. */
+int movement_tables_open(struct movement_tables **tables, const struct movement_job *job);
+
+/* Adds the rows of a frame to each table. False: a table cannot be written. */
+bool movement_tables_add(struct movement_tables *tables, const trk_row *rows, int row_count);
+
+/* Gives the tables their names. Sets *tables to NULL, as the next one does. */
+int movement_tables_finish(struct movement_tables **tables);
+
+/* Leaves the tables as NAME.part. */
+int movement_tables_leave(struct movement_tables **tables);
+
+/* ---- the whole ---- */
+
+/* Adds the rows of a frame to the sums. */
+void movement_summary_add(struct movement_summary *summary, const trk_row *rows, int row_count);
+
+/* Prints two lines: what was found, and where it lies. */
+void movement_summary_print(const struct movement_summary *summary, const struct movement_job *job);
 
 int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary);
 
 /* Writes movement.gnuplot and has it drawn. Without gnuplot: says what is missing, and goes on. */
 int movement_draw(const struct movement_job *job, const struct movement_summary *summary);
-
-/* Adds a row to the sums. */
-void movement_add(struct movement_summary *summary, const trk_row *row);
 
 #endif

@@ -277,7 +277,8 @@ int movement_draw(const struct movement_job *job, const struct movement_summary 
     snprintf(part, sizeof part, "%s.part", name);
     const int code = run_gnuplot(job->output);
     if (code == 0)
-        return rename(part, name) == 0 ? CLI_GO_ON : cli_fail("%s: %s", name, strerror(errno));
+        return rename(part, name) == 0 ? movement_written_add(job, "movement.svg")
+                                       : cli_fail("%s: %s", name, strerror(errno));
 
     // A picture of an earlier run would belie the table.
     unlink(part);

@@ -1,93 +1,9 @@
 #include "movement.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
-
-/* ---- files ---- */
-
-static const char part[] = ".part";
-
-int movement_file_open(struct movement_file *file, const struct movement_job *job, const char *name)
-{
-    file->stream = NULL;
-    if (snprintf(file->name, sizeof file->name, "%s/%s%s", job->output, name, part) >= (int)sizeof file->name)
-        return cli_fail("%s: the path is too long", job->output);
-    file->stream = fopen(file->name, "w");
-    return file->stream ? CLI_GO_ON : cli_fail("%s: %s", file->name, strerror(errno));
-}
-
-int movement_file_leave(struct movement_file *file)
-{
-    FILE *stream = file->stream;
-    file->stream = NULL;
-    const bool lost = ferror(stream) != 0;
-    if (fclose(stream) != 0 || lost)
-        return cli_fail("%s: %s", file->name, strerror(errno ? errno : EIO));
-    return CLI_GO_ON;
-}
-
-int movement_file_finish(struct movement_file *file)
-{
-    // A name that survives a power cut must not stand for a file that did not.
-    const bool synced = fflush(file->stream) == 0 && fsync(fileno(file->stream)) == 0;
-    if (!synced) {
-        const int number = errno;
-        fclose(file->stream);
-        file->stream = NULL;
-        return cli_fail("%s: %s", file->name, strerror(number));
-    }
-    const int result = movement_file_leave(file);
-    if (result != CLI_GO_ON)
-        return result;
-    char final[PATH_MAX];
-    const size_t length = strlen(file->name) - strlen(part);
-    memcpy(final, file->name, length);
-    final[length] = '\0';
-    return rename(file->name, final) == 0 ? CLI_GO_ON : cli_fail("%s: %s", final, strerror(errno));
-}
-
-/* ---- movement.csv ---- */
-
-void movement_write_header(FILE *stream)
-{
-    fputs("frame_index,frame_number,frame_time,roi,x,y,score,status\n", stream);
-}
-
-void movement_write_row(FILE *stream, const struct movement_job *job, const trk_row *row)
-{
-    char time[CLI_NUMBER_SIZE], x[CLI_NUMBER_SIZE], y[CLI_NUMBER_SIZE], score[CLI_NUMBER_SIZE];
-    fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%s,%s\n", row->frame_index, row->frame_number,
-            cli_format_number(time, row->frame_time_s), job->rois[row->roi].name, cli_format_number(x, row->x_px),
-            cli_format_number(y, row->y_px), cli_format_number(score, row->score), trk_row_status_name(row->status));
-}
-
-/* ---- sums ---- */
-
-void movement_add(struct movement_summary *summary, const trk_row *row)
-{
-    if (summary->frames == 0 && row->roi == 0)
-        summary->first_time_s = row->frame_time_s;
-    summary->rows[row->status]++;
-    if (isnan(row->x_px))
-        return;
-    const bool first = summary->measured++ == 0;
-    summary->x_min = first ? row->x_px : fmin(summary->x_min, row->x_px);
-    summary->x_max = first ? row->x_px : fmax(summary->x_max, row->x_px);
-    summary->y_min = first ? row->y_px : fmin(summary->y_min, row->y_px);
-    summary->y_max = first ? row->y_px : fmax(summary->y_max, row->y_px);
-    summary->squares += row->x_px * row->x_px + row->y_px * row->y_px;
-    if (first || hypot(row->x_px, row->y_px) > hypot(summary->largest.x_px, summary->largest.y_px))
-        summary->largest = *row;
-}
-
-/* ---- settings.json ---- */
 
 static json_t *store_json(const struct movement_job *job)
 {
