@@ -235,9 +235,9 @@ bool tracker_searches_again(const trk_tracker *tracker)
     return tracker->params.follow && tracker->params.max_movement_px;
 }
 
-int trk_tracker_threads(const trk_tracker *tracker)
+const trk_params *trk_tracker_params(const trk_tracker *tracker)
 {
-    return tracker->params.threads;
+    return &tracker->params;
 }
 
 ist_status tracker_check_frame(const trk_tracker *tracker, const ist_frame *frame, ist_error *error)

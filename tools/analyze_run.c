@@ -3,7 +3,6 @@
 #include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* ---- what to do ---- */
 
@@ -19,31 +18,22 @@ static int resolve_frames(struct movement_job *job, const struct analyze_request
                         job->end, count, count);
     if (job->first >= job->end)
         return cli_fail("--frames %" PRId64 ":%" PRId64 ": there is no frame in this range", job->first, job->end);
-    job->template_index = request->template_index;
-    if (job->template_index >= count)
-        return cli_fail("--template %" PRId64 ": the store has %" PRId64 " frames, 0 to %" PRId64, job->template_index,
-                        count, count - 1);
     return CLI_GO_ON;
-}
-
-static int processor_count(void)
-{
-    const long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count < 1 ? 1 : count > ANALYZE_THREADS_MAX ? ANALYZE_THREADS_MAX : (int)count;
 }
 
 static int resolve(struct movement_job *job, const struct analyze_request *request)
 {
-    const int result = analyze_place_rois(job, request);
+    int result = analyze_place_rois(job, request);
     if (result != CLI_GO_ON)
         return result;
     job->params = (trk_params){
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
-        .threads = request->threads ? (int)request->threads : processor_count(),
+        .threads = (int)request->threads,
     };
-    return resolve_frames(job, request);
+    result = resolve_frames(job, request);
+    return result == CLI_GO_ON ? analyze_resolve_template(job, request) : result;
 }
 
 /* ---- doing it ---- */
@@ -62,7 +52,7 @@ static bool take_rows(void *context, const trk_row *rows, int row_count)
     return movement_tables_add(sink->tables, rows, row_count) && !cli_stop_requested();
 }
 
-static int make_tracker(trk_tracker **tracker, const struct movement_job *job)
+static int make_tracker(trk_tracker **tracker, struct movement_job *job)
 {
     ist_error error;
     trk_roi *places = calloc((size_t)job->roi_count, sizeof *places);
@@ -73,25 +63,9 @@ static int make_tracker(trk_tracker **tracker, const struct movement_job *job)
     const ist_status status = trk_tracker_create(tracker, job->info->width, job->info->height, job->info->channels,
                                                  job->info->type, places, job->roi_count, &job->params, &error);
     free(places);
-    return status < 0 ? cli_fail("%s: %s", job->store, error.message) : CLI_GO_ON;
-}
-
-static int cut_template(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
-{
-    ist_error error;
-    ist_frame frame = {0};
-    ist_status status = ist_reader_read_index(reader, job->template_index, &frame, &error);
-    if (status >= 0)
-        status = trk_tracker_set_template(tracker, &frame, &error);
-    job->template_number = frame.number;
-    job->template_time_s = frame.time_s;
-    ist_frame_free(&frame);
     if (status < 0)
-        return cli_fail("template, frame %" PRId64 ": %s", job->template_index, error.message);
-    for (int i = 0; i < job->roi_count; i++)
-        if (trk_tracker_template_is_flat(tracker, i))
-            cli_note("ROI %s has no texture in frame %" PRId64 ": its motion cannot be measured", job->rois[i].name,
-                     job->template_index);
+        return cli_fail("%s: %s", job->store, error.message);
+    job->params = *trk_tracker_params(*tracker);
     return CLI_GO_ON;
 }
 
@@ -123,7 +97,7 @@ static int measure(const struct movement_job *job, struct movement_summary *summ
 static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
 {
     struct movement_summary summary = {0};
-    int result = cut_template(job, tracker, reader);
+    int result = analyze_set_template(job, tracker, reader);
     if (result == CLI_GO_ON)
         result = analyze_make_directory(job->output);
     if (result == CLI_GO_ON)

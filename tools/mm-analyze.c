@@ -24,10 +24,31 @@ int main(int argc, char **argv)
         {"roi", CLI_LIST, &request.rois, "X,Y,W,H",
          "a region: its upper left corner and its size in px; several\nmay be given. NAME=X,Y,W,H gives it a name", 0,
          0},
-        {"template", CLI_INTEGER, &request.template_index, "N",
-         "frame that the ROIs are cut from, by index (default: 0)", 0, 9e15},
+        {"template", CLI_TEXT, &request.template, "WHAT",
+         "what the ROIs are cut from: a frame's index (default: 0);\nprevious: each frame is measured against the one "
+         "before it,\nand the motion summed; mean or mean:A:B: the mean of all\nframes or of A to B-1; an image file "
+         "of "
+         "the picture's size,\nor of the size of all ROIs",
+         0, 0},
         {"max-movement", CLI_INTEGER, &request.max_movement, "PX",
          "search so far in each direction (default: 0, the whole picture)", 0, 65535},
+        {"follow", CLI_FLAG, &request.follow, NULL,
+         "ROIs go with their features: --max-movement counts from\nwhere a feature was last measured", 0, 0},
+        {"search-again", CLI_INTEGER, &request.search_again, "PX",
+         "with --follow: search a lost feature so far from its last\nplace (default: 4 times --max-movement)", 0,
+         65535},
+        {"renew", CLI_INTEGER, &request.renew_every, "N", "cut templates anew every N frames; errors then add up", 1,
+         INT32_MAX},
+        {"renew-below", CLI_NUMBER, &request.renew_below, "S", "cut a template anew when its score falls below S", -1,
+         1},
+        {"blur", CLI_NUMBER, &request.blur, "PX", "blur frames first, with a Gaussian of this standard deviation", 0,
+         TRK_BLUR_MAX_PX},
+        {"background", CLI_TEXT, &request.background, "WHAT",
+         "subtract first what does not move: minimum, mean or median\nof all frames at each pixel, or with :A:B of A "
+         "to "
+         "B-1",
+         0, 0},
+        {"difference", CLI_FLAG, &request.difference, NULL, "measure each frame minus the one before it", 0, 0},
         {"frames", CLI_RANGE, &request.frames, "A:B", "measure the frames A to B-1; either may be left out", 0, 0},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},

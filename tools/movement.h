@@ -17,6 +17,8 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "cli.h"
+
 enum { MOVEMENT_NAME_SIZE = 64 };
 
 /* A ROI as it is called in the results: by its name, or by its number from 0. */
@@ -32,6 +34,14 @@ struct movement_written {
     int count;
 };
 
+/* What the ROIs are cut from. */
+enum movement_template_source {
+    MOVEMENT_TEMPLATE_FRAME = 0,
+    MOVEMENT_TEMPLATE_PREVIOUS, /* to begin with, the frame template_index */
+    MOVEMENT_TEMPLATE_MEAN,
+    MOVEMENT_TEMPLATE_FILE,
+};
+
 /* Everything that was asked for, with the defaults filled in. */
 struct movement_job {
     char store[PATH_MAX];  /* the store's directory, as given */
@@ -39,9 +49,14 @@ struct movement_job {
     struct movement_roi *rois;
     int roi_count;
     int64_t first, end; /* frames, half-open */
-    int64_t template_index;
+    enum movement_template_source template_source;
+    int64_t template_index; /* these three of a frame */
     int64_t template_number;
     double template_time_s;
+    cli_range template_range;       /* of a mean */
+    const char *template_file;      /* as given */
+    trk_still_kind background_kind; /* these two where params.prepare.background is set */
+    cli_range background_range;
     trk_params params;
     const ist_reader_info *info;
     struct movement_written *written;
@@ -53,6 +68,7 @@ struct movement_summary {
     int64_t rows[TRK_MISSING + 1]; /* by status */
     int64_t measured;              /* rows that have a displacement, all that follows is of them */
     double first_time_s;
+    int64_t renewals;                  /* of all templates */
     double x_min, x_max, y_min, y_max; /* of all rows with numbers */
     double squares;                    /* sum of x^2 + y^2 */
     trk_row largest;                   /* row with the largest displacement */

@@ -22,14 +22,40 @@ static json_t *store_json(const struct movement_job *job)
     return store;
 }
 
+static json_t *range_json(const cli_range *range)
+{
+    return json_pack("{s:I,s:I}", "first", (json_int_t)range->first, "end", (json_int_t)range->end);
+}
+
 static json_t *template_json(const struct movement_job *job)
 {
-    json_t *template = json_object();
+    static const char *const sources[] = {"frame", "previous", "mean", "file"};
+    json_t *template = json_pack("{s:s}", "source", sources[job->template_source]);
+    if (job->template_source == MOVEMENT_TEMPLATE_MEAN)
+        json_object_set_new(template, "frames", range_json(&job->template_range));
+    if (job->template_source == MOVEMENT_TEMPLATE_FILE)
+        json_object_set_new(template, "file", json_string(job->template_file));
+    if (job->template_source == MOVEMENT_TEMPLATE_MEAN || job->template_source == MOVEMENT_TEMPLATE_FILE)
+        return template;
     json_object_set_new(template, "frame_index", json_integer(job->template_index));
     json_object_set_new(template, "frame_number", json_integer(job->template_number));
     json_t *time = json_real(job->template_time_s);
     json_object_set_new(template, "frame_time", time ? time : json_null()); // JSON has no NaN
     return template;
+}
+
+static json_t *prepare_json(const struct movement_job *job)
+{
+    const trk_preparation *given = &job->params.prepare;
+    json_t *prepare = json_object();
+    json_object_set_new(prepare, "difference", json_boolean(given->difference));
+    json_t *background = json_null();
+    if (given->background)
+        background = json_pack("{s:s,s:o}", "what", trk_still_kind_name(job->background_kind), "frames",
+                               range_json(&job->background_range));
+    json_object_set_new(prepare, "background", background);
+    json_object_set_new(prepare, "blur_sigma_px", json_real(given->blur_sigma_px));
+    return prepare;
 }
 
 static json_t *parameters_json(const struct movement_job *job)
@@ -38,6 +64,12 @@ static json_t *parameters_json(const struct movement_job *job)
     json_object_set_new(parameters, "max_movement_px", json_integer(job->params.max_movement_px));
     json_object_set_new(parameters, "search",
                         json_string(job->params.max_movement_px ? "ROI grown by max_movement" : "whole picture"));
+    json_object_set_new(parameters, "follow", json_boolean(job->params.follow));
+    if (job->params.follow && job->params.max_movement_px)
+        json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
+    json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
+    json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
     json_object_set_new(parameters, "method",
                         json_string("zero-mean normalised cross-correlation; Gauss-Newton on a cubic B-spline, "
@@ -80,6 +112,7 @@ int movement_write_settings(const struct movement_job *job, const struct movemen
     json_object_set_new(all, "parameters", parameters_json(job));
     json_object_set_new(all, "rois", rois_json(job));
     json_object_set_new(all, "rows", counts_json(summary));
+    json_object_set_new(all, "renewals", json_integer(summary->renewals));
     json_object_set_new(all, "libstore", json_string(ist_version()));
     json_object_set_new(all, "libtrack", json_string(trk_version()));
 

@@ -24,8 +24,11 @@ static void add_row(struct movement_summary *summary, const trk_row *row)
 
 void movement_summary_add(struct movement_summary *summary, const trk_row *rows, int row_count)
 {
-    for (int i = 0; i < row_count; i++)
+    summary->renewals = 0; // rows count them from the beginning
+    for (int i = 0; i < row_count; i++) {
         add_row(summary, &rows[i]);
+        summary->renewals += rows[i].renewals;
+    }
     summary->frames++;
 }
 
@@ -59,6 +62,8 @@ void movement_summary_print(const struct movement_summary *summary, const struct
     }
     for (trk_row_status status = TRK_FLAT; status <= TRK_MISSING; status++)
         printf("%s %s %" PRId64, status == TRK_FLAT ? ";" : ",", trk_row_status_name(status), summary->rows[status]);
+    if (summary->renewals > 0)
+        printf("; templates were renewed %" PRId64 " times, and errors add up", summary->renewals);
     putchar('\n');
     print_written(job);
 }

@@ -157,8 +157,8 @@ IST_API IST_MUST_CHECK ist_status trk_tracker_set_template_image(trk_tracker *tr
 /* True if the ROI's template has no texture, so that every row of it will be TRK_FLAT. */
 IST_API bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi);
 
-/* How many threads trk_analyze() measures with: params.threads, or the number of processors. */
-IST_API int trk_tracker_threads(const trk_tracker *tracker);
+/* What the tracker was made with, defaults filled in. Valid as long as the tracker. */
+IST_API const trk_params *trk_tracker_params(const trk_tracker *tracker);
 
 /* Creates and destroys a sequence; destroy sets *sequence to NULL and takes a NULL sequence. */
 IST_API IST_MUST_CHECK ist_status trk_sequence_create(trk_sequence **sequence, const trk_tracker *tracker,
