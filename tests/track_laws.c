@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "track_frames.h"
 #include "track_rows.h"
 #include "track_texture.h"
 
 enum { WIDTH = 100, HEIGHT = 96 };
 
 static const trk_roi middle = {18, 16, 64, 64};
-
-static ist_frame make_frame(int width, int height, int channels, ist_pixel_type type)
-{
-    ist_frame frame = {0};
-    ck_assert_int_eq(ist_frame_alloc(&frame, width, height, channels, type, NULL), IST_OK);
-    return frame;
-}
 
 static trk_tracker *make_tracker(const ist_frame *frame, const trk_roi *rois, int count, const trk_params *params)
 {
