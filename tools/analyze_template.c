@@ -120,6 +120,8 @@ int analyze_resolve_template(struct movement_job *job, const struct analyze_requ
     job->params.search_again_px = (int)request->search_again;
     job->params.renew_every = (int)request->renew_every;
     job->params.renew_below = request->renew_below;
+    if (request->difference && job->info->frame_count < 2)
+        return cli_fail("--difference: it takes two frames, and the store has one");
     job->params.prepare = (trk_preparation){.blur_sigma_px = request->blur, .difference = request->difference};
     result = read_background(job, request->background);
     return result == CLI_GO_ON ? read_template(job, request->template) : result;
@@ -184,7 +186,7 @@ static int cut_from_mean(struct movement_job *job, trk_tracker *tracker, ist_rea
 static int cut_from_file(struct movement_job *job, trk_tracker *tracker)
 {
     ist_error error;
-    ist_source *source;
+    ist_source *source = NULL;
     ist_frame image = {0};
     ist_status status = ist_source_open(&source, job->template_file, NULL, &error);
     if (status >= 0)
