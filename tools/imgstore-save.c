@@ -197,7 +197,7 @@ static int choose_format(const struct request *request, const ist_frame *first, 
 {
     const bool deep = first->type == IST_PIXEL_U16;
     *format = request->format ? request->format : deep ? "tif" : "avc1/mp4";
-    if (!ist_writer_format_holds(*format, first->type))
+    if (!ist_writer_format_holds(*format, 1, first->type) && !ist_writer_format_holds(*format, 3, first->type))
         return cli_fail(
             "%s: its samples have more than 8 bits, which %s cannot hold; choose --format npy, tif or ffv1/mkv",
             request->source, *format);

@@ -57,8 +57,8 @@ IST_API const char *ist_writer_format_name(int i);
 /* True if the format keeps every sample as it is given. NULL and unknown names: false; "+color" changes nothing. */
 IST_API bool ist_writer_format_is_lossless(const char *format);
 
-/* True if the format can hold samples of this type. NULL and unknown names: false. */
-IST_API bool ist_writer_format_holds(const char *format, ist_pixel_type type);
+/* True if the format can hold frames of 1 or 3 channels with samples of this type. NULL and unknown names: false. */
+IST_API bool ist_writer_format_holds(const char *format, int channels, ist_pixel_type type);
 
 /*
  * Creates the directory `path` with an empty store in it; the directory above must exist.
