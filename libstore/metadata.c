@@ -127,6 +127,13 @@ static json_t *store_to_json(const struct metadata *m)
                               m->timezone, "uuid", m->uuid, "version", STORE_VERSION);
     if (store && m->is_video)
         json_object_set_new(store, "extension", json_string(m->extension));
+    json_t *dropped = json_object();
+    for (ist_drop_cause cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        if (m->dropped[cause] > 0)
+            json_object_set_new(dropped, ist_drop_cause_name(cause), json_integer(m->dropped[cause]));
+    if (store && json_object_size(dropped) > 0)
+        json_object_set(store, "dropped", dropped);
+    json_decref(dropped);
     return store;
 }
 
@@ -253,6 +260,15 @@ static double created_from_path(const char *directory, const char *file, const c
     return stat(file, &info) == 0 ? (double)info.st_mtim.tv_sec + (double)info.st_mtim.tv_nsec * 1e-9 : 0;
 }
 
+static void read_dropped(struct metadata *m, const json_t *store)
+{
+    const json_t *dropped = json_object_get(store, "dropped");
+    for (ist_drop_cause cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++) {
+        const json_int_t count = json_integer_value(json_object_get(dropped, ist_drop_cause_name(cause)));
+        m->dropped[cause] = count > 0 ? count : 0;
+    }
+}
+
 static ist_status read_root(struct metadata *m, json_t *root, const char *directory, const char *path, ist_error *error)
 {
     const json_t *store = json_object_get(root, "__store");
@@ -272,6 +288,8 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
         local_timezone(m->timezone);
     if (!parse_created(text_of(store, "created_utc"), &m->created_s))
         m->created_s = created_from_path(directory, path, m->timezone);
+
+    read_dropped(m, store);
 
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));

@@ -22,7 +22,8 @@ struct metadata {
     int channels; /* 1 or 3; of raw data also 2 or 4 */
     ist_pixel_type type;
     int chunksize;
-    char *user_json; /* text of a JSON object */
+    int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came */
+    char *user_json;                       /* text of a JSON object */
 };
 
 /* Fills in uuid, created_s and, where it is empty, timezone for a store that begins now. */

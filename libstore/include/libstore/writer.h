@@ -102,6 +102,16 @@ IST_API IST_MUST_CHECK ist_status ist_writer_add(ist_writer *writer, const ist_f
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error);
 
+/*
+ * Notes frames that never came, before the frame that is added next. They are kept in the index with their place, and
+ * their number in metadata.yaml when the store is closed or repaired; ist_reader_drop() gives them back.
+ * IST_ERROR_ARGUMENT: an unknown cause, or a count below 1.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_error *error);
+
+/* About how many bytes of the disk closing the store now would take: a video is written anew when its chunk ends. */
+IST_API int64_t ist_writer_closing_bytes(const ist_writer *writer);
+
 /* Frames acknowledged so far. */
 IST_API int64_t ist_writer_frame_count(const ist_writer *writer);
 
