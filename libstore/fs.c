@@ -164,6 +164,12 @@ int64_t fs_file_size(const char *path)
     return stat(path, &status) == 0 ? (int64_t)status.st_size : 0;
 }
 
+int64_t fs_disk_bytes(const char *path)
+{
+    struct statvfs disk;
+    return statvfs(path, &disk) == 0 ? (int64_t)disk.f_blocks * (int64_t)disk.f_frsize : 0;
+}
+
 int64_t fs_free_bytes(const char *path)
 {
     struct statvfs disk;

@@ -58,6 +58,9 @@ bool fs_exists(const char *path);
 /* Bytes in a file; 0 if there is none. */
 int64_t fs_file_size(const char *path);
 
+/* Size of the disk where `path` lies; 0: unknown. */
+int64_t fs_disk_bytes(const char *path);
+
 /* Bytes that may still be written where `path` lies; -1: unknown. */
 int64_t fs_free_bytes(const char *path);
 

@@ -26,30 +26,6 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
-/* IANA name of the machine's time zone. */
-static void local_timezone(char name[METADATA_TEXT_SIZE])
-{
-    const char *tz = getenv("TZ");
-    if (tz && *tz == ':')
-        tz++;
-    if (tz && strchr(tz, '/') && *tz != '/') {
-        copy_text(name, METADATA_TEXT_SIZE, tz);
-        return;
-    }
-    char link[PATH_MAX];
-    const ssize_t length = readlink("/etc/localtime", link, sizeof link - 1);
-    if (length > 0) {
-        static const char folder[] = "zoneinfo/";
-        link[length] = '\0';
-        const char *zone = strstr(link, folder);
-        if (zone) {
-            copy_text(name, METADATA_TEXT_SIZE, zone + strlen(folder));
-            return;
-        }
-    }
-    copy_text(name, METADATA_TEXT_SIZE, "Etc/UTC");
-}
-
 void metadata_begin(struct metadata *metadata)
 {
     unsigned char random[16];
@@ -64,7 +40,7 @@ void metadata_begin(struct metadata *metadata)
     clock_gettime(CLOCK_REALTIME, &now);
     metadata->created_s = (double)now.tv_sec + (double)(now.tv_nsec / 1000) * 1e-6;
     if (!*metadata->timezone)
-        local_timezone(metadata->timezone);
+        ist_time_machine_zone(metadata->timezone);
 }
 
 static void format_created(double created_s, char text[METADATA_TEXT_SIZE])
@@ -285,7 +261,7 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
     if (!*m->timezone)
         copy_text(m->timezone, sizeof m->timezone, text_of(root, "timezone"));
     if (!*m->timezone)
-        local_timezone(m->timezone);
+        ist_time_machine_zone(m->timezone);
     if (!parse_created(text_of(store, "created_utc"), &m->created_s))
         m->created_s = created_from_path(directory, path, m->timezone);
 

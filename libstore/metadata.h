@@ -3,6 +3,7 @@
 #define METADATA_H
 
 #include <libstore/frame.h>
+#include <libstore/time.h>
 #include <stdbool.h>
 
 enum { METADATA_UUID_SIZE = 33, METADATA_TEXT_SIZE = 64 };
@@ -15,7 +16,7 @@ struct metadata {
     bool extension_guessed;             /* an old store that does not say it */
     char encoding[METADATA_TEXT_SIZE];  /* "": none */
     char uuid[METADATA_UUID_SIZE];      /* "": none */
-    char timezone[METADATA_TEXT_SIZE];  /* IANA name */
+    char timezone[IST_TIME_ZONE_SIZE];  /* IANA name */
     double created_s;                   /* seconds since 1970 UTC */
     int width;                          /* px, as stored: even for most video, and of raw data where encoding says so */
     int height;

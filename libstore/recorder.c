@@ -16,6 +16,8 @@
 
 static const int64_t MIB = 1 << 20;
 enum { QUEUE_MIB = 256, FREE_WARN_MIB = 4096, FREE_STOP_MIB = 512 };
+// Of a small disk these are left instead.
+enum { FREE_WARN_PERCENT = 10, FREE_STOP_PERCENT = 2 };
 
 /* What waits: a frame, extra data or a drop; exactly one of them. */
 struct item {
@@ -426,9 +428,11 @@ static void *write_all(void *argument)
 
 /* ---- beginning and end ---- */
 
-static int64_t or_default(int64_t value, int64_t mib)
+/* A limit of free space that was not given. */
+static int64_t default_limit(const char *path, int64_t mib, int percent)
 {
-    return value ? value : mib * MIB;
+    const int64_t share = fs_disk_bytes(path) / 100 * percent;
+    return share > 0 && share < mib * MIB ? share : mib * MIB;
 }
 
 static void init_waiting(ist_recorder *r)
@@ -487,9 +491,12 @@ static ist_status create(ist_recorder **recorder, const char *path, const ist_re
         return error_memory(error);
     if (params)
         r->params = *params;
-    r->params.queue_bytes = or_default(r->params.queue_bytes, QUEUE_MIB);
-    r->params.free_warn_bytes = or_default(r->params.free_warn_bytes, FREE_WARN_MIB);
-    r->params.free_stop_bytes = or_default(r->params.free_stop_bytes, FREE_STOP_MIB);
+    if (r->params.queue_bytes == 0)
+        r->params.queue_bytes = QUEUE_MIB * MIB;
+    if (r->params.free_warn_bytes == 0)
+        r->params.free_warn_bytes = default_limit(path, FREE_WARN_MIB, FREE_WARN_PERCENT);
+    if (r->params.free_stop_bytes == 0)
+        r->params.free_stop_bytes = default_limit(path, FREE_STOP_MIB, FREE_STOP_PERCENT);
     strcpy(r->path, path);
     r->last = &r->first;
     r->stats.free_bytes = fs_free_bytes(path);

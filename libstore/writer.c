@@ -77,6 +77,9 @@ static ist_status check_shape(const struct chunk_format *format, const ist_write
     if (!isfinite(params->frame_rate) || params->frame_rate < 0 || params->frame_rate > 1e6)
         return error_set(error, IST_ERROR_ARGUMENT, "a frame rate of %g per second cannot be noted",
                          params->frame_rate);
+    if (!isfinite(params->chunk_duration_s) || params->chunk_duration_s < 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "a chunk of %g seconds: it must be 0 or more",
+                         params->chunk_duration_s);
     return format->calls->check ? format->calls->check(format, params, error) : IST_OK;
 }
 
@@ -500,12 +503,19 @@ static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_e
     return IST_OK;
 }
 
+/* True if a frame of this time belongs to the next chunk. */
+static bool is_full(const ist_writer *w, double time_s)
+{
+    const double longest_s = w->params.chunk_duration_s;
+    return w->range.frame_count >= w->params.chunksize || (longest_s > 0 && time_s - w->range.time_min_s >= longest_s);
+}
+
 /* Pixels first, then the row in the index: what the index names is there. */
 static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *error)
 {
     ist_status status = note_finished_chunk(w, false, error);
     // The chunk ends only now, so that extra data of its last frame could still come.
-    if (status >= 0 && w->chunk && w->range.frame_count >= w->params.chunksize)
+    if (status >= 0 && w->chunk && is_full(w, frame->time_s))
         status = end_chunk(w, error);
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);

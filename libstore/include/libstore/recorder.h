@@ -43,9 +43,9 @@ typedef struct ist_recorder_event {
 typedef struct ist_recorder_params {
     int64_t queue_bytes;     /* pixels and extra data that may wait; 0: 256 MiB. One frame always fits. */
     bool gaps_are_drops;     /* the numbers count every frame of the camera: one that is left out was dropped by it */
-    int64_t free_warn_bytes; /* IST_RECORDER_SPACE_LOW below this; 0: 4 GiB; below 0: never */
+    int64_t free_warn_bytes; /* IST_RECORDER_SPACE_LOW below this; 0: 4 GiB, of a small disk 10 %; below 0: never */
     int64_t free_stop_bytes; /* the recording stops while so much is left, beside what closing the chunk takes;
-                                0: 512 MiB; below 0: never */
+                                0: 512 MiB, of a small disk 2 %; below 0: never */
 
     /* Called from the thread that adds, or the one that writes; it must be quick and may not call the recorder. */
     void (*event)(void *context, const ist_recorder_event *event);

@@ -32,6 +32,8 @@ typedef struct ist_source_info {
     double frame_rate;      /* nominal frames per second; 0: unknown */
     int64_t frame_count;    /* as the source claims; -1: unknown or endless */
     double creation_time_s; /* start of the recording, seconds since 1970 UTC; NAN: unknown */
+    bool live;              /* frames come when they come: who does not take one in time may lose it. The numbers count
+                               every frame of the device, where it says so: one that is left out was dropped */
 } ist_source_info;
 
 /*
@@ -86,6 +88,13 @@ IST_API IST_MUST_CHECK ist_status ist_source_next(ist_source *source, ist_frame 
 
 /* JSON object that the source has to say about the frame last delivered, or NULL. Valid until the next call. */
 IST_API const char *ist_source_extra(const ist_source *source);
+
+/*
+ * Gives frames that the source knows to have been lost on their way, because they came but not whole, before the frame
+ * delivered last. Returns false when there are no more; to be called after each frame until then. Gaps in the numbers
+ * that are not given here were left out by the device itself.
+ */
+IST_API bool ist_source_next_drop(ist_source *source, ist_drop *drop);
 
 /* Frames so far that the source held but that could not be decoded. */
 IST_API int64_t ist_source_lost(const ist_source *source);

@@ -32,6 +32,7 @@ typedef struct ist_writer_params {
     int channels;                /* 1 gray, 3 BGR; 0: 1 */
     ist_pixel_type type;         /* IST_PIXEL_U16: only formats that ist_writer_format_holds() it */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
+    double chunk_duration_s;     /* a chunk also ends when its frames span so many seconds; 0: only by chunksize */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
     int quality;                 /* video and jpg, 1 (small) .. 100; 0: 90 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
                                     95 for jpg.
