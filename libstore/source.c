@@ -141,7 +141,8 @@ static ist_status next_frame(ist_source *source, ist_frame *frame, ist_error *er
                         frame->channels != info->channels || frame->type != info->type))
         return fail_shape(source, frame, error);
     frame->index = source->delivered;
-    frame->number = source->delivered + source->lost;
+    if (!source->numbers)
+        frame->number = source->delivered + source->lost;
     return IST_OK;
 }
 

@@ -35,6 +35,7 @@ struct ist_source {
     const char *detail; /* which file of a folder was delivered last; NULL: only the location has a name */
     void *state;        /* the kind's own */
     bool gray;          /* the caller wants one channel */
+    bool numbers;       /* the kind sets frame->number, too: the device's own count */
     bool ended;         /* nothing more comes, whether it was the end or a failure */
     bool has_first;     /* `first` waits to be delivered */
     ist_frame first;

@@ -56,7 +56,8 @@ typedef struct ist_source_info {
  * sub-pixel amount. Keys: size=WxH (320x240), rate=HZ (25), frames=N (endless), motion=none |
  * circle | line | drift (circle), amplitude=PX (5), period=FRAMES (50), noise=SD in gray levels
  * (0), contrast=SD in gray levels (40), seed=N (1), color=0|1 (0), depth=8|16 (8; gray levels are
- * those of 8 bits, 16 bits have 257 steps for each). With phase
+ * those of 8 bits, 16 bits have 257 steps for each), live=0|1 (0; 1: frames come by the clock, as from a camera with four
+ * buffers: who is late misses some). With phase
  * p = 2 pi i / period of frame i the feature has moved since frame 0 by
  *     circle  x = amplitude sin p,   y = amplitude (1 - cos p)
  *     line    x = amplitude sin p,   y = 0
