@@ -4,6 +4,7 @@
 
 #include <libstore/error.h>
 #include <libtrack/analyze.h>
+#include <libtrack/heatmap.h>
 #include <libtrack/prepare.h>
 #include <libtrack/roi.h>
 #include <libtrack/still.h>
