@@ -7,6 +7,7 @@
 #include <libtrack/heatmap.h>
 #include <libtrack/prepare.h>
 #include <libtrack/roi.h>
+#include <libtrack/stabilise.h>
 #include <libtrack/still.h>
 #include <libtrack/tracker.h>
 
