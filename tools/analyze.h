@@ -34,6 +34,14 @@ struct analyze_request {
     int64_t threads;
     double min_score;
     const char *output;
+    const char *stabilise;
+    const char *stabilise_format;
+    int64_t stabilise_quality;
+    bool crop;
+    bool turn;
+    bool black;
+    bool heatmaps;
+    bool speed_per_frame;
 };
 
 /* Fills in job->store and job->output. */
