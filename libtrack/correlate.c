@@ -186,18 +186,25 @@ void matcher_dots(const struct matcher *matcher, const struct search *search, co
                                matcher->width, matcher->height, count, dots);
 }
 
-double matcher_score_sums(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square)
+/* n sum(t v) - sum(t) sum(v), and n sum(v v) - sum(v)^2. */
+static inline void moments(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square,
+                           double *covariance, double *variance)
 {
     // In 64 bits where they suffice, as the conversion of 128 bits is slow; the double is the same.
     const int64_t n = pixel_count(matcher);
-    double covariance, variance;
     if (n <= (matcher->type == IST_PIXEL_U16 ? 1 << 15 : 1 << 22)) {
-        covariance = (double)(n * dot - matcher->sum * (int64_t)sum);
-        variance = (double)(int64_t)((uint64_t)n * square - sum * sum);
+        *covariance = (double)(n * dot - matcher->sum * (int64_t)sum);
+        *variance = (double)(int64_t)((uint64_t)n * square - sum * sum);
     } else {
-        covariance = (double)((int128)n * dot - (int128)matcher->sum * (int128)sum);
-        variance = (double)((int128)n * (int128)square - (int128)sum * (int128)sum);
+        *covariance = (double)((int128)n * dot - (int128)matcher->sum * (int128)sum);
+        *variance = (double)((int128)n * (int128)square - (int128)sum * (int128)sum);
     }
+}
+
+double matcher_score_sums(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square)
+{
+    double covariance, variance;
+    moments(matcher, dot, sum, square, &covariance, &variance);
     // One root of the product: a perfect match scores exactly 1.
     return variance > 0 ? covariance / sqrt(matcher->variance * variance) : (double)NAN;
 }
@@ -227,6 +234,24 @@ bool match_is_better(const struct match *match, const struct match *best)
     return match->score == best->score && (match->y < best->y || (match->y == best->y && match->x < best->x));
 }
 
+/* Puts the best of a row of positions in the place of `best`, if it is better. */
+static void find_in_row(const struct matcher *matcher, const struct search *search, int y, int count,
+                        struct match *best)
+{
+    for (int i = 0; i < count; i++) {
+        double covariance, variance;
+        moments(matcher, search->dot[i], search->sum[i], search->square[i], &covariance, &variance);
+        // Most are far below the best, and go out without a root and a division; rounding is far below 1e-12.
+        if (best->score > 0 && !(covariance > 0 && covariance * covariance >= best->score * best->score * (1 - 1e-12) *
+                                                                                  matcher->variance * variance))
+            continue;
+        const double score = matcher_score_sums(matcher, search->dot[i], search->sum[i], search->square[i]);
+        // Row-major order: a later equal does not replace the first. The negation lets the first score in.
+        if (!(score <= best->score) && !isnan(score))
+            *best = (struct match){matcher->x_min + i, y, score};
+    }
+}
+
 static struct match find_directly(const struct matcher *matcher, struct search *search, const struct plane *plane)
 {
     struct windows windows = {
@@ -246,12 +271,7 @@ static struct match find_directly(const struct matcher *matcher, struct search *
             windows_advance(&windows);
         windows_row(&windows, search->sum, search->square);
         matcher_dots(matcher, search, plane, matcher->x_min, y, windows.count, search->dot);
-        for (int i = 0; i < windows.count; i++) {
-            const double score = matcher_score_sums(matcher, search->dot[i], search->sum[i], search->square[i]);
-            // Row-major order: a later equal does not replace the first. The negation lets the first score in.
-            if (!(score <= best.score) && !isnan(score))
-                best = (struct match){matcher->x_min + i, y, score};
-        }
+        find_in_row(matcher, search, y, windows.count, &best);
     }
     return best;
 }

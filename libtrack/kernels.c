@@ -24,6 +24,9 @@ struct kernels kernels_get(unsigned mask)
 #if defined(__x86_64__)
     if ((mask & TRK_CPU_AVX2) && __builtin_cpu_supports("avx2"))
         kernels_add_avx2(&kernels);
+    if ((mask & TRK_CPU_VNNI) && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        kernels_add_vnni(&kernels);
 #else
     (void)mask;
 #endif

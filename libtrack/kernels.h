@@ -63,7 +63,8 @@ struct kernels {
 /* The best of what the processor offers and `mask` (TRK_CPU_ bits) allows; mask 0: plain C. */
 struct kernels kernels_get(unsigned mask);
 
-/* Puts the AVX2 versions over those in the table; only there on x86, and only to be called with AVX2. */
+/* Put their versions over those in the table; only there on x86, and only to be called where the processor has them. */
 void kernels_add_avx2(struct kernels *kernels);
+void kernels_add_vnni(struct kernels *kernels);
 
 #endif
