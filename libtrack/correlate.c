@@ -95,11 +95,12 @@ static float sample_at(const struct matcher *matcher, int64_t at)
 static void cut_spectrum(struct matcher *matcher, struct fft *fft)
 {
     const float mean = (float)((double)matcher->sum / (double)pixel_count(matcher));
-    for (int y = 0; y < matcher->height; y++) {
-        float *line = fft_line(fft);
-        for (int x = 0; x < matcher->width; x++)
-            line[x] = sample_at(matcher, (int64_t)y * matcher->width + x) - mean;
-        memset(line + matcher->width, 0, (size_t)(matcher->tile_width - matcher->width) * sizeof *line);
+    float *line = fft_line(fft);
+    for (int y = 0; y < matcher->height; y += 2) {
+        memset(line, 0, 2 * (size_t)matcher->tile_width * sizeof *line);
+        for (int row = y; row < y + 2 && row < matcher->height; row++)
+            for (int x = 0; x < matcher->width; x++)
+                line[2 * x + row - y] = sample_at(matcher, (int64_t)row * matcher->width + x) - mean;
         fft_put(fft, y);
     }
     fft_template(fft, matcher->height, matcher->spectrum);
@@ -133,6 +134,22 @@ static ist_status add_fft(struct search *search, const struct matcher *matcher, 
     return status;
 }
 
+/* Room for the largest tile. */
+static ist_status init_groups(struct search *search, const struct matcher *matchers, int count, ist_error *error)
+{
+    int width = 0, height = 0;
+    for (int i = 0; i < count; i++) {
+        width = matchers[i].tile_width > width ? matchers[i].tile_width : width;
+        height = matchers[i].tile_height > height ? matchers[i].tile_height : height;
+    }
+    const size_t columns = (size_t)width / BLOCK + 1, rows = (size_t)height / BLOCK + 1;
+    search->peaks = allocate_aligned(columns * rows, sizeof *search->peaks);
+    search->least = allocate_aligned(columns, sizeof *search->least);
+    if (!search->peaks || !search->least)
+        return trk_fail_memory(error);
+    return blocks_init(&search->blocks, width, height, error);
+}
+
 ist_status search_init(struct search *search, const struct kernels *kernels, const struct matcher *matchers, int count,
                        ist_error *error)
 {
@@ -148,17 +165,16 @@ ist_status search_init(struct search *search, const struct kernels *kernels, con
     search->sum = allocate_aligned((size_t)positions, sizeof *search->sum);
     search->square = allocate_aligned((size_t)positions, sizeof *search->square);
     search->variance = allocate_aligned((size_t)positions, sizeof *search->variance);
+    search->products = allocate_aligned(2 * (size_t)positions, sizeof *search->products);
     search->dot = allocate_aligned((size_t)positions, sizeof *search->dot);
     search->ffts = calloc((size_t)count, sizeof(struct fft *));
     if (!search->column_sum || !search->column_square || !search->sum || !search->square || !search->variance ||
-        !search->dot || !search->ffts)
+        !search->products || !search->dot || !search->ffts)
         return trk_fail_memory(error);
-    for (int i = 0; i < count; i++) {
-        const ist_status status = add_fft(search, &matchers[i], error);
-        if (status < 0)
-            return status;
-    }
-    return IST_OK;
+    ist_status status = init_groups(search, matchers, count, error);
+    for (int i = 0; status >= 0 && i < count; i++)
+        status = add_fft(search, &matchers[i], error);
+    return status;
 }
 
 void search_finish(struct search *search)
@@ -171,6 +187,10 @@ void search_finish(struct search *search)
     free(search->sum);
     free(search->square);
     free(search->variance);
+    free(search->products);
+    free(search->peaks);
+    free(search->least);
+    blocks_finish(&search->blocks);
     free(search->dot);
     *search = (struct search){0};
 }

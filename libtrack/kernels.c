@@ -20,6 +20,10 @@ struct kernels kernels_get(unsigned mask)
         .taps4 = taps4_c,
         .normal = normal_c,
         .sift = sift_c,
+        .interleave_u8 = interleave_u8_c,
+        .interleave_u16 = interleave_u16_c,
+        .raise = raise_c,
+        .multiply = multiply_c,
     };
 #if defined(__x86_64__)
     if ((mask & TRK_CPU_AVX2) && __builtin_cpu_supports("avx2"))

@@ -43,6 +43,20 @@ typedef void kernel_normal(const float *image, const float *model, const float *
  */
 typedef int kernel_sift(const float *products, const double *variances, int first, int count, double error, double bar);
 
+/*
+ * Two rows of samples minus a constant, sample by sample in turn: line[2 i] = first[i] - offset, line[2 i + 1] =
+ * second[i] - offset; count is 16384 at most. Returns the sum of their squares.
+ */
+typedef uint64_t kernel_interleave_u8(float *line, const uint8_t *first, const uint8_t *second, int count, int offset);
+typedef uint64_t kernel_interleave_u16(float *line, const uint16_t *first, const uint16_t *second, int count,
+                                       int offset);
+
+/* The larger of both goes into most[i]. */
+typedef void kernel_raise(float *most, const float *values, int count);
+
+/* Complex numbers, real and imaginary part in turn: a[i] = a[i] b[i]. */
+typedef void kernel_multiply(float *a, const float *b, int count);
+
 struct kernels {
     const char *name;
 
@@ -58,6 +72,10 @@ struct kernels {
     kernel_taps4 *taps4;
     kernel_normal *normal;
     kernel_sift *sift;
+    kernel_interleave_u8 *interleave_u8;
+    kernel_interleave_u16 *interleave_u16;
+    kernel_raise *raise;
+    kernel_multiply *multiply;
 };
 
 /* The best of what the processor offers and `mask` (TRK_CPU_ bits) allows; mask 0: plain C. */

@@ -45,53 +45,60 @@ INLINE int64_t sum_lanes(__m256i v)
 }
 
 /*
- * 8 bit, width of 32 or more, `n` positions at once. A register of 32 samples is split into its even and its odd
- * samples, 16 bit each; the odd samples at one position are the even ones at the next, so each load is used twice.
+ * 8 bit: 32 columns from `x` on, of which the template's samples outside `used` count as zero, at `n` positions. A
+ * register of 32 samples is split into its even and its odd samples, 16 bit each; the odd samples at one position are
+ * the even ones at the next, so each load is used twice.
  */
-INLINE void band_u8_wide(const struct band_u8 *band, int n, int64_t *sums)
+INLINE void add_32_columns(__m256i *sum, int n, const struct band_u8 *band, int x, __m256i used)
 {
     const ptrdiff_t template_stride = band->template_stride, image_stride = band->image_stride;
     const __m256i even_bytes = _mm256_set1_epi16(0xff);
-    __m256i sum[8];
-    for (int i = 0; i < n; i++)
-        sum[i] = _mm256_setzero_si256();
-
-    for (int at = 0; at < band->width; at += 32) {
-        const int x = smaller(at, band->width - 32);
-        const __m256i used = tail_mask(32 - (at - x));
-        const int8_t *t = band->template + x;
-        const uint8_t *v = band->image + x;
-        for (int y = band->height; y > 0; y--, t += template_stride, v += image_stride) {
-            const __m256i both = _mm256_and_si256(load_32_bytes(t), used);
-            const __m256i t_even = _mm256_srai_epi16(_mm256_slli_epi16(both, 8), 8);
-            const __m256i t_odd = _mm256_srai_epi16(both, 8);
-            __m256i samples = load_32_bytes(v);
-            __m256i even = _mm256_and_si256(samples, even_bytes);
-            for (int i = 0; i < n; i++) {
-                __m256i odd;
-                if (i + 1 < n) {
-                    samples = load_32_bytes(v + i + 1);
-                    odd = _mm256_and_si256(samples, even_bytes);
-                } else {
-                    odd = _mm256_srli_epi16(samples, 8);
-                }
-                const __m256i products =
-                    _mm256_add_epi32(_mm256_madd_epi16(t_even, even), _mm256_madd_epi16(t_odd, odd));
-                sum[i] = _mm256_add_epi32(sum[i], products);
-                even = odd;
+    const int8_t *t = band->template + x;
+    const uint8_t *v = band->image + x;
+    for (int y = band->height; y > 0; y--, t += template_stride, v += image_stride) {
+        const __m256i both = _mm256_and_si256(load_32_bytes(t), used);
+        const __m256i t_even = _mm256_srai_epi16(_mm256_slli_epi16(both, 8), 8);
+        const __m256i t_odd = _mm256_srai_epi16(both, 8);
+        __m256i samples = load_32_bytes(v);
+        __m256i even = _mm256_and_si256(samples, even_bytes);
+        UNROLL
+        for (int i = 0; i < n; i++) {
+            __m256i odd;
+            if (i + 1 < n) {
+                samples = load_32_bytes(v + i + 1);
+                odd = _mm256_and_si256(samples, even_bytes);
+            } else {
+                odd = _mm256_srli_epi16(samples, 8);
             }
+            const __m256i products = _mm256_add_epi32(_mm256_madd_epi16(t_even, even), _mm256_madd_epi16(t_odd, odd));
+            sum[i] = _mm256_add_epi32(sum[i], products);
+            even = odd;
         }
     }
-    for (int i = 0; i < n; i++)
-        sums[i] += sum_lanes(sum[i]);
+}
+
+/* 8 bit, width of 32 or more, `n` positions at once. */
+INLINE void band_u8_wide(const struct band_u8 *band, int n, int64_t *sums)
+{
+    __m256i sum[POSITIONS];
+    UNROLL
+    for (int i = 0; i < POSITIONS; i++)
+        sum[i] = _mm256_setzero_si256();
+    int x = 0;
+    for (; x + 32 <= band->width; x += 32)
+        add_32_columns(sum, n, band, x, _mm256_set1_epi8(-1));
+    if (x < band->width)
+        add_32_columns(sum, n, band, band->width - 32, tail_mask(band->width - x));
+    add_lanes(sum, n, sums);
 }
 
 /* 8 bit, width 16..31: 16 samples at a time, widened to 16 bit. */
 INLINE void band_u8_narrow(const struct band_u8 *band, int n, int64_t *sums)
 {
     const ptrdiff_t template_stride = band->template_stride, image_stride = band->image_stride;
-    __m256i sum[8];
-    for (int i = 0; i < n; i++)
+    __m256i sum[POSITIONS];
+    UNROLL
+    for (int i = 0; i < POSITIONS; i++)
         sum[i] = _mm256_setzero_si256();
 
     for (int at = 0; at < band->width; at += 16) {
@@ -101,14 +108,14 @@ INLINE void band_u8_narrow(const struct band_u8 *band, int n, int64_t *sums)
         const uint8_t *v = band->image + x;
         for (int y = band->height; y > 0; y--, t += template_stride, v += image_stride) {
             const __m256i words = _mm256_cvtepi8_epi16(_mm_and_si128(load_16_bytes(t), used));
+            UNROLL
             for (int i = 0; i < n; i++) {
                 const __m256i samples = _mm256_cvtepu8_epi16(load_16_bytes(v + i));
                 sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(words, samples));
             }
         }
     }
-    for (int i = 0; i < n; i++)
-        sums[i] += sum_lanes(sum[i]);
+    add_lanes(sum, n, sums);
 }
 
 static void dot_band_u8_wide(const struct band_u8 *band, int n, int64_t *sums)
@@ -128,12 +135,11 @@ static void dot_u8_avx2(const int8_t *template, ptrdiff_t template_stride, const
         dot_u8_plain(template, template_stride, image, image_stride, width, height, count, sums);
         return;
     }
-    // A step adds at most 2 * 2 * 128 * 255 = 130560 to a lane; 16384 steps stay below 2^31.
-    const int rows = 16384 / ((width + 15) / 16); // 4 at the least
+    const int rows = BAND_PIXELS / width;
     memset(sums, 0, (size_t)count * sizeof *sums);
     for (int y = 0; y < height; y += rows) {
         for (int i = 0, n; i < count; i += n) {
-            n = block_size(count - i, 8);
+            n = block_size(count - i, POSITIONS);
             const struct band_u8 band = {
                 template + y * template_stride, image + y * image_stride + i, template_stride, image_stride, width,
                 smaller(rows, height - y)};
@@ -232,4 +238,8 @@ void kernels_add_avx2(struct kernels *kernels)
     kernels->taps4 = taps4_plain;
     kernels->normal = normal_plain;
     kernels->sift = sift_plain;
+    kernels->interleave_u8 = interleave_u8_plain;
+    kernels->interleave_u16 = interleave_u16_plain;
+    kernels->raise = raise_plain;
+    kernels->multiply = multiply_plain;
 }

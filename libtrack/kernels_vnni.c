@@ -1,30 +1,11 @@
-/* Kernels for AVX-512 with VNNI; compiled with flags of its own, so nothing here may run before the processor was
+/*
+ * Kernels for AVX-512 with VNNI, whose one instruction multiplies unsigned image samples by signed template samples and
+ * adds four neighbours to a lane; compiled with flags of its own, so nothing here may run before the processor was
  * asked. */
 #include <string.h>
 
 #include "kernels.h"
 #include "kernels_x86.h"
-
-// The instruction multiplies unsigned image samples by signed template samples, and adds four neighbours to a lane.
-enum { POSITIONS = 8 };
-
-// Without it gcc keeps the sums in memory.
-#define UNROLL _Pragma("GCC unroll 8")
-
-/* The sum of the lanes of each of 8 registers, added to sums[0..n-1]. */
-INLINE void add_lanes(const __m256i lanes[POSITIONS], int n, int64_t *sums)
-{
-    __m256i quarter[2];
-    UNROLL
-    for (int i = 0; i < 2; i++)
-        quarter[i] = _mm256_hadd_epi32(_mm256_hadd_epi32(lanes[4 * i], lanes[4 * i + 1]),
-                                       _mm256_hadd_epi32(lanes[4 * i + 2], lanes[4 * i + 3]));
-    const __m256i low = _mm256_permute2x128_si256(quarter[0], quarter[1], 0x20);
-    const __m256i high = _mm256_permute2x128_si256(quarter[0], quarter[1], 0x31);
-    const __m512i sum = _mm512_cvtepi32_epi64(_mm256_add_epi32(low, high));
-    const __mmask8 used = (__mmask8)(0xff >> (POSITIONS - n));
-    _mm512_mask_storeu_epi64(sums, used, _mm512_add_epi64(sum, _mm512_maskz_loadu_epi64(used, sums)));
-}
 
 /* Column `x` of the band and those behind it that `used` has bits for, at `n` positions. No others are read. */
 INLINE void add_64_columns(__m512i *sum, int n, const struct band_u8 *band, int x, __mmask64 used)
@@ -99,8 +80,7 @@ static void dot_band_32(const struct band_u8 *band, int n, int64_t *sums)
 static void dot_u8_vnni(const int8_t *template, ptrdiff_t template_stride, const uint8_t *image, ptrdiff_t image_stride,
                         int width, int height, int count, int64_t *sums)
 {
-    // 65535 products of at most 128 * 255 stay below 2^31.
-    const int rows = 65535 / width;
+    const int rows = BAND_PIXELS / width;
     memset(sums, 0, (size_t)count * sizeof *sums);
     for (int y = 0; y < height; y += rows) {
         for (int i = 0, n; i < count; i += n) {

@@ -16,7 +16,8 @@
 /* What is searched for, and the limit: our time divided by OpenCV's. */
 struct row {
     int size;          // px, of the square template
-    int width, height; // of the picture
+    int width, height; // of what is searched
+    int margin;        // px of picture around it; what is searched is then the reach of trk_params.max_movement_px
     unsigned cpu_mask;
     const char *kernels; // the row is left out where the processor has none of that name; NULL: the best there are
     bool refined;        // all of a measurement, through the public functions
@@ -56,8 +57,11 @@ struct scene {
 
 static void search_opencv(struct scene *scene)
 {
-    opencv_match(scene->pattern, scene->row->size, scene->moved.data, scene->row->width, scene->row->height, &scene->x,
-                 &scene->y);
+    const struct row *row = scene->row;
+    opencv_match(scene->pattern, row->size, plane_uint8(&scene->plane, row->margin, row->margin), scene->plane.stride,
+                 row->width, row->height, &scene->x, &scene->y);
+    scene->x += row->margin;
+    scene->y += row->margin;
 }
 
 static void search_ours(struct scene *scene)
@@ -79,7 +83,7 @@ static void measure_ours(struct scene *scene)
 static void draw(const struct texture *texture, ist_frame *frame, const struct row *row, double dx, double dy,
                  struct random *random)
 {
-    if (ist_frame_alloc(frame, row->width, row->height, 1, IST_PIXEL_U8, NULL) < 0)
+    if (ist_frame_alloc(frame, row->width + 2 * row->margin, row->height + 2 * row->margin, 1, IST_PIXEL_U8, NULL) < 0)
         fail("no memory");
     texture_draw(texture, frame, dx, dy, NOISE, random);
 }
@@ -88,8 +92,9 @@ static void init_tracker(struct scene *scene, int x, int y)
 {
     const struct row *row = scene->row;
     const trk_roi roi = {x, y, row->size, row->size};
-    const trk_params params = {.cpu_mask = row->cpu_mask};
-    if (trk_tracker_create(&scene->tracker, row->width, row->height, 1, IST_PIXEL_U8, &roi, 1, &params, NULL) < 0 ||
+    const trk_params params = {.max_movement_px = row->margin ? x - row->margin : 0, .cpu_mask = row->cpu_mask};
+    if (trk_tracker_create(&scene->tracker, scene->plane.width, scene->plane.height, 1, IST_PIXEL_U8, &roi, 1, &params,
+                           NULL) < 0 ||
         trk_scratch_create(&scene->scratch, scene->tracker, NULL) < 0 ||
         trk_tracker_set_template(scene->tracker, &scene->reference, NULL) < 0)
         fail("no tracker");
@@ -104,11 +109,13 @@ static void init_scene(struct scene *scene, const struct row *row, const struct 
     draw(&texture, &scene->moved, row, MOVED_X, MOVED_Y, &random);
     scene->plane = plane_from_frame(&scene->moved, NULL);
 
-    const int x = (row->width - row->size) / 2, y = (row->height - row->size) / 2;
+    const int x = row->margin + (row->width - row->size) / 2, y = row->margin + (row->height - row->size) / 2;
     scene->matcher = (struct matcher){.width = row->size,
                                       .height = row->size,
-                                      .x_max = row->width - row->size,
-                                      .y_max = row->height - row->size,
+                                      .x_min = row->margin,
+                                      .x_max = row->margin + row->width - row->size,
+                                      .y_min = row->margin,
+                                      .y_max = row->margin + row->height - row->size,
                                       .type = IST_PIXEL_U8};
     if (matcher_init(&scene->matcher, kernels, SEARCH_CHEAPEST, NULL) < 0 ||
         search_init(&scene->search, kernels, &scene->matcher, 1, NULL) < 0)
@@ -163,7 +170,8 @@ static bool run(const struct row *row)
         opencv = fmin(opencv, time_round(search_opencv, &scene));
         const int x = scene.x, y = scene.y;
         ours = fmin(ours, time_round(row->refined ? measure_ours : search_ours, &scene));
-        if (scene.x != x || scene.y != y)
+        // A refined motion of half a pixel may be rounded either way.
+        if (abs(scene.x - x) > row->refined || abs(scene.y - y) > row->refined)
             fail("another place than OpenCV's");
     }
     const bool good = ours <= row->limit * opencv;
@@ -177,15 +185,15 @@ static bool run(const struct row *row)
 int main(void)
 {
     const struct row rows[] = {
-        {64, 84, 84, TRK_CPU_AVX2, "AVX2", false, 33. / 158},
-        {64, 84, 84, TRK_CPU_AVX2, "AVX2", true, (33. + 30) / 158},
-        {32, 52, 52, TRK_CPU_AVX2, "AVX2", false, 11. / 54},
-        {64, 84, 84, ~0u, "VNNI", false, 18. / 158},
-        {64, 84, 84, ~0u, "VNNI", true, (18. + 30) / 158},
-        {32, 52, 52, ~0u, "VNNI", false, 7. / 54},
-        {64, 512, 512, ~0u, NULL, false, 1.7 / 10.2},
-        {128, 1920, 1080, ~0u, NULL, false, 18. / 108},
-        {32, 1280, 1024, ~0u, NULL, false, 7. / 37},
+        {64, 84, 84, 32, TRK_CPU_AVX2, "AVX2", false, 33. / 158},
+        {64, 84, 84, 32, TRK_CPU_AVX2, "AVX2", true, (33. + 30) / 158},
+        {32, 52, 52, 32, TRK_CPU_AVX2, "AVX2", false, 11. / 54},
+        {64, 84, 84, 32, ~0u, "VNNI", false, 18. / 158},
+        {64, 84, 84, 32, ~0u, "VNNI", true, (18. + 30) / 158},
+        {32, 52, 52, 32, ~0u, "VNNI", false, 7. / 54},
+        {64, 512, 512, 0, ~0u, NULL, false, 1.7 / 10.2},
+        {128, 1920, 1080, 0, ~0u, NULL, false, 18. / 108},
+        {32, 1280, 1024, 0, ~0u, NULL, false, 7. / 37},
     };
     printf("beside %s\n", opencv_version());
     bool good = true;
