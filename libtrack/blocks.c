@@ -21,12 +21,13 @@ void blocks_finish(struct blocks *blocks)
     *blocks = (struct blocks){0};
 }
 
-void blocks_fill(struct blocks *blocks, const struct plane *plane, int x, int y, int width, int height,
-                 void *column_sum, void *column_square)
+void blocks_fill(struct blocks *blocks, const struct kernels *kernels, const struct plane *plane, int x, int y,
+                 int width, int height, uint32_t *column_sum, void *column_square)
 {
     blocks->columns = width / BLOCK;
     blocks->rows = height / BLOCK;
     struct windows windows = {
+        .kernels = kernels,
         .plane = plane,
         .x = x,
         .count = blocks->columns * BLOCK - BLOCK + 1,
@@ -35,19 +36,21 @@ void blocks_fill(struct blocks *blocks, const struct plane *plane, int x, int y,
         .column_sum = column_sum,
         .column_square = column_square,
     };
+    const bool deep = plane->type == IST_PIXEL_U16;
     const int stride = blocks->columns + 1;
     memset(blocks->sum, 0, (size_t)stride * sizeof *blocks->sum);
     memset(blocks->square, 0, (size_t)stride * sizeof *blocks->square);
     for (int row = 0; row < blocks->rows && blocks->columns > 0; row++) {
         windows_start(&windows, y + row * BLOCK);
-        double *sum = blocks->sum + (row + 1) * stride, *square = blocks->square + (row + 1) * stride;
-        double row_sum = 0, row_square = 0;
+        uint64_t *sum = blocks->sum + (row + 1) * stride, *square = blocks->square + (row + 1) * stride;
+        uint64_t row_sum = 0, row_square = 0;
         sum[0] = square[0] = 0;
         for (int i = 0; i < blocks->columns; i++) {
-            uint64_t s, q;
-            windows_at(&windows, i * BLOCK, &s, &q);
-            row_sum += (double)s;
-            row_square += (double)q;
+            for (int column = i * BLOCK; column < (i + 1) * BLOCK; column++) {
+                row_sum += column_sum[column];
+                row_square +=
+                    deep ? ((const uint64_t *)column_square)[column] : ((const uint32_t *)column_square)[column];
+            }
             sum[i + 1] = sum[i + 1 - stride] + row_sum;
             square[i + 1] = square[i + 1 - stride] + row_square;
         }
@@ -55,9 +58,9 @@ void blocks_fill(struct blocks *blocks, const struct plane *plane, int x, int y,
 }
 
 /* What lies in the rectangle of this size whose upper left corner is `area`. */
-static double inside(const double *area, int columns, ptrdiff_t rows_stride)
+static double inside(const uint64_t *area, int columns, ptrdiff_t rows_stride)
 {
-    return area[rows_stride + columns] - area[rows_stride] - area[columns] + area[0];
+    return (double)(int64_t)(area[rows_stride + columns] - area[rows_stride] - area[columns] + area[0]);
 }
 
 void blocks_variance(const struct blocks *blocks, int row, int count, int width, int height, double *variance)

@@ -13,8 +13,8 @@ enum { BLOCK = 8 }; /* px, side of a block, and of a group of positions */
 
 struct blocks {
     int columns, rows; /* of whole blocks */
-    double *sum;       /* of samples in all blocks above and to the left: (columns + 1) x (rows + 1), exact */
-    double *square;    /* the same of their squares */
+    uint64_t *sum;     /* of samples in all blocks above and to the left: (columns + 1) x (rows + 1) */
+    uint64_t *square;  /* the same of their squares */
 };
 
 /* Makes room for a picture of this size. blocks_finish() releases it, after a failure too. */
@@ -25,8 +25,8 @@ void blocks_finish(struct blocks *blocks);
  * Sums up the blocks of width x height pixels of `plane` from x, y on, no more than there is room for. Column sums go
  * to the room given, as in struct windows.
  */
-void blocks_fill(struct blocks *blocks, const struct plane *plane, int x, int y, int width, int height,
-                 void *column_sum, void *column_square);
+void blocks_fill(struct blocks *blocks, const struct kernels *kernels, const struct plane *plane, int x, int y,
+                 int width, int height, uint32_t *column_sum, void *column_square);
 
 /*
  * For each group of positions in row `row` of groups, group i being the BLOCK x BLOCK positions from column BLOCK i and

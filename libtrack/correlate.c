@@ -22,14 +22,14 @@ static int64_t pixel_count(const struct matcher *matcher)
 }
 
 // What a position costs beside its products: window sums, a square root and a division. Measured, ns.
-static const double COST_POSITION_NS = 5;
+static const double COST_POSITION_NS = 4;
 
 static double direct_cost(const struct matcher *matcher, const struct kernels *kernels)
 {
     const bool is_short = matcher->width < kernels->step;
-    const double product = is_short                         ? kernels->cost_short_ns
-                           : matcher->type == IST_PIXEL_U16 ? kernels->cost_u16_ns
-                                                            : kernels->cost_u8_ns;
+    const bool deep = matcher->type == IST_PIXEL_U16;
+    const double product = is_short ? (deep ? kernels->cost_short_u16_ns : kernels->cost_short_u8_ns)
+                                    : (deep ? kernels->cost_u16_ns : kernels->cost_u8_ns);
     const int width = is_short ? matcher->width : (matcher->width + kernels->step - 1) / kernels->step * kernels->step;
     const double positions = (double)positions_in_row(matcher) * (matcher->y_max - matcher->y_min + 1);
     return positions * ((double)width * matcher->height * product + COST_POSITION_NS);
@@ -275,6 +275,7 @@ static void find_in_row(const struct matcher *matcher, const struct search *sear
 static struct match find_directly(const struct matcher *matcher, struct search *search, const struct plane *plane)
 {
     struct windows windows = {
+        .kernels = &search->kernels,
         .plane = plane,
         .x = matcher->x_min,
         .count = positions_in_row(matcher),

@@ -148,62 +148,46 @@ static void store_two(AVComplexFloat *to, two value)
 static const two conjugate = {1, -1, 1, -1};
 
 /*
- * Takes columns k and k + 1 of the half spectrum. With z the transform of a pair of rows, row y has (z[k] + conj z[-k])
- * / 2, row y + 1 (z[k] - conj z[-k]) / 2i; the 2 is left to the template's scale.
+ * Columns first..first+count-1 of the half spectrum into the group, zeros below; with an odd count, what goes into the
+ * next one is undefined. With z the transform of a pair of rows, row y has (z[k] + conj z[-k]) / 2, row y + 1
+ * (z[k] - conj z[-k]) / 2i; the 2 is left to the template's scale.
  */
-static void gather_two(const struct fft *fft, int k, int pairs, AVComplexFloat *to, AVComplexFloat *to_next)
-{
-    const AVComplexFloat *from = slot(fft, 1) + k;
-    const AVComplexFloat *mirror = slot(fft, 1) + fft->width - k - 1;
-    for (int pair = 0; pair < pairs; pair++, from += fft->stride, mirror += fft->stride) {
-        const two a = load_two(from);
-        const two reversed = load_two(mirror);
-        const two b = SHUFFLE(reversed, reversed, 2, 3, 0, 1) * conjugate;
-        const two sum = a + b, difference = (b - a) * conjugate;
-        store_two(to + 2 * pair, SHUFFLE(sum, difference, 0, 1, 5, 4));
-        store_two(to_next + 2 * pair, SHUFFLE(sum, difference, 2, 3, 7, 6));
-    }
-}
-
-/* The way back: z[k] = row y + i row y + 1, z[-k] the same of their conjugates. */
-static void scatter_two(struct fft *fft, int k, int pairs, const AVComplexFloat *from, const AVComplexFloat *from_next)
-{
-    AVComplexFloat *to = slot(fft, 1) + k;
-    AVComplexFloat *mirror = slot(fft, 1) + fft->width - k - 1;
-    for (int pair = 0; pair < pairs; pair++, to += fft->stride, mirror += fft->stride) {
-        const two a = load_two(from + 2 * pair), b = load_two(from_next + 2 * pair);
-        const two first = SHUFFLE(a, b, 0, 1, 4, 5);
-        const two second = SHUFFLE(a, b, 3, 2, 7, 6) * -conjugate; // times i
-        const two mirrored = (first - second) * conjugate;
-        store_two(to, first + second);
-        store_two(mirror, SHUFFLE(mirrored, mirrored, 2, 3, 0, 1));
-    }
-}
-/* The same for the column in the middle, which is its own mirror. */
-static void scatter_middle(struct fft *fft, int pairs, const AVComplexFloat *from)
-{
-    AVComplexFloat *to = slot(fft, 1) + fft->width / 2;
-    for (int pair = 0; pair < pairs; pair++, to += fft->stride) {
-        const AVComplexFloat a = from[2 * pair], b = from[2 * pair + 1];
-        *to = (AVComplexFloat){a.re - b.im, a.im + b.re};
-    }
-}
-
-/* Columns first..first+count-1 into the group, zeros below; with an odd count, what goes into the next is undefined. */
 static void gather(struct fft *fft, int first, int count, int pairs)
 {
-    for (int i = 0; i < count; i += 2)
-        gather_two(fft, first + i, pairs, group_column(fft, i), group_column(fft, i + 1));
+    for (int pair = 0; pair < pairs; pair++) {
+        const AVComplexFloat *from = slot(fft, pair + 1) + first;
+        const AVComplexFloat *mirror = slot(fft, pair + 1) + fft->width - first - 1;
+        for (int i = 0; i < count; i += 2) {
+            const two a = load_two(from + i), reversed = load_two(mirror - i);
+            const two b = SHUFFLE(reversed, reversed, 2, 3, 0, 1) * conjugate;
+            const two sum = a + b, difference = (b - a) * conjugate;
+            store_two(group_column(fft, i) + 2 * pair, SHUFFLE(sum, difference, 0, 1, 5, 4));
+            store_two(group_column(fft, i + 1) + 2 * pair, SHUFFLE(sum, difference, 2, 3, 7, 6));
+        }
+    }
     for (int i = 0; i < count; i++)
         memset(group_column(fft, i) + 2 * pairs, 0, (size_t)(fft->height - 2 * pairs) * sizeof(AVComplexFloat));
 }
 
+/* The way back: z[k] = row y + i row y + 1, z[-k] the same of their conjugates. */
 static void scatter(struct fft *fft, int first, int count, int pairs)
 {
-    for (int i = 0; i + 1 < count; i += 2)
-        scatter_two(fft, first + i, pairs, group_column(fft, i), group_column(fft, i + 1));
-    if (count % 2)
-        scatter_middle(fft, pairs, group_column(fft, count - 1));
+    for (int pair = 0; pair < pairs; pair++) {
+        AVComplexFloat *to = slot(fft, pair + 1) + first;
+        AVComplexFloat *mirror = slot(fft, pair + 1) + fft->width - first - 1;
+        for (int i = 0; i + 1 < count; i += 2) {
+            const two a = load_two(group_column(fft, i) + 2 * pair), b = load_two(group_column(fft, i + 1) + 2 * pair);
+            const two even = SHUFFLE(a, b, 0, 1, 4, 5);
+            const two odd = SHUFFLE(a, b, 3, 2, 7, 6) * -conjugate; // times i
+            const two mirrored = (even - odd) * conjugate;
+            store_two(to + i, even + odd);
+            store_two(mirror - i, SHUFFLE(mirrored, mirrored, 2, 3, 0, 1));
+        }
+        if (count % 2) { // the column in the middle, which is its own mirror
+            const AVComplexFloat *from = group_column(fft, count - 1) + 2 * pair;
+            to[count - 1] = (AVComplexFloat){from[0].re - from[1].im, from[0].im + from[1].re};
+        }
+    }
 }
 
 static int group_size(const struct fft *fft, int first)

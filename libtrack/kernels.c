@@ -12,7 +12,8 @@ struct kernels kernels_get(unsigned mask)
         .name = "plain C",
         .cost_u8_ns = 0.083,
         .cost_u16_ns = 0.25,
-        .cost_short_ns = 0.25,
+        .cost_short_u8_ns = 0.25,
+        .cost_short_u16_ns = 0.25,
         .step = 4,
         .dot_u8 = dot_u8_c,
         .dot_u16 = dot_u16_c,
@@ -22,6 +23,8 @@ struct kernels kernels_get(unsigned mask)
         .sift = sift_c,
         .interleave_u8 = interleave_u8_c,
         .interleave_u16 = interleave_u16_c,
+        .add_row_u8 = add_row_u8_c,
+        .add_row_u16 = add_row_u16_c,
         .raise = raise_c,
         .multiply = multiply_c,
     };

@@ -51,6 +51,10 @@ typedef uint64_t kernel_interleave_u8(float *line, const uint8_t *first, const u
 typedef uint64_t kernel_interleave_u16(float *line, const uint16_t *first, const uint16_t *second, int count,
                                        int offset);
 
+/* Adds a row's samples and their squares to the sums of each column. */
+typedef void kernel_add_row_u8(uint32_t *sum, uint32_t *square, const uint8_t *row, int count);
+typedef void kernel_add_row_u16(uint32_t *sum, uint64_t *square, const uint16_t *row, int count);
+
 /* The larger of both goes into most[i]. */
 typedef void kernel_raise(float *most, const float *values, int count);
 
@@ -63,8 +67,9 @@ struct kernels {
     /* Measured cost of a product; the choice between direct sums and FFT rests on them. */
     double cost_u8_ns;
     double cost_u16_ns;
-    double cost_short_ns; /* in rows of fewer than `step` samples, of either kind */
-    int step;             /* samples taken at once: rows cost as if they were a multiple of it */
+    double cost_short_u8_ns; /* in rows of fewer than `step` samples */
+    double cost_short_u16_ns;
+    int step; /* samples taken at once: rows cost as if they were a multiple of it */
 
     kernel_dot_u8 *dot_u8;
     kernel_dot_u16 *dot_u16;
@@ -74,6 +79,8 @@ struct kernels {
     kernel_sift *sift;
     kernel_interleave_u8 *interleave_u8;
     kernel_interleave_u16 *interleave_u16;
+    kernel_add_row_u8 *add_row_u8;
+    kernel_add_row_u16 *add_row_u16;
     kernel_raise *raise;
     kernel_multiply *multiply;
 };

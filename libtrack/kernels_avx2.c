@@ -228,9 +228,10 @@ static void dot_u16_avx2(const int16_t *template, ptrdiff_t template_stride, con
 void kernels_add_avx2(struct kernels *kernels)
 {
     kernels->name = "AVX2";
-    kernels->cost_u8_ns = 0.0125;
+    kernels->cost_u8_ns = 0.0105;
     kernels->cost_u16_ns = 0.03;
-    kernels->cost_short_ns = 0.2;
+    kernels->cost_short_u8_ns = 0.2;
+    kernels->cost_short_u16_ns = 0.2;
     kernels->step = 16;
     kernels->dot_u8 = dot_u8_avx2;
     kernels->dot_u16 = dot_u16_avx2;
@@ -240,6 +241,8 @@ void kernels_add_avx2(struct kernels *kernels)
     kernels->sift = sift_plain;
     kernels->interleave_u8 = interleave_u8_plain;
     kernels->interleave_u16 = interleave_u16_plain;
+    kernels->add_row_u8 = add_row_u8_plain;
+    kernels->add_row_u16 = add_row_u16_plain;
     kernels->raise = raise_plain;
     kernels->multiply = multiply_plain;
 }

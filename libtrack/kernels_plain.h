@@ -199,3 +199,21 @@ static void KERNEL(multiply)(float *restrict a, const float *restrict b, int cou
         a[i + 1] = im;
     }
 }
+
+static void KERNEL(add_row_u8)(uint32_t *restrict sum, uint32_t *restrict square, const uint8_t *restrict row,
+                               int count)
+{
+    for (int i = 0; i < count; i++) {
+        sum[i] += row[i];
+        square[i] += (uint32_t)row[i] * row[i];
+    }
+}
+
+static void KERNEL(add_row_u16)(uint32_t *restrict sum, uint64_t *restrict square, const uint16_t *restrict row,
+                                int count)
+{
+    for (int i = 0; i < count; i++) {
+        sum[i] += row[i];
+        square[i] += (uint32_t)row[i] * row[i];
+    }
+}

@@ -72,7 +72,7 @@ INLINE void add_lanes(const __m256i lanes[POSITIONS], int n, int64_t *sums)
         const __m256i more_pairs = _mm256_hadd_epi32(lanes[i + 2], lanes[i + 3]);
         const __m256i halves = _mm256_hadd_epi32(pairs, more_pairs);
         const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
-        _mm_storeu_si128((__m128i *)(totals + i), four);
+        _mm_storeu_si128((void *)(totals + i), four);
     }
     UNROLL
     for (int i = 0; i < n; i++)
