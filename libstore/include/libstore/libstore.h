@@ -8,6 +8,7 @@
 #include <libstore/export.h>
 #include <libstore/frame.h>
 #include <libstore/reader.h>
+#include <libstore/recorder.h>
 #include <libstore/repair.h>
 #include <libstore/source.h>
 #include <libstore/time.h>
