@@ -36,6 +36,7 @@ struct index;
 struct index_entry {
     int64_t number;
     double time_s;
+    double camera_time_s; /* 0: not known; only index_camera_times() gives it back */
 };
 
 /*
@@ -106,6 +107,9 @@ const struct chunk_range *index_range_of(const struct index *index, int64_t fram
 /* Entries of the frames first..first+count-1, which must exist. */
 ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
                          ist_error *error);
+
+/* The times by the camera's clock of the frames first..first+count-1; NAN: not known. */
+ist_status index_camera_times(struct index *index, int64_t first, int64_t count, double *times_s, ist_error *error);
 
 /* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);
