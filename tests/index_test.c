@@ -174,7 +174,7 @@ START_TEST(test_file)
                 check_ok(index_finish_chunk(writing, &range, &error), &error);
             range = (struct chunk_range){.chunk = (int)(i / 10), .first_index = i};
         }
-        const struct index_entry entry = {wrapping(i), jittered(i)};
+        const struct index_entry entry = {.number = wrapping(i), .time_s = jittered(i)};
         check_ok(index_add_frame(writing, i, range.chunk, "store/0", (int)(i % 10), &entry, &error), &error);
         chunk_range_add(&range, entry.number, entry.time_s, last.number, last.time_s);
         last = entry;
