@@ -5,6 +5,7 @@
 #include <libstore/error.h>
 #include <libtrack/analyze.h>
 #include <libtrack/roi.h>
+#include <libtrack/roi_file.h>
 #include <libtrack/tracker.h>
 
 #ifdef __cplusplus
