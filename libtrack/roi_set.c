@@ -199,8 +199,8 @@ ist_status trk_roi_set_add(trk_roi_set *set, trk_roi roi, const char *name, cons
     if (name && has_name(set, name))
         return trk_fail(error, IST_ERROR_ARGUMENT, "two ROIs are called \"%s\"", name);
     if (!is_in_range(roi))
-        return trk_fail(error, IST_ERROR_ARGUMENT, "a ROI of %d x %d px at %d,%d: there is no such picture", roi.width,
-                        roi.height, roi.x, roi.y);
+        return trk_fail(error, IST_ERROR_ARGUMENT, "a ROI of %d x %d px at %d,%d is empty or beyond any picture",
+                        roi.width, roi.height, roi.x, roi.y);
     if (set->count >= TRK_ROI_SET_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "more than %d ROIs", TRK_ROI_SET_MAX);
     return append(set, roi, name, group) ? IST_OK : trk_fail_memory(error);

@@ -17,9 +17,24 @@
 
 enum { ANALYZE_THREADS_MAX = 1024 };
 
+/* Shapes that are filled with blocks. */
+enum {
+    ANALYZE_GRID,
+    ANALYZE_ELLIPSE,
+    ANALYZE_LINE,
+    ANALYZE_ARC,
+    ANALYZE_RADIAL,
+    ANALYZE_POLYGON,
+    ANALYZE_SHAPES,
+};
+
 /* The command line as it was given. */
 struct analyze_request {
     cli_list rois;
+    cli_list roi_files;
+    cli_list shapes[ANALYZE_SHAPES];
+    const char *save_rois;
+    bool json;
     cli_range frames;
     int64_t template_index;
     int64_t max_movement;
@@ -34,10 +49,13 @@ int analyze_find_places(struct movement_job *job, const struct analyze_request *
 /* Makes the directory for the results, unless it is there. */
 int analyze_make_directory(const char *path);
 
-/* Reads what the options say of ROIs. The caller frees job->rois. */
+/* Reads what the options say of ROIs, as far as that goes without the picture. The caller destroys job->rois. */
 int analyze_read_rois(struct movement_job *job, const struct analyze_request *request);
 
-/* Takes the middle of the picture if no ROI was given, and checks that each lies in the picture. */
+/*
+ * Completes job->rois: single ones, those of files, then the blocks of shapes that lie in the picture (how many do not
+ * is said); without any the middle of the picture. Saves the set if that was asked for.
+ */
 int analyze_place_rois(struct movement_job *job, const struct analyze_request *request);
 
 /* Opens the store, measures, and writes the results. */

@@ -50,29 +50,31 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
 
 /* What a frame's rows go to. */
 struct sink {
+    const struct movement_job *job;
+    struct movement_group *groups; /* room for those of one frame */
     struct movement_tables *tables;
     struct movement_summary *summary;
+    struct movement_curves *curves;
 };
 
 static bool take_rows(void *context, const trk_row *rows, int row_count)
 {
+    (void)row_count; // one for each ROI
     const struct sink *sink = context;
-    movement_summary_add(sink->summary, rows, row_count);
+    struct movement_frame frame = {rows, sink->groups};
+    movement_frame_group(&frame, sink->job);
+    movement_summary_add(sink->summary, sink->job, &frame);
+    movement_curves_add(sink->curves, &frame);
     cli_progress_update(sink->summary->frames);
-    return movement_tables_add(sink->tables, rows, row_count) && !cli_stop_requested();
+    return movement_tables_add(sink->tables, &frame) && !cli_stop_requested();
 }
 
 static int make_tracker(trk_tracker **tracker, const struct movement_job *job)
 {
     ist_error error;
-    trk_roi *places = calloc((size_t)job->roi_count, sizeof *places);
-    if (!places)
-        return cli_fail("out of memory");
-    for (int i = 0; i < job->roi_count; i++)
-        places[i] = job->rois[i].place;
-    const ist_status status = trk_tracker_create(tracker, job->info->width, job->info->height, job->info->channels,
-                                                 job->info->type, places, job->roi_count, &job->params, &error);
-    free(places);
+    const ist_status status =
+        trk_tracker_create(tracker, job->info->width, job->info->height, job->info->channels, job->info->type,
+                           trk_roi_set_rois(job->rois), job->roi_count, &job->params, &error);
     return status < 0 ? cli_fail("%s: %s", job->store, error.message) : CLI_GO_ON;
 }
 
@@ -90,50 +92,83 @@ static int cut_template(struct movement_job *job, trk_tracker *tracker, ist_read
         return cli_fail("template, frame %" PRId64 ": %s", job->template_index, error.message);
     for (int i = 0; i < job->roi_count; i++)
         if (trk_tracker_template_is_flat(tracker, i))
-            cli_note("ROI %s has no texture in frame %" PRId64 ": its motion cannot be measured", job->rois[i].name,
-                     job->template_index);
+            cli_note("ROI %s has no texture in frame %" PRId64 ": its motion cannot be measured",
+                     trk_roi_set_name(job->rois, i), job->template_index);
     return CLI_GO_ON;
 }
 
-/* Measures every frame and fills the tables. */
-static int measure(const struct movement_job *job, struct movement_summary *summary, trk_tracker *tracker,
-                   ist_reader *reader)
+/* Hands every frame to the sink, whose tables are then whole; else they are left as they are. */
+static int measure_frames(struct sink *sink, trk_tracker *tracker, ist_reader *reader)
 {
-    struct sink sink = {.summary = summary};
-    int result = movement_tables_open(&sink.tables, job);
-    if (result != CLI_GO_ON)
-        return result;
+    const struct movement_job *job = sink->job;
     ist_error error;
     cli_progress_start("measuring", job->end - job->first);
-    const ist_status status = trk_analyze(tracker, reader, job->first, job->end - job->first, take_rows, &sink, &error);
+    const ist_status status = trk_analyze(tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
     cli_progress_finish();
     if (status == IST_OK)
-        return movement_tables_finish(&sink.tables);
+        return movement_tables_finish(&sink->tables);
 
-    result = movement_tables_leave(&sink.tables);
+    const int result = movement_tables_leave(&sink->tables);
     if (result != CLI_GO_ON)
         return result;
     if (status < 0)
-        return cli_fail("%s; the first %" PRId64 " frames are in %s/movement.csv.part", error.message, summary->frames,
-                        job->output);
+        return cli_fail("%s; the first %" PRId64 " frames are in %s/movement.csv.part", error.message,
+                        sink->summary->frames, job->output);
     return cli_fail("interrupted; the first %" PRId64 " of %" PRId64 " frames are in %s/movement.csv.part",
-                    summary->frames, job->end - job->first, job->output);
+                    sink->summary->frames, job->end - job->first, job->output);
 }
 
-static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+static int measure(const struct movement_job *job, struct movement_summary *summary, struct movement_curves *curves,
+                   trk_tracker *tracker, ist_reader *reader)
 {
-    struct movement_summary summary = {0};
-    int result = cut_template(job, tracker, reader);
+    struct sink sink = {.job = job, .summary = summary, .curves = curves};
+    sink.groups = calloc((size_t)trk_roi_set_group_count(job->rois) + 1, sizeof *sink.groups);
+    if (!sink.groups)
+        return cli_fail("out of memory");
+    int result = movement_tables_open(&sink.tables, job);
+    if (result == CLI_GO_ON)
+        result = measure_frames(&sink, tracker, reader);
+    free(sink.groups);
+    return result;
+}
+
+/* Pictures, on the first frame if that can be read. */
+static int draw(const struct movement_job *job, const struct movement_summary *summary, ist_reader *reader)
+{
+    ist_frame first = {0};
+    ist_error error;
+    if (ist_reader_read_index(reader, job->first, &first, &error) < 0)
+        ist_frame_free(&first);
+    const int result = movement_draw(job, summary, &first);
+    ist_frame_free(&first);
+    return result;
+}
+
+static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader, bool json)
+{
+    struct movement_summary summary;
+    struct movement_curves *curves = NULL;
+    int result = movement_summary_init(&summary, job);
+    if (result == CLI_GO_ON)
+        result = movement_curves_create(&curves, job);
+    if (result == CLI_GO_ON)
+        result = cut_template(job, tracker, reader);
     if (result == CLI_GO_ON)
         result = analyze_make_directory(job->output);
     if (result == CLI_GO_ON)
-        result = measure(job, &summary, tracker, reader);
+        result = measure(job, &summary, curves, tracker, reader);
+    if (result == CLI_GO_ON)
+        result = movement_curves_write(curves);
+    if (result == CLI_GO_ON)
+        result = draw(job, &summary, reader);
     if (result == CLI_GO_ON)
         result = movement_write_settings(job, &summary);
-    if (result == CLI_GO_ON)
-        result = movement_draw(job, &summary);
-    if (result == CLI_GO_ON && !cli_quiet())
-        movement_summary_print(&summary, job);
+    if (result == CLI_GO_ON && json)
+        result = movement_report_json(job, &summary);
+    else if (result == CLI_GO_ON && !cli_quiet())
+        movement_report_text(job, &summary);
+    movement_curves_destroy(&curves);
+    movement_summary_free(&summary);
     return result == CLI_GO_ON ? CLI_SUCCESS : result;
 }
 
@@ -150,7 +185,7 @@ int analyze_run(struct movement_job *job, const struct analyze_request *request)
         result = make_tracker(&tracker, job);
     if (result == CLI_GO_ON) {
         cli_catch_stop(NULL, NULL);
-        result = analyze(job, tracker, reader);
+        result = analyze(job, tracker, reader, request->json);
     }
     trk_tracker_destroy(&tracker);
     ist_reader_close(&reader);
