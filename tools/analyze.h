@@ -4,6 +4,7 @@
  *   mm-analyze.c        the options, and the order of the steps
  *   analyze_places.c    which store, and where the results go
  *   analyze_rois.c      the ROIs that the options ask for
+ *   analyze_template.c  how frames are prepared, and what the ROIs are cut from
  *   analyze_run.c       the rest of the job, and measuring it
  *   movement_*.c        the results: see movement.h
  *
@@ -36,11 +37,26 @@ struct analyze_request {
     const char *save_rois;
     bool json;
     cli_range frames;
-    int64_t template_index;
+    const char *template;
+    const char *background;
+    double blur;
+    bool difference;
+    bool follow;
+    int64_t search_again;
+    int64_t renew_every;
+    double renew_below;
     int64_t max_movement;
     int64_t threads;
     double min_score;
     const char *output;
+    const char *stabilise;
+    const char *stabilise_format;
+    int64_t stabilise_quality;
+    bool crop;
+    bool turn;
+    bool black;
+    bool heatmaps;
+    bool speed_per_frame;
 };
 
 /* Fills in job->store and job->output. */
@@ -57,6 +73,12 @@ int analyze_read_rois(struct movement_job *job, const struct analyze_request *re
  * is said); without any the middle of the picture. Saves the set if that was asked for.
  */
 int analyze_place_rois(struct movement_job *job, const struct analyze_request *request);
+
+/* Fills in what the job says of preparing, templates and following; the range of frames is known. */
+int analyze_resolve_template(struct movement_job *job, const struct analyze_request *request);
+
+/* Gives the tracker its background and its templates, and says which of them are flat. */
+int analyze_set_template(struct movement_job *job, trk_tracker *tracker, ist_reader *reader);
 
 /* Opens the store, measures, and writes the results. */
 int analyze_run(struct movement_job *job, const struct analyze_request *request);

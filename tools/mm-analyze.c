@@ -25,6 +25,13 @@ static const char more[] =
     "  rois.svg          the ROIs and their paths on the first frame\n"
     "  *.gnuplot         draw the pictures, from curves.dat and frame.pgm\n"
     "  settings.json     everything that was asked for\n"
+    "With --heatmaps, as large as the picture, NaN where nothing was measured:\n"
+    "  displacement.tif  a page for each frame: how far each ROI has moved, px\n"
+    "  speed.tif         how fast it moved since the frame before, px/s\n"
+    "  direction.tif     where it has moved to, degrees: 0 right, 90 down, 180 left, 270 up\n"
+    "  *-mean.png, *-max.png of each, drawn by gnuplot from heatmaps.gnuplot and heatmaps.npy\n"
+    "With --stabilise: the motion taken back is the mean of all ROIs. A frame in which none was measured is moved as\n"
+    "the frame before. The copy appears when it is whole; numbers, times and extra data are kept.\n"
     "Ctrl-C, SIGTERM: the lines so far stay in movement.csv.part; exit code 1.";
 
 int main(int argc, char **argv)
@@ -50,14 +57,53 @@ int main(int argc, char **argv)
          0},
         {"save-rois", CLI_TEXT, &request.save_rois, "FILE", "write all regions to a file, .yaml or .csv, for --rois", 0,
          0},
-        {"template", CLI_INTEGER, &request.template_index, "N",
-         "frame that the ROIs are cut from, by index (default: 0)", 0, 9e15},
+        {"template", CLI_TEXT, &request.template, "WHAT",
+         "what the ROIs are cut from: a frame's index (default: 0);\nprevious: each frame is measured against the one "
+         "before it,\nand the motion summed; mean or mean:A:B: the mean of all\nframes or of A to B-1; an image file "
+         "of "
+         "the picture's size,\nor of the size of all ROIs",
+         0, 0},
         {"max-movement", CLI_INTEGER, &request.max_movement, "PX",
          "search so far in each direction (default: 0, the whole picture)", 0, 65535},
+        {"follow", CLI_FLAG, &request.follow, NULL,
+         "ROIs go with their features: --max-movement counts from\nwhere a feature was last measured", 0, 0},
+        {"search-again", CLI_INTEGER, &request.search_again, "PX",
+         "with --follow: search a lost feature so far from its last\nplace (default: 4 times --max-movement)", 0,
+         65535},
+        {"renew", CLI_INTEGER, &request.renew_every, "N", "cut templates anew every N frames; errors then add up", 1,
+         INT32_MAX},
+        {"renew-below", CLI_NUMBER, &request.renew_below, "S", "cut a template anew when its score falls below S", -1,
+         1},
+        {"blur", CLI_NUMBER, &request.blur, "PX", "blur frames first, with a Gaussian of this standard deviation", 0,
+         TRK_BLUR_MAX_PX},
+        {"background", CLI_TEXT, &request.background, "WHAT",
+         "subtract first what does not move: minimum, mean or median\nof all frames at each pixel, or with :A:B of A "
+         "to "
+         "B-1",
+         0, 0},
+        {"difference", CLI_FLAG, &request.difference, NULL, "measure each frame minus the one before it", 0, 0},
         {"frames", CLI_RANGE, &request.frames, "A:B", "measure the frames A to B-1; either may be left out", 0, 0},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
         {"output", CLI_TEXT, &request.output, "DIR", "directory for the results (default: STORE-movement)", 0, 0},
+        {"heatmaps", CLI_FLAG, &request.heatmaps, NULL,
+         "also draw maps: displacement, speed and direction of each ROI,\nfor every frame, their mean and maximum", 0,
+         0},
+        {"speed-per-frame", CLI_FLAG, &request.speed_per_frame, NULL, "with --heatmaps: speed in px/frame, not px/s", 0,
+         0},
+        {"stabilise", CLI_TEXT, &request.stabilise, "OUT",
+         "also write a copy in which the ROIs stand still: a new store,\nor what the ending of OUT says: .mp4, .mkv, "
+         ".avi, .tif, .npy",
+         0, 0},
+        {"crop", CLI_FLAG, &request.crop, NULL, "with --stabilise: only what is in view in every frame", 0, 0},
+        {"black", CLI_FLAG, &request.black, NULL,
+         "with --stabilise: what is not in view is black (default: the\npicture's border, repeated)", 0, 0},
+        {"turn", CLI_FLAG, &request.turn, NULL,
+         "with --stabilise: take back turns of the picture, too, as two\nor more ROIs tell them", 0, 0},
+        {"format", CLI_TEXT, &request.stabilise_format, "FORMAT",
+         "with --stabilise: of the new store (default: as STORE)", 0, 0},
+        {"quality", CLI_INTEGER, &request.stabilise_quality, "1..100",
+         "with --stabilise: of video and jpg; 100 keeps every gray value\n(default: 90, avi 96, jpg 95)", 1, 100},
         {"json", CLI_FLAG, &request.json, NULL, "print a summary for programs instead of one for people", 0, 0},
         {"threads", CLI_INTEGER, &request.threads, "N",
          "threads that measure (default: 0, one for each processor);\nresults do not depend on it", 0,
@@ -68,7 +114,8 @@ int main(int argc, char **argv)
         .name = "mm-analyze",
         .example = "mm-analyze mystore/metadata.yaml\n"
                    "mm-analyze --roi lid=120,80,64,64 --roi wall=10,10,80,60 --max-movement 20 mystore\n"
-                   "mm-analyze --roi-grid skin=100,80,320,240:block=32 --max-movement 10 mystore",
+                   "mm-analyze --roi-grid skin=100,80,320,240:block=32 --max-movement 10 mystore\n"
+                   "mm-analyze --roi wall=10,10,80,60 --stabilise still mystore",
         .purpose = purpose,
         .arguments = "[OPTIONS] STORE",
         .options = options,

@@ -8,7 +8,10 @@
  *   movement_curves.c     curves.dat: what the pictures show of the tables
  *   movement_plot.c       movement*.gnuplot and movement*.svg: motion over time
  *   movement_map.c        rois.gnuplot and rois.svg: ROIs and their paths on the first frame
- *   movement_gnuplot.c    what those two share
+ *   movement_heatmaps.c   heat maps: displacement.tif, displacement-mean.png, ...
+ *   movement_stabilise.c  a stabilised copy of the recording
+ *   movement_gnuplot.c    what scripts of gnuplot need, and running them
+ *   movement_job.c        what several of them need of a job
  *   movement_file.c       files on their way: each is NAME.part until it is whole
  *
  * Functions that return int return CLI_GO_ON, or say what failed and return an exit code.
@@ -21,10 +24,28 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "cli.h"
+
 /* The names of the files that are whole, in the order in which they became so. */
 struct movement_written {
     char **names;
     int count;
+};
+
+/* What the ROIs are cut from. */
+enum movement_template_source {
+    MOVEMENT_TEMPLATE_FRAME = 0,
+    MOVEMENT_TEMPLATE_PREVIOUS, /* to begin with, the frame template_index */
+    MOVEMENT_TEMPLATE_MEAN,
+    MOVEMENT_TEMPLATE_FILE,
+};
+
+/* The stabilised copy that was asked for. */
+struct movement_stabilise {
+    const char *path; /* NULL: none */
+    const char *format;
+    int quality; /* 0: the format's own */
+    trk_stabilise_params params;
 };
 
 /* Everything that was asked for, with the defaults filled in. */
@@ -35,11 +56,20 @@ struct movement_job {
     int roi_count;
     int blocks_outside; /* of shapes: left out */
     int64_t first, end; /* frames, half-open */
-    int64_t template_index;
+    enum movement_template_source template_source;
+    int64_t template_index; /* these three of a frame */
     int64_t template_number;
     double template_time_s;
+    cli_range template_range;       /* of a mean */
+    const char *template_file;      /* as given */
+    trk_still_kind background_kind; /* these two where params.prepare.background is set */
+    cli_range background_range;
     trk_params params;
     const ist_reader_info *info;
+    bool heatmaps;
+    trk_heatmap_params heatmap_params;
+    struct movement_stabilise stabilise;
+    bool json; /* the summary is for programs */
     struct movement_written *written;
 };
 
@@ -59,6 +89,9 @@ struct movement_frame {
 
 /* Fills in frame->groups, which has room for each group of the job, from frame->rows. */
 void movement_frame_group(struct movement_frame *frame, const struct movement_job *job);
+
+/* The last part of the store's path. */
+const char *movement_store_name(const struct movement_job *job);
 
 /* ---- files ---- */
 
@@ -117,6 +150,7 @@ double movement_sum_rms_px(const struct movement_sum *sum);
 struct movement_summary {
     int64_t frames; /* handed over so far */
     double first_time_s;
+    int64_t renewals; /* of all templates */
     struct movement_sum all;
     struct movement_sum *rois;   /* one for each ROI */
     struct movement_sum *groups; /* one for each group, and one for the ROIs in none */
@@ -137,14 +171,63 @@ void movement_curves_add(struct movement_curves *curves, const struct movement_f
 int movement_curves_write(const struct movement_curves *curves);
 void movement_curves_destroy(struct movement_curves **curves);
 
+/* ---- heat maps ---- */
+
+/* The heat maps that the job asks for, while they are filled frame by frame. */
+struct movement_heatmaps;
+
+/* Begins the stacks; where none were asked for, *maps is NULL, which all that follow take. */
+int movement_heatmaps_open(struct movement_heatmaps **maps, const struct movement_job *job);
+
+/* Adds the rows of a frame. On failure, which is remembered, false. */
+bool movement_heatmaps_add(struct movement_heatmaps *maps, const trk_row *rows);
+
+/* Says what failed when rows were added. */
+int movement_heatmaps_failure(const struct movement_heatmaps *maps);
+
+/* Gives the stacks their names, writes and draws the means and maxima. */
+int movement_heatmaps_finish(struct movement_heatmaps *maps);
+
+/* Frees the maps and sets *maps to NULL. Of stacks that were not finished nothing is left. */
+void movement_heatmaps_close(struct movement_heatmaps **maps);
+
+/* ---- the stabilised copy ---- */
+
+/* What the copy is made from, while it is filled frame by frame; NULL, which all of these take: none was asked for. */
+struct movement_copy;
+
+/* Finds out, before anything is measured, whether the copy can be written. */
+int movement_stabilise_check(const struct movement_job *job);
+
+int movement_copy_open(struct movement_copy **copy, const struct movement_job *job);
+
+/* Adds the rows of a frame. If they cannot be kept, movement_copy_write() says why. */
+void movement_copy_add(struct movement_copy *copy, const trk_row *rows, int row_count);
+
+/* Writes the copy and says so. */
+int movement_copy_write(struct movement_copy *copy, ist_reader *reader);
+void movement_copy_close(struct movement_copy **copy);
+
+/* ---- gnuplot ---- */
+
+/* Writes text in single quotes, as gnuplot takes it, and a number whatever the locale. */
+void movement_put_text(FILE *out, const char *text);
+void movement_put_number(FILE *out, double value);
+
+/*
+ * Has a script in the directory of the results draw these pictures; to their names it adds its variable `part`.
+ * Without gnuplot: removes the pictures of an earlier run, says what is missing, and goes on.
+ */
+int movement_run_gnuplot(const struct movement_job *job, const char *script, const char *const *pictures, int count);
+
 /* ---- the whole ---- */
 
 /* Writes settings.json, and removes files of an earlier run that are not written any more. */
 int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary);
 
 /*
- * Draws all pictures, each with a script of its own. `first` is the first frame, without pixels if it could not be
- * read. Without gnuplot: says what is missing, and goes on.
+ * Draws the pictures of motion and of the ROIs. Each has a script of its own; pictures.gnuplot runs them all. `first`
+ * is the first frame, without pixels if it could not be read.
  */
 int movement_draw(const struct movement_job *job, const struct movement_summary *summary, const ist_frame *first);
 

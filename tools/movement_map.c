@@ -151,13 +151,19 @@ static int write_script(const struct movement_job *job, const struct movement_su
     FILE *out = file.stream;
     const int width = job->info->width, height = job->info->height;
     const int shown = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width;
-    const int legend = by_picture(pictures) ? 26 : 0;
+    const int entries = pictures->count < GROUPS_MAX ? pictures->count : GROUPS_MAX;
+    const int columns = (shown + 60) / 150;
+    const int legend = by_picture(pictures) ? 20 * ((entries + columns - 1) / columns) + 8 : 0;
     const double factor = enlargement(job, summary);
-    fprintf(out, "height = %.0f.0\nenlarged = ", (double)shown * height / width + 70 + legend);
+    fprintf(
+        out,
+        "# ROIs on the first frame, and their paths from curves.dat. Change what you like, then run gnuplot with this "
+        "file.\n\nheight = %.0f.0\nenlarged = ",
+        (double)shown * height / width + 70 + legend);
     movement_put_number(out, factor);
     fputs("\n", out);
     movement_put_colours(out, by_picture(pictures) ? pictures->count : pictures->items[0].count, 1.2);
-    movement_put_terminal(out, "rois", shown + 60, "height");
+    movement_put_terminal(out, "rois", shown + 60);
     put_title(out, job, factor);
     put_rois(out, job, pictures);
     put_labels(out, job);
@@ -166,17 +172,15 @@ static int write_script(const struct movement_job *job, const struct movement_su
             "set lmargin at screen %g; set rmargin at screen %g\n"
             "set tmargin at screen 1 - 38 / height; set bmargin at screen %d / height\n"
             "set border 15 lc rgb '#606060'; set tics out nomirror scale 0.6 tc rgb '#303030'\n"
-            "set key below center horizontal noenhanced samplen 1.5\n",
-            width, height, 44.0 / (shown + 60), (44.0 + shown) / (shown + 60), 32 + legend);
+            "set key at screen 0.5, %d / height center horizontal maxcols %d noenhanced samplen 1.5 width 2\n",
+            width, height, 44.0 / (shown + 60), (44.0 + shown) / (shown + 60), 32 + legend, legend / 2, columns);
     put_plot(out, job, pictures, first);
     return movement_file_finish(&file);
 }
 
-int movement_plot_map(const struct movement_job *job, const struct movement_summary *summary,
-                      const struct movement_pictures *pictures, const ist_frame *first, bool *drawn)
+int movement_write_map(const struct movement_job *job, const struct movement_summary *summary,
+                       const struct movement_pictures *pictures, const ist_frame *first)
 {
-    int result = first->data ? write_frame(job, first) : CLI_GO_ON;
-    if (result == CLI_GO_ON)
-        result = write_script(job, summary, pictures, first);
-    return result == CLI_GO_ON && *drawn ? movement_run_gnuplot(job, "rois", drawn) : result;
+    const int result = first->data ? write_frame(job, first) : CLI_GO_ON;
+    return result == CLI_GO_ON ? write_script(job, summary, pictures, first) : result;
 }

@@ -1,15 +1,18 @@
-/* What the pictures of a job are, and what their gnuplot scripts share. */
+/* What the pictures of motion and of ROIs are, and what their gnuplot scripts share. */
 #ifndef MOVEMENT_PICTURES_H
 #define MOVEMENT_PICTURES_H
 
 #include "movement.h"
 
-/* Pictures of motion over time: one for the ROIs in no group, if there are any, and one for each group. */
+enum { PICTURE_NAME_SIZE = TRK_ROI_NAME_MAX + 16 };
+
+/* A picture of motion over time: of the ROIs in no group, if there are any, or of one group. */
 struct movement_picture {
-    int group;    /* -1: the ROIs in none */
-    int size;     /* ROIs */
-    int roi_step; /* every roi_step-th is drawn */
-    int first;    /* the drawn ones are rois[first..first + count - 1] of movement_pictures */
+    char name[PICTURE_NAME_SIZE]; /* "movement" or "movement-GROUP", without an ending */
+    int group;                    /* -1: the ROIs in none */
+    int size;                     /* ROIs */
+    int roi_step;                 /* every roi_step-th is drawn */
+    int first;                    /* the drawn ones are rois[first..first + count - 1] of movement_pictures */
     int count;
 };
 
@@ -30,25 +33,18 @@ void movement_pictures_free(struct movement_pictures *pictures);
  */
 #define MOVEMENT_CURVES "curves.dat"
 
-/* Writes text in single quotes as gnuplot takes it, and a number whatever the locale. */
-void movement_put_text(FILE *out, const char *text);
-void movement_put_number(FILE *out, double value);
-
 /* Writes "set linetype 1..count": few get colours that everybody tells apart, many go around the circle. */
 void movement_put_colours(FILE *out, int count, double line_width);
 
-/* The last part of the store's path. */
-const char *movement_store_name(const struct movement_job *job);
+/* Writes where the picture goes to: NAME.svg, `width` px wide and as high as the script's variable `height`. */
+void movement_put_terminal(FILE *out, const char *name, int width);
 
-/* The beginning of each script: what it is for, and terminal and output for NAME.svg. `height` is an expression. */
-void movement_put_terminal(FILE *out, const char *name, int width, const char *height);
+/* Writes the script NAME.gnuplot of picture i. */
+int movement_write_plot(const struct movement_job *job, const struct movement_summary *summary,
+                        const struct movement_pictures *pictures, int i);
 
-/* Runs NAME.gnuplot for NAME.svg. False: gnuplot is missing or failed, and that is said: no need to try another. */
-int movement_run_gnuplot(const struct movement_job *job, const char *name, bool *drawn);
-
-int movement_plot_picture(const struct movement_job *job, const struct movement_summary *summary,
-                          const struct movement_pictures *pictures, int picture, bool *drawn);
-int movement_plot_map(const struct movement_job *job, const struct movement_summary *summary,
-                      const struct movement_pictures *pictures, const ist_frame *first, bool *drawn);
+/* Writes rois.gnuplot, and frame.pgm for it. */
+int movement_write_map(const struct movement_job *job, const struct movement_summary *summary,
+                       const struct movement_pictures *pictures, const ist_frame *first);
 
 #endif

@@ -93,18 +93,31 @@ static void put_settings(const struct plot *plot)
     movement_put_colours(out, plot->picture->count, has_means(plot) ? 0.7 : 1.3);
 }
 
+/* What the motion is measured against. Returns the length. */
+static int format_reference(char *text, size_t size, const struct movement_job *job)
+{
+    switch (job->template_source) {
+    case MOVEMENT_TEMPLATE_MEAN:
+        return snprintf(text, size, "motion against the mean of frames %lld to %lld",
+                        (long long)job->template_range.first, (long long)job->template_range.end - 1);
+    case MOVEMENT_TEMPLATE_FILE:
+        return snprintf(text, size, "motion against %.200s", job->template_file);
+    default:
+        return snprintf(text, size, "motion since frame %lld", (long long)job->template_index);
+    }
+}
+
 static void put_title(const struct plot *plot)
 {
     const struct movement_picture *picture = plot->picture;
-    char title[PATH_MAX + 256];
+    char title[PATH_MAX + 512];
     const size_t size = sizeof title;
     int length = snprintf(title, size, "%s: ", movement_store_name(plot->job));
     if (is_group(plot))
         length += snprintf(title + length, size - (size_t)length, "%s, %d ROI%s, ",
                            trk_roi_set_group_name(plot->job->rois, picture->group), picture->size,
                            picture->size == 1 ? "" : "s");
-    length += snprintf(title + length, size - (size_t)length, "motion since frame %lld",
-                       (long long)plot->job->template_index);
+    length += format_reference(title + length, size - (size_t)length, plot->job);
     if (picture->roi_step > 1)
         length +=
             snprintf(title + length, size - (size_t)length, ", one of %d of %d ROIs", picture->roi_step, picture->size);
@@ -216,11 +229,12 @@ static void put_legend(const struct plot *plot)
     fputc('\n', out);
 }
 
-static void put_script(struct plot *plot, const char *name)
+static void put_script(struct plot *plot)
 {
+    fputs("# Motion over time, from curves.dat. Change what you like, then run gnuplot with this file.\n\n", plot->out);
     lay_out_legend(plot);
     put_settings(plot);
-    movement_put_terminal(plot->out, name, WIDTH, "height");
+    movement_put_terminal(plot->out, plot->picture->name, WIDTH);
     put_title(plot);
     put_panels(plot);
     put_path(plot);
@@ -229,14 +243,12 @@ static void put_script(struct plot *plot, const char *name)
     fputs("unset multiplot\n", plot->out);
 }
 
-int movement_plot_picture(const struct movement_job *job, const struct movement_summary *summary,
-                          const struct movement_pictures *pictures, int picture, bool *drawn)
+int movement_write_plot(const struct movement_job *job, const struct movement_summary *summary,
+                        const struct movement_pictures *pictures, int i)
 {
-    const int group = pictures->items[picture].group;
-    char name[TRK_ROI_NAME_MAX + 16], script[TRK_ROI_NAME_MAX + 32];
-    snprintf(name, sizeof name, "movement%s%s", group < 0 ? "" : "-",
-             group < 0 ? "" : trk_roi_set_group_name(job->rois, group));
-    snprintf(script, sizeof script, "%s.gnuplot", name);
+    const struct movement_picture *picture = &pictures->items[i];
+    char script[PICTURE_NAME_SIZE + 16];
+    snprintf(script, sizeof script, "%s.gnuplot", picture->name);
     struct movement_file file;
     const int result = movement_file_open(&file, job, script);
     if (result != CLI_GO_ON)
@@ -245,25 +257,11 @@ int movement_plot_picture(const struct movement_job *job, const struct movement_
         .out = file.stream,
         .job = job,
         .pictures = pictures,
-        .picture = &pictures->items[picture],
-        .sum = &summary->groups[group < 0 ? trk_roi_set_group_count(job->rois) : group],
-        .index = picture,
+        .picture = picture,
+        .sum = &summary->groups[picture->group < 0 ? trk_roi_set_group_count(job->rois) : picture->group],
+        .index = i,
     };
     plot.edges = plot.sum->rows[TRK_EDGE] > 0;
-    put_script(&plot, name);
-    const int finished = movement_file_finish(&file);
-    return finished == CLI_GO_ON && *drawn ? movement_run_gnuplot(job, name, drawn) : finished;
-}
-
-int movement_draw(const struct movement_job *job, const struct movement_summary *summary, const ist_frame *first)
-{
-    struct movement_pictures pictures;
-    bool drawn = true;
-    int result = movement_pictures_init(&pictures, job);
-    for (int i = 0; i < pictures.count && result == CLI_GO_ON; i++)
-        result = movement_plot_picture(job, summary, &pictures, i, &drawn);
-    if (result == CLI_GO_ON)
-        result = movement_plot_map(job, summary, &pictures, first, &drawn);
-    movement_pictures_free(&pictures);
-    return result;
+    put_script(&plot);
+    return movement_file_finish(&file);
 }

@@ -48,6 +48,8 @@ void movement_report_text(const struct movement_job *job, const struct movement_
     for (trk_row_status status = TRK_FLAT; status <= TRK_MISSING; status++)
         printf("%s %s %" PRId64, status == TRK_FLAT ? ";" : ",", trk_row_status_name(status),
                summary->all.rows[status]);
+    if (summary->renewals > 0)
+        printf("; templates were renewed %" PRId64 " times, and errors add up", summary->renewals);
     putchar('\n');
     print_written(job);
 }
@@ -108,6 +110,7 @@ int movement_report_json(const struct movement_job *job, const struct movement_s
     json_object_set_new(all, "frames", json_integer(summary->frames));
     json_object_set_new(all, "first_time", movement_number_json(summary->first_time_s));
     json_object_set_new(all, "roi_count", json_integer(job->roi_count));
+    json_object_set_new(all, "renewals", json_integer(summary->renewals));
     json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
     add_sum(all, job, &summary->all);
     json_object_set_new(all, "rois", rois_json(job, summary));

@@ -61,13 +61,39 @@ static json_t *store_json(const struct movement_job *job)
     return store;
 }
 
+static json_t *range_json(const cli_range *range)
+{
+    return json_pack("{s:I,s:I}", "first", (json_int_t)range->first, "end", (json_int_t)range->end);
+}
+
 static json_t *template_json(const struct movement_job *job)
 {
-    json_t *template = json_object();
+    static const char *const sources[] = {"frame", "previous", "mean", "file"};
+    json_t *template = json_pack("{s:s}", "source", sources[job->template_source]);
+    if (job->template_source == MOVEMENT_TEMPLATE_MEAN)
+        json_object_set_new(template, "frames", range_json(&job->template_range));
+    if (job->template_source == MOVEMENT_TEMPLATE_FILE)
+        json_object_set_new(template, "file", movement_text_json(job->template_file));
+    if (job->template_source == MOVEMENT_TEMPLATE_MEAN || job->template_source == MOVEMENT_TEMPLATE_FILE)
+        return template;
     json_object_set_new(template, "frame_index", json_integer(job->template_index));
     json_object_set_new(template, "frame_number", json_integer(job->template_number));
     json_object_set_new(template, "frame_time", movement_number_json(job->template_time_s));
     return template;
+}
+
+static json_t *prepare_json(const struct movement_job *job)
+{
+    const trk_preparation *given = &job->params.prepare;
+    json_t *prepare = json_object();
+    json_object_set_new(prepare, "difference", json_boolean(given->difference));
+    json_t *background = json_null();
+    if (given->background)
+        background = json_pack("{s:s,s:o}", "what", trk_still_kind_name(job->background_kind), "frames",
+                               range_json(&job->background_range));
+    json_object_set_new(prepare, "background", background);
+    json_object_set_new(prepare, "blur_sigma_px", json_real(given->blur_sigma_px));
+    return prepare;
 }
 
 static json_t *parameters_json(const struct movement_job *job)
@@ -76,6 +102,12 @@ static json_t *parameters_json(const struct movement_job *job)
     json_object_set_new(parameters, "max_movement_px", json_integer(job->params.max_movement_px));
     json_object_set_new(parameters, "search",
                         json_string(job->params.max_movement_px ? "ROI grown by max_movement" : "whole picture"));
+    json_object_set_new(parameters, "follow", json_boolean(job->params.follow));
+    if (job->params.follow && job->params.max_movement_px)
+        json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
+    json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
+    json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
     json_object_set_new(parameters, "method",
                         json_string("zero-mean normalised cross-correlation; Gauss-Newton on a cubic B-spline, "
@@ -110,6 +142,21 @@ static json_t *groups_json(const struct movement_job *job)
         json_array_append_new(groups, json_pack("{s:s,s:i}", "group", trk_roi_set_group_name(job->rois, i), "roi_count",
                                                 trk_roi_set_group_size(job->rois, i)));
     return groups;
+}
+
+/* The pictures and the copy that were asked for beside the table. */
+static void add_more(json_t *all, const struct movement_job *job)
+{
+    const struct movement_stabilise *copy = &job->stabilise;
+    if (job->heatmaps)
+        json_object_set_new(
+            all, "heatmaps",
+            json_pack("{s:s}", "speed_unit", job->heatmap_params.speed_per_frame ? "px/frame" : "px/s"));
+    if (copy->path)
+        json_object_set_new(all, "stabilise",
+                            json_pack("{s:s,s:b,s:b,s:s}", "path", copy->path, "crop", copy->params.crop, "turn",
+                                      copy->params.turn, "border",
+                                      copy->params.border == TRK_BORDER_BLACK ? "black" : "repeated"));
 }
 
 /* ---- files of an earlier run ---- */
@@ -157,6 +204,8 @@ static json_t *settings_json(const struct movement_job *job, const struct moveme
     json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
     json_object_set_new(all, "rows", movement_counts_json(&summary->all));
     json_object_set_new(all, "files", movement_files_json(job));
+    json_object_set_new(all, "renewals", json_integer(summary->renewals));
+    add_more(all, job);
     json_object_set_new(all, "libstore", json_string(ist_version()));
     json_object_set_new(all, "libtrack", json_string(trk_version()));
     return all;

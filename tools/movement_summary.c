@@ -5,35 +5,6 @@
 
 #include "cli.h"
 
-/* ---- groups in a frame ---- */
-
-void movement_frame_group(struct movement_frame *frame, const struct movement_job *job)
-{
-    const int group_count = trk_roi_set_group_count(job->rois);
-    for (int i = 0; i < group_count; i++)
-        frame->groups[i] = (struct movement_group){0};
-    for (int i = 0; i < job->roi_count; i++) {
-        const trk_row *row = &frame->rows[i];
-        const int number = trk_roi_set_group(job->rois, i);
-        if (number < 0 || isnan(row->x_px))
-            continue;
-        struct movement_group *group = &frame->groups[number];
-        group->measured++;
-        group->x_px += row->x_px;
-        group->y_px += row->y_px;
-        group->mean_displacement_px += hypot(row->x_px, row->y_px);
-    }
-    for (struct movement_group *group = frame->groups; group < frame->groups + group_count; group++) {
-        // None measured: 0 / 0 is the NaN that says so.
-        group->x_px /= group->measured;
-        group->y_px /= group->measured;
-        group->mean_displacement_px /= group->measured;
-        group->displacement_of_mean_px = hypot(group->x_px, group->y_px);
-    }
-}
-
-/* ---- sums over frames ---- */
-
 static void add_row(struct movement_sum *sum, const trk_row *row)
 {
     sum->rows[row->status]++;
@@ -75,7 +46,9 @@ void movement_summary_add(struct movement_summary *summary, const struct movemen
     if (summary->frames++ == 0)
         summary->first_time_s = frame->rows[0].frame_time_s;
     const int group_count = trk_roi_set_group_count(job->rois);
+    summary->renewals = 0; // rows count them from the beginning
     for (int i = 0; i < job->roi_count; i++) {
+        summary->renewals += frame->rows[i].renewals;
         const int group = trk_roi_set_group(job->rois, i);
         add_row(&summary->all, &frame->rows[i]);
         add_row(&summary->rois[i], &frame->rows[i]);
