@@ -12,7 +12,9 @@ import toolkit
 from toolkit import ANALYZE, INFO, ToolTest, run
 
 HEADER = "frame_index,frame_number,frame_time,roi,x,y,score,status"
-RESULTS = ["movement.csv", "movement.gnuplot", "movement.svg", "settings.json"]
+PICTURES = ["movement.svg", "rois.svg"]
+RESULTS = sorted(["curves.dat", "frame.pgm", "movement.csv", "movement.gnuplot", "pictures.gnuplot", "rois.gnuplot",
+                  "settings.json"] + PICTURES)
 
 
 class Analysis(ToolTest):
@@ -165,7 +167,7 @@ class Picture(Analysis):
         self.assertEqual(len(result.stderr.splitlines()), 1)
         self.assertIn("gnuplot is not installed", result.stderr)
         self.assertIn("apt-get install gnuplot-nox", result.stderr)
-        self.assertEqual(sorted(os.listdir(store + "-movement")), ["movement.csv", "movement.gnuplot", "settings.json"])
+        self.assertEqual(sorted(os.listdir(store + "-movement")), [name for name in RESULTS if name not in PICTURES])
 
     def test_many_rois_none_measured_one_frame(self):
         store = self.save("store")

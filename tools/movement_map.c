@@ -120,9 +120,7 @@ static void put_plot(FILE *out, const struct movement_job *job, const struct mov
                 "'%s' binary array=(%d,%d) skip=19 format='%%uchar' origin=(0.5,0.5) using 1:1:1 with rgbimage "
                 "notitle, \\\n     ",
                 frame_name, first->width, first->height);
-    fputs("$rois using 1:2:3:4 with boxxyerror fs empty border lc rgb '#70ffffff' lw 2.6 notitle, \\\n"
-          "     $rois using 1:2:3:4:5 with boxxyerror fs empty lc variable lw 1.2 notitle",
-          out);
+    fputs("$rois using 1:2:3:4:5 with boxxyerror fs empty lc variable lw 1.2 notitle", out);
     for (int i = 0; i < pictures->count; i++) {
         char colour[CLI_NUMBER_SIZE] = "$6";
         if (by_picture(pictures))
