@@ -4,6 +4,8 @@
 
 #include <libstore/error.h>
 #include <libtrack/analyze.h>
+#include <libtrack/brightness.h>
+#include <libtrack/movemeter.h>
 #include <libtrack/prepare.h>
 #include <libtrack/roi.h>
 #include <libtrack/still.h>
