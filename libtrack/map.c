@@ -1,7 +1,6 @@
 #include "map.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "windows.h"
 
@@ -18,7 +17,8 @@ struct area {
 static struct windows windows_of(const struct matcher *matcher, const struct search *search, const struct plane *plane,
                                  const struct area *area)
 {
-    return (struct windows){.plane = plane,
+    return (struct windows){.kernels = &search->kernels,
+                            .plane = plane,
                             .x = area->x,
                             .count = area->columns,
                             .width = matcher->width,
@@ -54,20 +54,31 @@ static double sample_at(const struct plane *plane, int x, int y)
     return plane->type == IST_PIXEL_U16 ? *plane_uint16(plane, x, y) : *plane_uint8(plane, x, y);
 }
 
-/* Correlates the template with what the area's windows show, less a gray level amid them: precision is for texture. */
-static void correlate(const struct matcher *matcher, struct fft *fft, const struct plane *plane,
-                      const struct area *area)
+/* Writes a row of samples less a gray level into every other float of a line; zeros behind them, and below the picture.
+ */
+static void load_row(const struct plane *plane, const struct area *shown, int row, double level, int length,
+                     float *line)
 {
-    const int width = area->columns + matcher->width - 1, height = area->rows + matcher->height - 1;
-    const double level = sample_at(plane, area->x + width / 2, area->y + height / 2);
-    for (int y = 0; y < height; y++) {
+    const int inside = row < shown->rows ? shown->columns : 0;
+    for (int x = 0; x < inside; x++)
+        line[2 * x] = (float)(sample_at(plane, shown->x + x, shown->y + row) - level);
+    for (int x = inside; x < length; x++)
+        line[2 * x] = 0;
+}
+
+/* Correlates the template with what the area's windows show, less a gray level amid them: precision is for texture. */
+static void correlate(const struct matcher *matcher, const struct search *search, struct fft *fft,
+                      const struct plane *plane, const struct area *area)
+{
+    const struct area shown = {area->x, area->y, area->columns + matcher->width - 1, area->rows + matcher->height - 1};
+    const double level = sample_at(plane, shown.x + shown.columns / 2, shown.y + shown.rows / 2);
+    for (int y = 0; y < shown.rows; y += 2) {
         float *line = fft_line(fft);
-        for (int x = 0; x < width; x++)
-            line[x] = (float)(sample_at(plane, area->x + x, area->y + y) - level);
-        memset(line + width, 0, (size_t)(fft_width(fft) - width) * sizeof *line);
+        load_row(plane, &shown, y, level, fft_width(fft), line);
+        load_row(plane, &shown, y + 1, level, fft_width(fft), line + 1);
         fft_put(fft, y);
     }
-    fft_correlate(fft, height, area->rows, matcher->spectrum);
+    fft_correlate(fft, &search->kernels, shown.rows, area->rows, matcher->spectrum);
 }
 
 static void map_tile(const struct matcher *matcher, struct search *search, const struct plane *plane,
@@ -76,15 +87,15 @@ static void map_tile(const struct matcher *matcher, struct search *search, const
     struct fft *fft = search_fft(search, matcher);
     struct windows windows = windows_of(matcher, search, plane, area);
     const double n = (double)matcher->width * matcher->height, energy = matcher->variance / n;
-    correlate(matcher, fft, plane, area);
+    correlate(matcher, search, fft, plane, area);
+    const float *products = NULL;
     for (int row = 0; row < area->rows; row++, scores += stride) {
         next_row(&windows, search, area, row);
-        fft_get(fft, row);
-        const float *products = fft_line(fft);
+        products = row % 2 == 0 ? fft_get(fft, row) : products + 1;
         for (int i = 0; i < area->columns; i++) {
             const double sum = (double)search->sum[i], square = (double)search->square[i];
             const double variance = square - sum * sum / n;
-            scores[i] = variance > 1e-12 * square ? products[i] / (float)sqrt(energy * variance) : NAN;
+            scores[i] = variance > 1e-12 * square ? products[2 * i] / (float)sqrt(energy * variance) : NAN;
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "spline.h"
 
 enum {
     // An offset of up to 1 px either way needs spline coefficients from 2 before to 2 behind the template.
@@ -129,16 +130,6 @@ static void make_spline(const struct refiner *refiner, struct refine_room *room,
     for (int i = 0; i < rows; i++)
         kernels->filter(room->spline + (ptrdiff_t)i * columns, room->rows + (ptrdiff_t)(i + REFINE_RADIUS) * columns,
                         columns, columns, room->smoothing, REFINE_RADIUS);
-}
-
-/* Weights of the four coefficients around a point, the second of which lies `f` before it, 0 <= f < 1. */
-static void spline_weights(double f, float *weights)
-{
-    const double g = 1 - f;
-    weights[0] = (float)(g * g * g / 6);
-    weights[1] = (float)((4 + 3 * f * f * (f - 2)) / 6);
-    weights[2] = (float)((4 + 3 * g * g * (g - 2)) / 6);
-    weights[3] = (float)(f * f * f / 6);
 }
 
 /* Where a template moved by an offset takes its coefficients: the first one's place, and the weights. */

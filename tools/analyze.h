@@ -40,6 +40,14 @@ struct analyze_request {
     bool absolute;
     const char *brightness;
     const char *output;
+    const char *stabilise;
+    const char *stabilise_format;
+    int64_t stabilise_quality;
+    bool crop;
+    bool turn;
+    bool black;
+    bool heatmaps;
+    bool speed_per_frame;
 };
 
 /* Fills in job->store and job->output. */
@@ -74,9 +82,6 @@ int analyze_resolve_brightness(struct movement_job *job, const struct analyze_re
 
 /* Measures brightness and writes brightness.csv, if it was asked for. */
 int analyze_brightness(const struct movement_job *job, ist_reader *reader);
-
-/* The places of all ROIs, which the caller frees. NULL: no memory. */
-trk_roi *analyze_copy_places(const struct movement_job *job);
 
 /* Opens the store, measures, and writes the results. */
 int analyze_run(struct movement_job *job, const struct analyze_request *request);

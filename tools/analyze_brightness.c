@@ -78,7 +78,7 @@ int analyze_brightness(const struct movement_job *job, ist_reader *reader)
 {
     if (!job->brightness)
         return CLI_GO_ON;
-    trk_roi *places = analyze_copy_places(job);
+    trk_roi *places = movement_places(job);
     if (!places)
         return cli_fail("out of memory");
     const ist_reader_info *info = job->info;

@@ -19,6 +19,8 @@ static int check_options(const struct analyze_request *request)
         {"blur", request->blur != 0},
         {"difference", request->difference},
         {"min-score", request->min_score != TRK_MIN_SCORE},
+        {"heatmaps", request->heatmaps},
+        {"stabilise", request->stabilise != NULL},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].given)

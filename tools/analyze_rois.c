@@ -100,11 +100,3 @@ int analyze_place_rois(struct movement_job *job, const struct analyze_request *r
     }
     return CLI_GO_ON;
 }
-
-trk_roi *analyze_copy_places(const struct movement_job *job)
-{
-    trk_roi *places = calloc((size_t)job->roi_count, sizeof *places);
-    for (int i = 0; places && i < job->roi_count; i++)
-        places[i] = job->rois[i].place;
-    return places;
-}

@@ -21,6 +21,24 @@ static int resolve_frames(struct movement_job *job, const struct analyze_request
     return CLI_GO_ON;
 }
 
+/* The heat maps and the stabilised copy. */
+static int resolve_pictures(struct movement_job *job, const struct analyze_request *request)
+{
+    job->heatmaps = request->heatmaps;
+    job->heatmap_params.speed_per_frame = request->speed_per_frame;
+    if (request->speed_per_frame && !request->heatmaps)
+        return cli_usage("--speed-per-frame: there is no speed without --heatmaps");
+    job->stabilise = (struct movement_stabilise){
+        .path = request->stabilise,
+        .format = request->stabilise_format,
+        .quality = (int)request->stabilise_quality,
+        .params = {.border = request->black ? TRK_BORDER_BLACK : TRK_BORDER_REPEAT,
+                   .crop = request->crop,
+                   .turn = request->turn},
+    };
+    return movement_stabilise_check(job);
+}
+
 static int resolve(struct movement_job *job, const struct analyze_request *request)
 {
     int result = analyze_place_rois(job, request);
@@ -41,7 +59,9 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         result = analyze_resolve_template(job, request);
     if (result == CLI_GO_ON)
         result = analyze_resolve_movemeter(job, request);
-    return result == CLI_GO_ON ? analyze_resolve_brightness(job, request) : result;
+    if (result == CLI_GO_ON)
+        result = analyze_resolve_brightness(job, request);
+    return result == CLI_GO_ON ? resolve_pictures(job, request) : result;
 }
 
 /* ---- doing it ---- */
@@ -49,6 +69,8 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
 /* What a frame's rows go to. */
 struct sink {
     struct movement_tables *tables;
+    struct movement_heatmaps *heatmaps;
+    struct movement_copy *copy; /* NULL: none */
     struct movement_summary *summary;
 };
 
@@ -56,8 +78,10 @@ static bool take_rows(void *context, const trk_row *rows, int row_count)
 {
     const struct sink *sink = context;
     movement_summary_add(sink->summary, rows, row_count);
+    movement_copy_add(sink->copy, rows, row_count);
     cli_progress_update(sink->summary->frames);
-    return movement_tables_add(sink->tables, rows, row_count) && !cli_stop_requested();
+    return movement_tables_add(sink->tables, rows, row_count) && movement_heatmaps_add(sink->heatmaps, rows) &&
+           !cli_stop_requested();
 }
 
 /* What measures: one of the two. */
@@ -70,7 +94,7 @@ static int make_method(struct method *method, struct movement_job *job)
 {
     const ist_reader_info *info = job->info;
     ist_error error;
-    trk_roi *places = analyze_copy_places(job);
+    trk_roi *places = movement_places(job);
     if (!places)
         return cli_fail("out of memory");
     const ist_status status =
@@ -86,43 +110,52 @@ static int make_method(struct method *method, struct movement_job *job)
     return CLI_GO_ON;
 }
 
-/* Measures every frame and fills the tables. */
-static int measure(const struct movement_job *job, struct movement_summary *summary, const struct method *method,
-                   ist_reader *reader)
+/* Measures every frame into the tables, the heat maps, and what the copy is made from. */
+static int measure_into(struct sink *sink, const struct movement_job *job, const struct method *method,
+                        ist_reader *reader)
 {
-    struct sink sink = {.summary = summary};
-    int result = movement_tables_open(&sink.tables, job);
-    if (result != CLI_GO_ON)
-        return result;
     ist_error error;
     cli_progress_start("measuring", job->end - job->first);
     const ist_status status =
         method->movemeter
-            ? analyze_measure_movemeter(method->movemeter, job, reader, take_rows, &sink, &error)
-            : trk_analyze(method->tracker, reader, job->first, job->end - job->first, take_rows, &sink, &error);
+            ? analyze_measure_movemeter(method->movemeter, job, reader, take_rows, sink, &error)
+            : trk_analyze(method->tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
     cli_progress_finish();
-    if (status == IST_OK)
-        return movement_tables_finish(&sink.tables);
-
-    result = movement_tables_leave(&sink.tables);
+    if (status == IST_OK) {
+        const int result = movement_tables_finish(&sink->tables);
+        return result == CLI_GO_ON ? movement_heatmaps_finish(sink->heatmaps) : result;
+    }
+    int result = movement_tables_leave(&sink->tables);
+    if (result == CLI_GO_ON)
+        result = movement_heatmaps_failure(sink->heatmaps);
     if (result != CLI_GO_ON)
         return result;
+    const int64_t frames = sink->summary->frames;
     if (status < 0)
-        return cli_fail("%s; the first %" PRId64 " frames are in %s/movement.csv.part", error.message, summary->frames,
+        return cli_fail("%s; the first %" PRId64 " frames are in %s/movement.csv.part", error.message, frames,
                         job->output);
-    return cli_fail("interrupted; the first %" PRId64 " of %" PRId64 " frames are in %s/movement.csv.part",
-                    summary->frames, job->end - job->first, job->output);
+    return cli_fail("interrupted; the first %" PRId64 " of %" PRId64 " frames are in %s/movement.csv.part", frames,
+                    job->end - job->first, job->output);
 }
 
-static int analyze(struct movement_job *job, const struct method *method, ist_reader *reader)
+static int measure(const struct movement_job *job, struct movement_summary *summary, struct movement_copy *copy,
+                   const struct method *method, ist_reader *reader)
+{
+    struct sink sink = {.summary = summary, .copy = copy};
+    int result = movement_heatmaps_open(&sink.heatmaps, job);
+    if (result == CLI_GO_ON)
+        result = movement_tables_open(&sink.tables, job);
+    if (result == CLI_GO_ON)
+        result = measure_into(&sink, job, method, reader);
+    movement_heatmaps_close(&sink.heatmaps);
+    return result;
+}
+
+static int write_results(struct movement_job *job, struct movement_copy *copy, const struct method *method,
+                         ist_reader *reader)
 {
     struct movement_summary summary = {0};
-    int result =
-        method->tracker ? analyze_set_template(job, method->tracker, reader) : analyze_name_reference(job, reader);
-    if (result == CLI_GO_ON)
-        result = analyze_make_directory(job->output);
-    if (result == CLI_GO_ON)
-        result = measure(job, &summary, method, reader);
+    int result = measure(job, &summary, copy, method, reader);
     if (result == CLI_GO_ON)
         result = analyze_brightness(job, reader);
     if (result == CLI_GO_ON)
@@ -131,6 +164,21 @@ static int analyze(struct movement_job *job, const struct method *method, ist_re
         result = movement_draw(job, &summary);
     if (result == CLI_GO_ON && !cli_quiet())
         movement_summary_print(&summary, job);
+    return result == CLI_GO_ON ? movement_copy_write(copy, reader) : result;
+}
+
+static int analyze(struct movement_job *job, const struct method *method, ist_reader *reader)
+{
+    struct movement_copy *copy = NULL;
+    int result =
+        method->tracker ? analyze_set_template(job, method->tracker, reader) : analyze_name_reference(job, reader);
+    if (result == CLI_GO_ON)
+        result = analyze_make_directory(job->output);
+    if (result == CLI_GO_ON)
+        result = movement_copy_open(&copy, job);
+    if (result == CLI_GO_ON)
+        result = write_results(job, copy, method, reader);
+    movement_copy_close(&copy);
     return result == CLI_GO_ON ? CLI_SUCCESS : result;
 }
 
