@@ -97,12 +97,12 @@ static trk_tracker *make_tracker(ist_reader *reader, ist_frame *frame, const trk
 }
 
 /* Reads all frames; with a tracker, measures them too. */
-static void go_through(ist_reader *reader, ist_frame *frame, const trk_tracker *tracker, trk_scratch *scratch)
+static void go_through(ist_reader *reader, ist_frame *frame, const trk_tracker *tracker, trk_sequence *sequence)
 {
     trk_row rows[ROIS_MAX];
     for (int i = 0; i < FRAMES; i++)
         if (ist_reader_read_index(reader, i, frame, &error) < 0 ||
-            (tracker && trk_tracker_measure(tracker, scratch, frame, rows, &error) < 0))
+            (tracker && trk_tracker_measure(tracker, sequence, frame, rows, &error) < 0))
             fail(error.message);
 }
 
@@ -116,12 +116,12 @@ static bool count_measured(void *context, const trk_row *rows, int row_count)
 static struct times time_parts(const char *path, const trk_roi *rois, int count, int channels)
 {
     ist_reader *reader;
-    trk_scratch *scratch;
+    trk_sequence *sequence;
     ist_frame frame = {0};
     if (ist_reader_open(&reader, path, &error) < 0)
         fail(error.message);
     trk_tracker *tracker = make_tracker(reader, &frame, rois, count, channels);
-    if (trk_scratch_create(&scratch, tracker, &error) < 0)
+    if (trk_sequence_create(&sequence, tracker, &error) < 0)
         fail(error.message);
     struct times least = {HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL};
     for (int i = 0; i < REPEATS; i++) {
@@ -130,7 +130,7 @@ static struct times time_parts(const char *path, const trk_roi *rois, int count,
         least.read = fmin(least.read, clock_s(CLOCK_MONOTONIC) - begin);
 
         double work_begin = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-        go_through(reader, &frame, tracker, scratch);
+        go_through(reader, &frame, tracker, sequence);
         least.work = fmin(least.work, clock_s(CLOCK_PROCESS_CPUTIME_ID) - work_begin);
 
         int measured = 0;
@@ -143,7 +143,7 @@ static struct times time_parts(const char *path, const trk_roi *rois, int count,
         if (measured != FRAMES * count)
             fail("some motions could not be measured");
     }
-    trk_scratch_destroy(&scratch);
+    trk_sequence_destroy(&sequence);
     trk_tracker_destroy(&tracker);
     ist_reader_close(&reader);
     ist_frame_free(&frame);

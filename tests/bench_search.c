@@ -51,7 +51,7 @@ struct scene {
     struct matcher matcher;
     struct search search;
     trk_tracker *tracker;
-    trk_scratch *scratch;
+    trk_sequence *sequence;
     int x, y; // found
 };
 
@@ -74,7 +74,7 @@ static void search_ours(struct scene *scene)
 static void measure_ours(struct scene *scene)
 {
     trk_row result;
-    if (trk_tracker_measure(scene->tracker, scene->scratch, &scene->moved, &result, NULL) < 0)
+    if (trk_tracker_measure(scene->tracker, scene->sequence, &scene->moved, &result, NULL) < 0)
         fail("the measurement failed");
     scene->x = (int)lround(scene->matcher.home_x + result.x_px);
     scene->y = (int)lround(scene->matcher.home_y + result.y_px);
@@ -95,7 +95,7 @@ static void init_tracker(struct scene *scene, int x, int y)
     const trk_params params = {.max_movement_px = row->margin ? x - row->margin : 0, .cpu_mask = row->cpu_mask};
     if (trk_tracker_create(&scene->tracker, scene->plane.width, scene->plane.height, 1, IST_PIXEL_U8, &roi, 1, &params,
                            NULL) < 0 ||
-        trk_scratch_create(&scene->scratch, scene->tracker, NULL) < 0 ||
+        trk_sequence_create(&scene->sequence, scene->tracker, NULL) < 0 ||
         trk_tracker_set_template(scene->tracker, &scene->reference, NULL) < 0)
         fail("no tracker");
 }
@@ -137,7 +137,7 @@ static void finish_scene(struct scene *scene)
     ist_frame_free(&scene->moved);
     search_finish(&scene->search);
     matcher_finish(&scene->matcher);
-    trk_scratch_destroy(&scene->scratch);
+    trk_sequence_destroy(&scene->sequence);
     trk_tracker_destroy(&scene->tracker);
     free(scene->pattern);
 }
