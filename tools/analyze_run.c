@@ -49,11 +49,19 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
+        .upscale = request->upscale,
         .threads = (int)request->threads,
     };
+    if (request->upscale > 0 && request->upscale < 1 && !request->movemeter)
+        return cli_usage("--upscale %g: it must be at least 1; only with --movemeter pictures can be made smaller",
+                         request->upscale);
     result = resolve_frames(job, request);
     if (result == CLI_GO_ON)
         result = analyze_resolve_template(job, request);
+    if (result == CLI_GO_ON)
+        result = analyze_resolve_movemeter(job, request);
+    if (result == CLI_GO_ON)
+        result = analyze_resolve_brightness(job, request);
     return result == CLI_GO_ON ? resolve_pictures(job, request) : result;
 }
 
@@ -83,24 +91,39 @@ static bool take_rows(void *context, const trk_row *rows, int row_count)
            !cli_stop_requested();
 }
 
-static int make_tracker(trk_tracker **tracker, struct movement_job *job)
+/* What measures: one of the two. */
+struct method {
+    trk_tracker *tracker;
+    trk_movemeter *movemeter;
+};
+
+static int make_method(struct method *method, struct movement_job *job)
 {
+    const ist_reader_info *info = job->info;
     ist_error error;
+    const trk_roi *places = trk_roi_set_rois(job->rois);
     const ist_status status =
-        trk_tracker_create(tracker, job->info->width, job->info->height, job->info->channels, job->info->type,
-                           trk_roi_set_rois(job->rois), job->roi_count, &job->params, &error);
+        job->movemeter ? trk_movemeter_create(&method->movemeter, info->width, info->height, info->channels, info->type,
+                                              places, job->roi_count, &job->movemeter_params, &error)
+                       : trk_tracker_create(&method->tracker, info->width, info->height, info->channels, info->type,
+                                            places, job->roi_count, &job->params, &error);
     if (status < 0)
         return cli_fail("%s: %s", job->store, error.message);
-    job->params = *trk_tracker_params(*tracker);
+    if (method->tracker)
+        job->params = *trk_tracker_params(method->tracker);
     return CLI_GO_ON;
 }
 
 /* Measures every frame into the tables, the heat maps, and what the copy is made from. */
-static int measure_into(struct sink *sink, const struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+static int measure_into(struct sink *sink, const struct movement_job *job, const struct method *method,
+                        ist_reader *reader)
 {
     ist_error error;
     cli_progress_start("measuring", job->end - job->first);
-    const ist_status status = trk_analyze(tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
+    const ist_status status =
+        method->movemeter
+            ? analyze_measure_movemeter(method->movemeter, job, reader, take_rows, sink, &error)
+            : trk_analyze(method->tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
     cli_progress_finish();
     if (status == IST_OK) {
         const int result = movement_tables_finish(&sink->tables);
@@ -119,14 +142,14 @@ static int measure_into(struct sink *sink, const struct movement_job *job, trk_t
                     job->end - job->first, job->output);
 }
 
-static int measure(struct sink *sink, trk_tracker *tracker, ist_reader *reader)
+static int measure(struct sink *sink, const struct method *method, ist_reader *reader)
 {
     const struct movement_job *job = sink->job;
     int result = movement_heatmaps_open(&sink->heatmaps, job);
     if (result == CLI_GO_ON)
         result = movement_tables_open(&sink->tables, job);
     if (result == CLI_GO_ON)
-        result = measure_into(sink, job, tracker, reader);
+        result = measure_into(sink, job, method, reader);
     movement_heatmaps_close(&sink->heatmaps);
     return result;
 }
@@ -145,10 +168,12 @@ static int draw(const struct sink *sink, ist_reader *reader)
     return result;
 }
 
-static int write_results(struct sink *sink, trk_tracker *tracker, ist_reader *reader)
+static int write_results(struct sink *sink, const struct method *method, ist_reader *reader)
 {
     const struct movement_job *job = sink->job;
-    int result = measure(sink, tracker, reader);
+    int result = measure(sink, method, reader);
+    if (result == CLI_GO_ON)
+        result = analyze_brightness(job, reader);
     if (result == CLI_GO_ON)
         result = draw(sink, reader);
     if (result == CLI_GO_ON)
@@ -171,11 +196,12 @@ static int make_sums(struct sink *sink)
     return result == CLI_GO_ON ? movement_curves_create(&sink->curves, job) : result;
 }
 
-static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+static int analyze(struct movement_job *job, const struct method *method, ist_reader *reader)
 {
     struct movement_summary summary = {0};
     struct sink sink = {.job = job, .summary = &summary};
-    int result = analyze_set_template(job, tracker, reader);
+    int result =
+        method->tracker ? analyze_set_template(job, method->tracker, reader) : analyze_name_reference(job, reader);
     if (result == CLI_GO_ON)
         result = analyze_make_directory(job->output);
     if (result == CLI_GO_ON)
@@ -183,7 +209,7 @@ static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *r
     if (result == CLI_GO_ON)
         result = make_sums(&sink);
     if (result == CLI_GO_ON)
-        result = write_results(&sink, tracker, reader);
+        result = write_results(&sink, method, reader);
     movement_copy_close(&sink.copy);
     movement_curves_destroy(&sink.curves);
     movement_summary_free(&summary);
@@ -198,15 +224,16 @@ int analyze_run(struct movement_job *job, const struct analyze_request *request)
     if (ist_reader_open(&reader, job->store, &error) < 0)
         return cli_fail("%s", error.message);
     job->info = ist_reader_get_info(reader);
-    trk_tracker *tracker = NULL;
+    struct method method = {0};
     int result = resolve(job, request);
     if (result == CLI_GO_ON)
-        result = make_tracker(&tracker, job);
+        result = make_method(&method, job);
     if (result == CLI_GO_ON) {
         cli_catch_stop(NULL, NULL);
-        result = analyze(job, tracker, reader);
+        result = analyze(job, &method, reader);
     }
-    trk_tracker_destroy(&tracker);
+    trk_tracker_destroy(&method.tracker);
+    trk_movemeter_destroy(&method.movemeter);
     ist_reader_close(&reader);
     return result;
 }
