@@ -99,7 +99,7 @@ ist_status trk_circle_fit(trk_circle *circle, const trk_point *points, int count
     if (!fit_algebraic(&found, points, count))
         return trk_fail(error, IST_ERROR_ARGUMENT, "the points lie on a straight line: no circle fits them");
     const trk_circle algebraic = found;
-    double step = INFINITY;
+    double step = HUGE_VAL;
     for (int i = 0; i < STEPS_MAX && step > 1e-12 * algebraic.radius; i++)
         if (!step_to_minimum(&found, points, count, &step))
             return trk_fail(error, IST_ERROR_ARGUMENT, "no circle fits these points");

@@ -253,7 +253,7 @@ START_TEST(points_that_no_circle_fits)
     trk_circle circle;
     ist_error error;
     const trk_point line[] = {{1, 1}, {2, 2}, {7, 7}, {5, 5}}, one[] = {{3, 4}, {3, 4}, {3, 4}};
-    const trk_point wrong[] = {{1, 1}, {2, NAN}, {3, 0}};
+    const trk_point wrong[] = {{1, 1}, {2, (double)NAN}, {3, 0}};
     ck_assert_int_eq(trk_circle_fit(&circle, line, 4, &error), IST_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message, "straight line"));
     ck_assert_int_eq(trk_circle_fit(&circle, one, 3, NULL), IST_ERROR_ARGUMENT);
@@ -427,7 +427,7 @@ START_TEST(shapes_that_cannot_be)
     const trk_roi area = {0, 0, 100, 80};
     const trk_blocks blocks = {8, 8, 0};
     const trk_circle circle = {50, 40, 30};
-    const trk_point points[] = {{0, 0}, {50, 0}, {0, 50}}, wrong[] = {{0, 0}, {INFINITY, 0}, {0, 50}};
+    const trk_point points[] = {{0, 0}, {50, 0}, {0, 50}}, wrong[] = {{0, 0}, {HUGE_VAL, 0}, {0, 50}};
     ist_error error;
 #define REFUSED(call, word)                                                                                            \
     do {                                                                                                               \
@@ -437,7 +437,7 @@ START_TEST(shapes_that_cannot_be)
         ck_assert_int_eq(trk_roi_set_group_count(set), 1);                                                             \
     } while (0)
     REFUSED(trk_roi_set_add_grid(set, "g", area, (trk_blocks){0, 8, 1}, &error), "0 x 8");
-    REFUSED(trk_roi_set_add_grid(set, "g", area, (trk_blocks){8, 8, NAN}, &error), "step");
+    REFUSED(trk_roi_set_add_grid(set, "g", area, (trk_blocks){8, 8, (double)NAN}, &error), "step");
     REFUSED(trk_roi_set_add_grid(set, "g", area, (trk_blocks){8, 8, 0.001}, &error), "step");
     REFUSED(trk_roi_set_add_grid(set, "g", area, (trk_blocks){200, 8, 1}, &error), "no block");
     REFUSED(trk_roi_set_add_grid(set, "g", (trk_roi){0, 0, 0, 9}, blocks, &error), "empty");
@@ -445,13 +445,13 @@ START_TEST(shapes_that_cannot_be)
     REFUSED(trk_roi_set_add_grid(set, "g", (trk_roi){0, 0, 9000, 9000}, blocks, &error), "more than 100000");
     REFUSED(trk_roi_set_add_grid(set, "a,b", area, blocks, &error), "comma");
     REFUSED(trk_roi_set_add_ellipse(set, "g", area, -1, blocks, &error), "ring");
-    REFUSED(trk_roi_set_add_ellipse(set, "g", area, NAN, blocks, &error), "ring");
+    REFUSED(trk_roi_set_add_ellipse(set, "g", area, (double)NAN, blocks, &error), "ring");
     REFUSED(trk_roi_set_add_ellipse(set, "g", area, 0.01, (trk_blocks){8, 8, 4}, &error), "no block");
     REFUSED(trk_roi_set_add_line(set, "g", points[0], points[0], 9, blocks, &error), "itself");
     REFUSED(trk_roi_set_add_line(set, "g", points[0], points[1], -9, blocks, &error), "distance");
     REFUSED(trk_roi_set_add_line(set, "g", points[0], wrong[1], 9, blocks, &error), "inf");
     REFUSED(trk_roi_set_add_arc(set, "g", area, (trk_circle){50, 40, 0}, 9, blocks, &error), "radius");
-    REFUSED(trk_roi_set_add_arc(set, "g", area, (trk_circle){50, NAN, 9}, 9, blocks, &error), "nan");
+    REFUSED(trk_roi_set_add_arc(set, "g", area, (trk_circle){50, (double)NAN, 9}, 9, blocks, &error), "nan");
     REFUSED(trk_roi_set_add_arc(set, "g", area, (trk_circle){500, 400, 30}, 9, blocks, &error), "no block");
     REFUSED(trk_roi_set_add_radial(set, "g", area, circle, 9, 0, blocks, &error), "sectors");
     REFUSED(trk_roi_set_add_radial(set, "a/b", area, circle, 9, 4, blocks, &error), "slash");
@@ -466,20 +466,8 @@ END_TEST
 
 START_TEST(names_that_cannot_be)
 {
-    static const char *const names[] = {"",
-                                        "12",
-                                        "a,b",
-                                        "a\"b",
-                                        "a\nb",
-                                        " a",
-                                        "a ",
-                                        "\x7f",
-                                        "\xff",
-                                        "a\xc2\x85"
-                                        "b",
-                                        "\xe2\x80\xa8",
-                                        "\xed\xa0\x80",
-                                        "a\xc0"};
+    static const char *const names[] = {"",     "12",   "a,b",      "a\"b",         "a\nb",         " a",   "a ",
+                                        "\x7f", "\xff", "\xc2\x85", "\xe2\x80\xa8", "\xed\xa0\x80", "a\xc0"};
     const trk_roi roi = {1, 2, 30, 40};
     trk_roi_set *set = make_set();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -227,8 +227,10 @@ static bool read_numbers(struct shape *shape, const struct kind *kind, char *tex
 /* Reads "NAME=NUMBERS[:KEY=VALUE]..." */
 static bool read_shape(struct shape *shape, const struct kind *kind, const char *given)
 {
-    *shape = (struct shape){
-        .blocks = {BLOCK_DEFAULT, BLOCK_DEFAULT, 1}, .ring = NAN, .distance = NAN, .sectors = SECTORS_DEFAULT};
+    *shape = (struct shape){.blocks = {BLOCK_DEFAULT, BLOCK_DEFAULT, 1},
+                            .ring = (double)NAN,
+                            .distance = (double)NAN,
+                            .sectors = SECTORS_DEFAULT};
     char text[TEXT_MAX];
     if (snprintf(text, sizeof text, "%s", given) >= (int)sizeof text)
         return false;

@@ -6,7 +6,7 @@
 
 /* A point of a ROI's curve. */
 struct point {
-    float x, y;
+    double x, y;
     bool edge;
 };
 
@@ -58,8 +58,7 @@ void movement_curves_add(struct movement_curves *curves, const struct movement_f
     curves->times[curves->kept] = frame->rows[0].frame_time_s;
     for (int i = 0; i < drawn; i++) {
         const trk_row *row = &frame->rows[curves->pictures.rois[i]];
-        curves->points[curves->kept * drawn + i] =
-            (struct point){(float)row->x_px, (float)row->y_px, row->status == TRK_EDGE};
+        curves->points[curves->kept * drawn + i] = (struct point){row->x_px, row->y_px, row->status == TRK_EDGE};
     }
     for (int i = 0; i < curves->group_count; i++)
         curves->groups[curves->kept * curves->group_count + i] = frame->groups[i];
@@ -97,7 +96,7 @@ static void put_curve(FILE *out, const struct movement_curves *curves, int curve
 static void put_means(FILE *out, const struct movement_curves *curves, int group)
 {
     for (int64_t i = 0; i < curves->kept; i++) {
-        const struct movement_group none = {0, NAN, NAN, NAN, NAN};
+        const struct movement_group none = {0, (double)NAN, (double)NAN, (double)NAN, (double)NAN};
         const struct movement_group *means = group < 0 ? &none : &curves->groups[i * curves->group_count + group];
         const double numbers[] = {curves->times[i] - curves->times[0], means->x_px, means->y_px,
                                   means->mean_displacement_px, means->displacement_of_mean_px};

@@ -31,7 +31,7 @@ static double gray_at(const ist_frame *frame, int x, int y)
 /* Writes the frame stretched to the whole range of gray, which shows 12 of 16 bits and faint pictures too. */
 static int write_frame(const struct movement_job *job, const ist_frame *frame)
 {
-    double low = INFINITY, high = -INFINITY;
+    double low = HUGE_VAL, high = -HUGE_VAL;
     for (int y = 0; y < frame->height; y++)
         for (int x = 0; x < frame->width; x++) {
             low = fmin(low, gray_at(frame, x, y));
