@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "blocks.h"
 #include "fft.h"
 #include "kernels.h"
 #include "plane.h"
@@ -42,6 +43,10 @@ struct search {
     void *column_sum, *column_square; /* for struct windows */
     uint64_t *sum, *square;           /* a row of positions each */
     double *variance;
+    float *products;      /* room for two rows */
+    struct blocks blocks; /* of a tile, and for each group of its positions: */
+    float *peaks;         /* the largest product */
+    double *least;        /* for one row of groups: the least variance */
     int64_t *dot;
     struct fft **ffts; /* one for each size of tile */
     int fft_count;

@@ -49,8 +49,11 @@ typedef struct trk_row {
  */
 #define TRK_MIN_TEXTURE 1.0
 
-/* Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. */
-enum { TRK_CPU_AVX2 = 1 };
+/*
+ * Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. TRK_CPU_VNNI: AVX-512
+ * with BW, VL and VNNI, for 8 bit.
+ */
+enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
 
 /*
  * Zero means default.
