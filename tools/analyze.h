@@ -33,6 +33,8 @@ struct analyze_request {
     int64_t max_movement;
     int64_t threads;
     double min_score;
+    bool rotation;
+    double max_rotation; /* 0: not given */
     const char *output;
 };
 

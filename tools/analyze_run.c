@@ -30,8 +30,11 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
+        .max_rotation_deg = request->rotation ? (request->max_rotation > 0 ? request->max_rotation : 180) : 0,
         .threads = (int)request->threads,
     };
+    if (request->max_rotation > 0 && !request->rotation)
+        return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);
     return result == CLI_GO_ON ? analyze_resolve_template(job, request) : result;
 }

@@ -1,7 +1,7 @@
 /*
  * What mm-analyze writes, into one directory:
  *
- *   movement_tables.c     the tables that get lines with every frame: movement.csv
+ *   movement_tables.c     the tables that get lines with every frame: movement.csv, quality.csv, rotation.csv
  *   movement_summary.c    what the rows add up to, and the lines on standard output
  *   movement_settings.c   settings.json
  *   movement_plot.c       movement.gnuplot and movement.svg
