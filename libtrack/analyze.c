@@ -33,7 +33,7 @@ struct slot {
 struct analysis {
     const trk_tracker *tracker;
     struct feature *features; /* NULL: nothing is remembered of ROIs */
-    double *turns;            /* NULL: rotation is not measured */
+    double *turns;            /* NULL: no whole turns */
     int batch_size;           /* ROIs in a batch; the last one may have fewer */
     int batch_count;
 

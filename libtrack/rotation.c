@@ -586,12 +586,12 @@ static int list_candidates(const struct rotator *rotator, const struct rotation_
 static void stay_in_range(const struct rotator *rotator, struct pose *pose)
 {
     pose->at_edge = fabs(pose->dx) > rotator->x_reach || fabs(pose->dy) > rotator->y_reach;
-    if (rotator->turns_freely) {
-        pose->angle_rad = remainder(pose->angle_rad, 2 * M_PI);
-    } else {
-        pose->at_edge = pose->at_edge || fabs(pose->angle_rad) >= rotator->range_rad;
-        pose->angle_rad = fmax(-rotator->range_rad, fmin(rotator->range_rad, pose->angle_rad));
-    }
+    // Steps over the half turn may lead to an angle from the other side.
+    pose->angle_rad = remainder(pose->angle_rad, 2 * M_PI);
+    if (rotator->turns_freely)
+        return;
+    pose->at_edge = pose->at_edge || fabs(pose->angle_rad) >= rotator->range_rad;
+    pose->angle_rad = fmax(-rotator->range_rad, fmin(rotator->range_rad, pose->angle_rad));
 }
 
 struct pose rotator_find(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,

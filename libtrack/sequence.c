@@ -188,7 +188,7 @@ void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct fea
 ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error)
 {
     *turns = NULL;
-    if (!tracker->rotators)
+    if (tracker->params.max_rotation_deg < 180)
         return IST_OK;
     *turns = calloc((size_t)tracker->roi_count, sizeof **turns);
     return *turns ? IST_OK : trk_fail_memory(error);

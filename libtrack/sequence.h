@@ -40,7 +40,7 @@ void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct fea
 
 /*
  * The angle at which each ROI was last seen, in degrees, in which whole turns count; all 0 to begin with. *turns
- * becomes NULL where rotation is not measured. free() releases it.
+ * becomes NULL where there are no whole turns: with a limit, or without rotation. free() releases it.
  */
 ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error);
 

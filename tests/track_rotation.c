@@ -162,6 +162,25 @@ START_TEST(range)
 }
 END_TEST
 
+/* From one end of a wide range to the other: not over the seam, and out of the range. */
+START_TEST(range_has_an_end)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    struct setup setup = set_up(&reference, (trk_params){.max_movement_px = 3, .max_rotation_deg = 170});
+    for (int i = 0; i < 4; i++) {
+        const double angle = i % 2 ? 165 : -165;
+        draw(&frame, &texture, angle, 0, 0, 2, &random);
+        ck_assert_double_eq_tol(measure(&setup, &frame).rotation_deg, angle, 0.2);
+    }
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
 /* Rings look the same at every angle. */
 START_TEST(no_angle_to_be_found)
 {
@@ -171,7 +190,6 @@ START_TEST(no_angle_to_be_found)
             frame.data[y * frame.stride + x] = (uint8_t)(128 + 100 * cos(0.5 * hypot(x - MIDDLE, y - MIDDLE)));
     struct setup setup = set_up(&frame, (trk_params){.max_movement_px = 3, .max_rotation_deg = 180});
     const trk_row row = measure(&setup, &frame);
-    printf("rings: %s %g %g\n", trk_row_status_name(row.status), row.rotation_deg, row.score);
     ck_assert_int_eq(row.status, TRK_FLAT);
     ck_assert(isnan(row.rotation_deg) && isnan(row.x_px));
     tear_down(&setup);
@@ -230,6 +248,7 @@ int main(void)
     tcase_add_loop_test(tests, turned_by_an_angle_is_found_so, 0, 3);
     tcase_add_test(tests, no_seam);
     tcase_add_test(tests, range);
+    tcase_add_test(tests, range_has_an_end);
     tcase_add_test(tests, no_angle_to_be_found);
     tcase_add_test(tests, kernels_do_not_matter);
     tcase_add_test(tests, speed);
