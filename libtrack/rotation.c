@@ -6,6 +6,7 @@
 #include "fail.h"
 #include "memory.h"
 #include "normal.h"
+#include "spline.h"
 
 enum {
     FILTER_TAPS = ROTATION_TAPS,
@@ -120,16 +121,7 @@ static void fill_part(struct part *part, struct rotation_room *room, const struc
     part->spline = room->spline;
 }
 
-/* Weights of the four coefficients around a point, the second of which lies `f` before it, 0 <= f < 1. */
-static void spline_weights(float f, float weights[4])
-{
-    const float g = 1 - f;
-    weights[0] = g * g * g / 6;
-    weights[1] = (4 + 3 * f * f * (f - 2)) / 6;
-    weights[2] = (4 + 3 * g * g * (g - 2)) / 6;
-    weights[3] = f * f * f / 6;
-}
-
+/* The slopes of the same weights as in spline_weights(). */
 static void spline_slopes(float f, float weights[4])
 {
     const float g = 1 - f;
@@ -171,8 +163,8 @@ static float weigh(const struct part *part, const struct point *point, const flo
 static float sample(const struct part *part, const struct point *point)
 {
     float across[4], down[4];
-    spline_weights(point->f, across);
-    spline_weights(point->g, down);
+    spline_weights((double)point->f, across);
+    spline_weights((double)point->g, down);
     return weigh(part, point, across, down);
 }
 
@@ -228,8 +220,8 @@ static bool cut_disc(struct rotation_disc *disc, const struct part *part, double
         if (!find_point(part, x + (double)u, y + (double)v, &point))
             return false;
         float across[4], down[4], steep_across[4], steep_down[4];
-        spline_weights(point.f, across);
-        spline_weights(point.g, down);
+        spline_weights((double)point.f, across);
+        spline_weights((double)point.g, down);
         spline_slopes(point.f, steep_across);
         spline_slopes(point.g, steep_down);
         const float gx = weigh(part, &point, steep_across, down), gy = weigh(part, &point, across, steep_down);

@@ -36,6 +36,14 @@ struct analyze_request {
     bool rotation;
     double max_rotation; /* 0: not given */
     const char *output;
+    const char *stabilise;
+    const char *stabilise_format;
+    int64_t stabilise_quality;
+    bool crop;
+    bool turn;
+    bool black;
+    bool heatmaps;
+    bool speed_per_frame;
 };
 
 /* Fills in job->store and job->output. */

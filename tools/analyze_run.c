@@ -21,6 +21,24 @@ static int resolve_frames(struct movement_job *job, const struct analyze_request
     return CLI_GO_ON;
 }
 
+/* The heat maps and the stabilised copy. */
+static int resolve_pictures(struct movement_job *job, const struct analyze_request *request)
+{
+    job->heatmaps = request->heatmaps;
+    job->heatmap_params.speed_per_frame = request->speed_per_frame;
+    if (request->speed_per_frame && !request->heatmaps)
+        return cli_usage("--speed-per-frame: there is no speed without --heatmaps");
+    job->stabilise = (struct movement_stabilise){
+        .path = request->stabilise,
+        .format = request->stabilise_format,
+        .quality = (int)request->stabilise_quality,
+        .params = {.border = request->black ? TRK_BORDER_BLACK : TRK_BORDER_REPEAT,
+                   .crop = request->crop,
+                   .turn = request->turn},
+    };
+    return movement_stabilise_check(job);
+}
+
 static int resolve(struct movement_job *job, const struct analyze_request *request)
 {
     int result = analyze_place_rois(job, request);
@@ -36,7 +54,9 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
     if (request->max_rotation > 0 && !request->rotation)
         return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);
-    return result == CLI_GO_ON ? analyze_resolve_template(job, request) : result;
+    if (result == CLI_GO_ON)
+        result = analyze_resolve_template(job, request);
+    return result == CLI_GO_ON ? resolve_pictures(job, request) : result;
 }
 
 /* ---- doing it ---- */
@@ -44,6 +64,8 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
 /* What a frame's rows go to. */
 struct sink {
     struct movement_tables *tables;
+    struct movement_heatmaps *heatmaps;
+    struct movement_copy *copy; /* NULL: none */
     struct movement_summary *summary;
 };
 
@@ -51,18 +73,18 @@ static bool take_rows(void *context, const trk_row *rows, int row_count)
 {
     const struct sink *sink = context;
     movement_summary_add(sink->summary, rows, row_count);
+    movement_copy_add(sink->copy, rows, row_count);
     cli_progress_update(sink->summary->frames);
-    return movement_tables_add(sink->tables, rows, row_count) && !cli_stop_requested();
+    return movement_tables_add(sink->tables, rows, row_count) && movement_heatmaps_add(sink->heatmaps, rows) &&
+           !cli_stop_requested();
 }
 
 static int make_tracker(trk_tracker **tracker, struct movement_job *job)
 {
     ist_error error;
-    trk_roi *places = calloc((size_t)job->roi_count, sizeof *places);
+    trk_roi *places = movement_places(job);
     if (!places)
         return cli_fail("out of memory");
-    for (int i = 0; i < job->roi_count; i++)
-        places[i] = job->rois[i].place;
     const ist_status status = trk_tracker_create(tracker, job->info->width, job->info->height, job->info->channels,
                                                  job->info->type, places, job->roi_count, &job->params, &error);
     free(places);
@@ -72,45 +94,67 @@ static int make_tracker(trk_tracker **tracker, struct movement_job *job)
     return CLI_GO_ON;
 }
 
-/* Measures every frame and fills the tables. */
-static int measure(const struct movement_job *job, struct movement_summary *summary, trk_tracker *tracker,
-                   ist_reader *reader)
+/* Measures every frame into the tables, the heat maps, and what the copy is made from. */
+static int measure_into(struct sink *sink, const struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
 {
-    struct sink sink = {.summary = summary};
-    int result = movement_tables_open(&sink.tables, job);
-    if (result != CLI_GO_ON)
-        return result;
     ist_error error;
     cli_progress_start("measuring", job->end - job->first);
-    const ist_status status = trk_analyze(tracker, reader, job->first, job->end - job->first, take_rows, &sink, &error);
+    const ist_status status = trk_analyze(tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
     cli_progress_finish();
-    if (status == IST_OK)
-        return movement_tables_finish(&sink.tables);
-
-    result = movement_tables_leave(&sink.tables);
+    if (status == IST_OK) {
+        const int result = movement_tables_finish(&sink->tables);
+        return result == CLI_GO_ON ? movement_heatmaps_finish(sink->heatmaps) : result;
+    }
+    int result = movement_tables_leave(&sink->tables);
+    if (result == CLI_GO_ON)
+        result = movement_heatmaps_failure(sink->heatmaps);
     if (result != CLI_GO_ON)
         return result;
+    const int64_t frames = sink->summary->frames;
     if (status < 0)
-        return cli_fail("%s; the first %" PRId64 " frames are in %s/movement.csv.part", error.message, summary->frames,
+        return cli_fail("%s; the first %" PRId64 " frames are in %s/movement.csv.part", error.message, frames,
                         job->output);
-    return cli_fail("interrupted; the first %" PRId64 " of %" PRId64 " frames are in %s/movement.csv.part",
-                    summary->frames, job->end - job->first, job->output);
+    return cli_fail("interrupted; the first %" PRId64 " of %" PRId64 " frames are in %s/movement.csv.part", frames,
+                    job->end - job->first, job->output);
 }
 
-static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+static int measure(const struct movement_job *job, struct movement_summary *summary, struct movement_copy *copy,
+                   trk_tracker *tracker, ist_reader *reader)
+{
+    struct sink sink = {.summary = summary, .copy = copy};
+    int result = movement_heatmaps_open(&sink.heatmaps, job);
+    if (result == CLI_GO_ON)
+        result = movement_tables_open(&sink.tables, job);
+    if (result == CLI_GO_ON)
+        result = measure_into(&sink, job, tracker, reader);
+    movement_heatmaps_close(&sink.heatmaps);
+    return result;
+}
+
+static int write_results(struct movement_job *job, struct movement_copy *copy, trk_tracker *tracker, ist_reader *reader)
 {
     struct movement_summary summary = {0};
-    int result = analyze_set_template(job, tracker, reader);
-    if (result == CLI_GO_ON)
-        result = analyze_make_directory(job->output);
-    if (result == CLI_GO_ON)
-        result = measure(job, &summary, tracker, reader);
+    int result = measure(job, &summary, copy, tracker, reader);
     if (result == CLI_GO_ON)
         result = movement_write_settings(job, &summary);
     if (result == CLI_GO_ON)
         result = movement_draw(job, &summary);
     if (result == CLI_GO_ON && !cli_quiet())
         movement_summary_print(&summary, job);
+    return result == CLI_GO_ON ? movement_copy_write(copy, reader) : result;
+}
+
+static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+{
+    struct movement_copy *copy = NULL;
+    int result = analyze_set_template(job, tracker, reader);
+    if (result == CLI_GO_ON)
+        result = analyze_make_directory(job->output);
+    if (result == CLI_GO_ON)
+        result = movement_copy_open(&copy, job);
+    if (result == CLI_GO_ON)
+        result = write_results(job, copy, tracker, reader);
+    movement_copy_close(&copy);
     return result == CLI_GO_ON ? CLI_SUCCESS : result;
 }
 

@@ -17,6 +17,13 @@ static const char more[] =
     "  rotation.csv      with --rotation: rotation_deg, clockwise, with x, y, score and status, for each\n"
     "  movement.svg      x and y over time, and the path; drawn by gnuplot from movement.gnuplot\n"
     "  settings.json     everything that was asked for\n"
+    "With --heatmaps, as large as the picture, NaN where nothing was measured:\n"
+    "  displacement.tif  a page for each frame: how far each ROI has moved, px\n"
+    "  speed.tif         how fast it moved since the frame before, px/s\n"
+    "  direction.tif     where it has moved to, degrees: 0 right, 90 down, 180 left, 270 up\n"
+    "  *-mean.png, *-max.png of each, drawn by gnuplot from heatmaps.gnuplot and heatmaps.npy\n"
+    "With --stabilise: the motion taken back is the mean of all ROIs. A frame in which none was measured is moved as\n"
+    "the frame before. The copy appears when it is whole; numbers, times and extra data are kept.\n"
     "Ctrl-C, SIGTERM: the lines so far stay in movement.csv.part; exit code 1.";
 
 int main(int argc, char **argv)
@@ -59,6 +66,24 @@ int main(int argc, char **argv)
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
         {"output", CLI_TEXT, &request.output, "DIR", "directory for the results (default: STORE-movement)", 0, 0},
+        {"heatmaps", CLI_FLAG, &request.heatmaps, NULL,
+         "also draw maps: displacement, speed and direction of each ROI,\nfor every frame, their mean and maximum", 0,
+         0},
+        {"speed-per-frame", CLI_FLAG, &request.speed_per_frame, NULL, "with --heatmaps: speed in px/frame, not px/s", 0,
+         0},
+        {"stabilise", CLI_TEXT, &request.stabilise, "OUT",
+         "also write a copy in which the ROIs stand still: a new store,\nor what the ending of OUT says: .mp4, .mkv, "
+         ".avi, .tif, .npy",
+         0, 0},
+        {"crop", CLI_FLAG, &request.crop, NULL, "with --stabilise: only what is in view in every frame", 0, 0},
+        {"black", CLI_FLAG, &request.black, NULL,
+         "with --stabilise: what is not in view is black (default: the\npicture's border, repeated)", 0, 0},
+        {"turn", CLI_FLAG, &request.turn, NULL,
+         "with --stabilise: take back turns of the picture, too, as two\nor more ROIs tell them", 0, 0},
+        {"format", CLI_TEXT, &request.stabilise_format, "FORMAT",
+         "with --stabilise: of the new store (default: as STORE)", 0, 0},
+        {"quality", CLI_INTEGER, &request.stabilise_quality, "1..100",
+         "with --stabilise: of video and jpg; 100 keeps every gray value\n(default: 90, avi 96, jpg 95)", 1, 100},
         {"threads", CLI_INTEGER, &request.threads, "N",
          "threads that measure (default: 0, one for each processor);\nresults do not depend on it", 0,
          ANALYZE_THREADS_MAX},
@@ -67,7 +92,8 @@ int main(int argc, char **argv)
     const cli_tool tool = {
         .name = "mm-analyze",
         .example = "mm-analyze mystore/metadata.yaml\n"
-                   "mm-analyze --roi lid=120,80,64,64 --roi wall=10,10,80,60 --max-movement 20 mystore",
+                   "mm-analyze --roi lid=120,80,64,64 --roi wall=10,10,80,60 --max-movement 20 mystore\n"
+                   "mm-analyze --roi wall=10,10,80,60 --stabilise still mystore",
         .purpose = purpose,
         .arguments = "[OPTIONS] STORE",
         .options = options,

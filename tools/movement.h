@@ -5,6 +5,10 @@
  *   movement_summary.c    what the rows add up to, and the lines on standard output
  *   movement_settings.c   settings.json
  *   movement_plot.c       movement.gnuplot and movement.svg
+ *   movement_heatmaps.c   heat maps: displacement.tif, displacement-mean.png, ...
+ *   movement_stabilise.c  a stabilised copy of the recording
+ *   movement_gnuplot.c    what scripts of gnuplot need, and running them
+ *   movement_job.c        what several of them need of a job
  *   movement_file.c       files on their way: each is NAME.part until it is whole
  *
  * Functions that return int return CLI_GO_ON, or say what failed and return an exit code.
@@ -42,6 +46,14 @@ enum movement_template_source {
     MOVEMENT_TEMPLATE_FILE,
 };
 
+/* The stabilised copy that was asked for. */
+struct movement_stabilise {
+    const char *path; /* NULL: none */
+    const char *format;
+    int quality; /* 0: the format's own */
+    trk_stabilise_params params;
+};
+
 /* Everything that was asked for, with the defaults filled in. */
 struct movement_job {
     char store[PATH_MAX];  /* the store's directory, as given */
@@ -59,6 +71,9 @@ struct movement_job {
     cli_range background_range;
     trk_params params;
     const ist_reader_info *info;
+    bool heatmaps;
+    trk_heatmap_params heatmap_params;
+    struct movement_stabilise stabilise;
     struct movement_written *written;
 };
 
@@ -73,6 +88,12 @@ struct movement_summary {
     double squares;                    /* sum of x^2 + y^2 */
     trk_row largest;                   /* row with the largest displacement */
 };
+
+/* The last part of the store's path. */
+const char *movement_store_name(const struct movement_job *job);
+
+/* The places of all ROIs, for the caller to free. NULL: out of memory. */
+trk_roi *movement_places(const struct movement_job *job);
 
 /* ---- files ---- */
 
@@ -112,6 +133,54 @@ int movement_tables_finish(struct movement_tables **tables);
 /* Leaves the tables as NAME.part. */
 int movement_tables_leave(struct movement_tables **tables);
 
+/* ---- heat maps ---- */
+
+/* The heat maps that the job asks for, while they are filled frame by frame. */
+struct movement_heatmaps;
+
+/* Begins the stacks; where none were asked for, *maps is NULL, which all that follow take. */
+int movement_heatmaps_open(struct movement_heatmaps **maps, const struct movement_job *job);
+
+/* Adds the rows of a frame. On failure, which is remembered, false. */
+bool movement_heatmaps_add(struct movement_heatmaps *maps, const trk_row *rows);
+
+/* Says what failed when rows were added. */
+int movement_heatmaps_failure(const struct movement_heatmaps *maps);
+
+/* Gives the stacks their names, writes and draws the means and maxima. */
+int movement_heatmaps_finish(struct movement_heatmaps *maps);
+
+/* Frees the maps and sets *maps to NULL. Of stacks that were not finished nothing is left. */
+void movement_heatmaps_close(struct movement_heatmaps **maps);
+
+/* ---- the stabilised copy ---- */
+
+/* What the copy is made from, while it is filled frame by frame; NULL, which all of these take: none was asked for. */
+struct movement_copy;
+
+/* Finds out, before anything is measured, whether the copy can be written. */
+int movement_stabilise_check(const struct movement_job *job);
+
+int movement_copy_open(struct movement_copy **copy, const struct movement_job *job);
+
+/* Adds the rows of a frame. If they cannot be kept, movement_copy_write() says why. */
+void movement_copy_add(struct movement_copy *copy, const trk_row *rows, int row_count);
+
+/* Writes the copy and says so. */
+int movement_copy_write(struct movement_copy *copy, ist_reader *reader);
+void movement_copy_close(struct movement_copy **copy);
+
+/* ---- gnuplot ---- */
+
+/* Writes text in single quotes, as gnuplot takes it. */
+void movement_put_text(FILE *out, const char *text);
+
+/*
+ * Has a script in the directory of the results draw these pictures; to their names it adds its variable `part`.
+ * Without gnuplot: removes the pictures of an earlier run, says what is missing, and goes on.
+ */
+int movement_run_gnuplot(const struct movement_job *job, const char *script, const char *const *pictures, int count);
+
 /* ---- the whole ---- */
 
 /* Adds the rows of a frame to the sums. */
@@ -122,7 +191,7 @@ void movement_summary_print(const struct movement_summary *summary, const struct
 
 int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary);
 
-/* Writes movement.gnuplot and has it drawn. Without gnuplot: says what is missing, and goes on. */
+/* Writes movement.gnuplot and has it drawn. */
 int movement_draw(const struct movement_job *job, const struct movement_summary *summary);
 
 #endif

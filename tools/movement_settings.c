@@ -104,6 +104,21 @@ static json_t *counts_json(const struct movement_summary *summary)
     return counts;
 }
 
+/* The pictures and the copy that were asked for beside the table. */
+static void add_more(json_t *all, const struct movement_job *job)
+{
+    const struct movement_stabilise *copy = &job->stabilise;
+    if (job->heatmaps)
+        json_object_set_new(
+            all, "heatmaps",
+            json_pack("{s:s}", "speed_unit", job->heatmap_params.speed_per_frame ? "px/frame" : "px/s"));
+    if (copy->path)
+        json_object_set_new(all, "stabilise",
+                            json_pack("{s:s,s:b,s:b,s:s}", "path", copy->path, "crop", copy->params.crop, "turn",
+                                      copy->params.turn, "border",
+                                      copy->params.border == TRK_BORDER_BLACK ? "black" : "repeated"));
+}
+
 int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary)
 {
     json_t *all = json_object();
@@ -114,6 +129,7 @@ int movement_write_settings(const struct movement_job *job, const struct movemen
     json_object_set_new(all, "rois", rois_json(job));
     json_object_set_new(all, "rows", counts_json(summary));
     json_object_set_new(all, "renewals", json_integer(summary->renewals));
+    add_more(all, job);
     json_object_set_new(all, "libstore", json_string(ist_version()));
     json_object_set_new(all, "libtrack", json_string(trk_version()));
 
