@@ -86,10 +86,15 @@ static ist_status check_params(const trk_params *params, ist_error *error)
     if (!(params->max_rotation_deg >= 0 && params->max_rotation_deg <= 180))
         return trk_fail(error, IST_ERROR_ARGUMENT, "largest rotation of %g degrees: it must be 0 (none) to 180",
                         params->max_rotation_deg);
-    if (params->max_rotation_deg > 0 && (params->follow || params->renew_every || params->renew_below != 0))
-        return trk_fail(error, IST_ERROR_ARGUMENT,
-                        "rotation is measured against one template, in place: neither with ROIs that follow, nor with "
-                        "templates that are renewed");
+    if (params->max_rotation_deg > 0 &&
+        (params->follow || params->renew_every || params->renew_below != 0 || params->upscale != 0))
+        return trk_fail(
+            error, IST_ERROR_ARGUMENT,
+            "rotation is measured against one template, in place, in fractions of any size: neither with ROIs "
+            "that follow, nor with templates that are renewed, nor on a grid (upscale)");
+    if (params->upscale != 0 && !(params->upscale >= 1 && params->upscale <= TRK_UPSCALE_MAX))
+        return trk_fail(error, IST_ERROR_ARGUMENT, "upscale %g: it must be 1 to %g, or 0 for fractions of any size",
+                        params->upscale, TRK_UPSCALE_MAX);
     return check_following(params, error);
 }
 
@@ -158,6 +163,14 @@ static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, ist_error
                                       error);
     for (int i = 0; i < tracker->roi_count && status >= 0; i++)
         status = refiner_init(&tracker->refiners[i], rois[i].width, rois[i].height, error);
+    if (tracker->params.upscale <= 1 || status < 0)
+        return status;
+    tracker->upscalers = calloc(count, sizeof *tracker->upscalers);
+    if (!tracker->upscalers)
+        return trk_fail_memory(error);
+    for (int i = 0; i < tracker->roi_count && status >= 0; i++)
+        status =
+            upscaler_init(&tracker->upscalers[i], &tracker->matchers[i], tracker->params.upscale, GRID_OF_HOME, error);
     return status;
 }
 
@@ -224,6 +237,9 @@ void trk_tracker_destroy(trk_tracker **tracker)
     for (int i = 0; old->rotators && i < old->roi_count; i++)
         rotator_finish(&old->rotators[i]);
     free(old->rotators);
+    for (int i = 0; old->upscalers && i < old->roi_count; i++)
+        upscaler_finish(&old->upscalers[i]);
+    free(old->upscalers);
     free(old->rois);
     free(old->matchers);
     free(old->refiners);
@@ -247,6 +263,8 @@ ist_status scratch_init(struct scratch *scratch, const trk_tracker *tracker, ist
         status = prepare_room_init(&scratch->prepare, &tracker->preparation, error);
     if (status >= 0 && tracker->rotators)
         status = rotation_room_init(&scratch->rotation, tracker->rotators, tracker->roi_count, error);
+    if (status >= 0 && tracker->upscalers)
+        status = upscale_room_init(&scratch->fine, tracker->upscalers, tracker->roi_count, error);
     return status;
 }
 
@@ -256,6 +274,7 @@ void scratch_finish(struct scratch *scratch)
     refine_room_finish(&scratch->room);
     prepare_room_finish(&scratch->prepare);
     rotation_room_finish(&scratch->rotation);
+    upscale_room_finish(&scratch->fine);
 }
 
 bool tracker_searches_again(const trk_tracker *tracker)
@@ -472,6 +491,22 @@ static bool touches_edge(int position, int first, int last, int home, bool refin
     return !(position == home && refined && fabs(fraction) <= 0.5);
 }
 
+/* The best place in steps of 1 / upscale px around a match, relative to it. False: there is none. */
+static bool find_on_grid(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
+                         const struct plane *plane, int roi, const struct match *match, double *dx, double *dy)
+{
+    if (tracker->params.upscale == 1)
+        return true;
+    struct upscaler upscaler = tracker->upscalers[roi];
+    upscaler_aim(&upscaler, matcher);
+    upscaler_cut(&upscaler, &scratch->fine, matcher);
+    const struct fine_match found =
+        upscaler_find_near(&upscaler, &scratch->fine, matcher, &scratch->search, plane, match->x, match->y);
+    *dx = found.x - match->x;
+    *dy = found.y - match->y;
+    return !isnan(found.score);
+}
+
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
                   const struct refiner *refiner, const struct plane *plane, trk_row *row)
 {
@@ -492,8 +527,11 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
     }
 
     struct refinement found = {.error_x = (double)NAN, .error_y = (double)NAN};
-    const bool refined = refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
-    if (!refined)
+    const bool refined =
+        tracker->params.upscale > 0
+            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found.dx, &found.dy)
+            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
+    if (!refined && tracker->params.upscale == 0)
         fit_scores(matcher, scratch, plane, &match, &found.dx, &found.dy);
     row->x_px = match.x - matcher->home_x + found.dx;
     row->y_px = match.y - matcher->home_y + found.dy;

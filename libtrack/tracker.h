@@ -8,6 +8,7 @@
 #include "prepare.h"
 #include "refine.h"
 #include "rotation.h"
+#include "upscale.h"
 
 /* Working memory of one thread. All zero is empty. */
 struct scratch {
@@ -15,6 +16,7 @@ struct scratch {
     struct refine_room room;
     struct prepare_room prepare;
     struct rotation_room rotation; // only where rotation is measured
+    struct upscale_room fine;
 };
 
 struct trk_tracker {
@@ -25,9 +27,10 @@ struct trk_tracker {
     struct preparation preparation;
     struct kernels kernels;
     int matcher_count;
-    struct matcher *matchers; // one for each ROI, then, if tracker_searches_again(), one each for the larger window
-    struct refiner *refiners; // one for each ROI
-    struct rotator *rotators; // one for each ROI; NULL: rotation is not measured
+    struct matcher *matchers;   // one for each ROI, then, if tracker_searches_again(), one each for the larger window
+    struct refiner *refiners;   // one for each ROI
+    struct upscaler *upscalers; // one for each ROI, if params.upscale is above 1
+    struct rotator *rotators;   // one for each ROI; NULL: rotation is not measured
     bool has_template;
     unsigned template_serial; // rises with each set of templates
     struct scratch scratch;   // for cutting templates

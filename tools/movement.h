@@ -70,6 +70,10 @@ struct movement_job {
     trk_still_kind background_kind; /* these two where params.prepare.background is set */
     cli_range background_range;
     trk_params params;
+    bool movemeter; /* its numbers, by movemeter_params */
+    trk_movemeter_params movemeter_params;
+    bool brightness; /* wanted, on this scale */
+    trk_brightness_scale brightness_scale;
     const ist_reader_info *info;
     bool heatmaps;
     trk_heatmap_params heatmap_params;

@@ -42,6 +42,11 @@ static void write_movement(FILE *stream, const struct movement_job *job, const t
 
 /* ---- quality.csv ---- */
 
+static bool quality_is_wanted(const struct movement_job *job)
+{
+    return !job->movemeter; // which knows the score alone
+}
+
 static void write_quality(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
 {
     for (const trk_row *row = rows; row < rows + row_count; row++) {
@@ -78,7 +83,7 @@ static void write_rotation(FILE *stream, const struct movement_job *job, const t
 static const struct kind kinds[] = {
     {"movement.csv", "frame_index,frame_number,frame_time,roi,x,y,score,status", NULL, write_movement},
     {"quality.csv", "frame_index,frame_number,frame_time,roi,score,second_peak_gap,standard_error_x,standard_error_y",
-     NULL, write_quality},
+     quality_is_wanted, write_quality},
     {"rotation.csv", "frame_index,frame_number,frame_time,roi,rotation_deg,x,y,score,status", rotation_is_wanted,
      write_rotation},
 };
