@@ -58,8 +58,6 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
                          request->upscale);
     if (request->max_rotation > 0 && !request->rotation)
         return cli_usage("--max-rotation: it is for --rotation, which was not given");
-    if (request->rotation && request->movemeter)
-        return cli_usage("--rotation: it is measured without --movemeter only");
     result = resolve_frames(job, request);
     if (result == CLI_GO_ON)
         result = analyze_resolve_template(job, request);
