@@ -37,8 +37,9 @@ struct chunk_writer_calls {
     /*
      * Writes the next frame. When it returns IST_OK, the frame is with the operating system and
      * can be read back even if this process dies now. After a failure the chunk can only be abandoned.
+     * `checksum` is of the frame as it is stored (checksum.h); 0: not known.
      */
-    ist_status (*add)(struct chunk_writer *writer, const ist_frame *frame, ist_error *error);
+    ist_status (*add)(struct chunk_writer *writer, const ist_frame *frame, uint32_t *checksum, ist_error *error);
 
     /* Brings the chunk into its final form, on the disk, under its final name. Frees the writer, always. */
     ist_status (*finish)(struct chunk_writer **writer, ist_error *error);

@@ -101,7 +101,7 @@ static ist_status value_at(struct index_search *search, int64_t frame_index, enu
                            ist_error *error)
 {
     struct index_entry entry;
-    const ist_status status = index_entries(search->index, frame_index, 1, &entry, error);
+    const ist_status status = index_peek(search->index, frame_index, &entry, error);
     *value = value_of(&entry, column);
     return status;
 }

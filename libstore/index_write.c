@@ -89,11 +89,15 @@ ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, 
         status = insert_chunk(index, chunk, chunk_path, error);
     if (status >= 0)
         status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
+    index_checksums_append(index, chunk, frame_idx, entry);
+    if (status >= 0)
+        status = index_checksums_write(index, error);
     if (status >= 0)
         status = write_summary(index, &all, error);
     if (status >= 0)
         status = index_run(index, STATEMENT_COMMIT, error);
     if (status < 0) {
+        index->checksums.count--;
         (void)index_run(index, STATEMENT_ROLLBACK, NULL);
         return status;
     }
@@ -184,8 +188,13 @@ ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_p
         return IST_ERROR_MEMORY;
     *range = (struct chunk_range){.chunk = chunk, .first_index = first, .finished = true};
     for (int64_t i = 0; i < frames->count; i++) {
-        const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
-        const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
+        const struct index_entry entry = {.number = frames->numbers[i],
+                                          .time_s = frames->times_s[i],
+                                          .checksum = frames->checksums ? frames->checksums[i] : 0};
+        ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
+        index_checksums_append(index, chunk, i, &entry);
+        if (status >= 0 && (index->checksums.count == CHECKSUMS_IN_ROW || i + 1 == frames->count))
+            status = index_checksums_write(index, error);
         if (status < 0)
             return status;
         chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
@@ -251,7 +260,10 @@ ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, 
     ist_status status = index_run(index, STATEMENT_BEGIN, error);
     if (status < 0)
         return status;
-    status = drop_rows(index, first, count, error);
+    const struct chunk_range *range = index_range_of(index, first);
+    status = index_checksums_drop(index, range->chunk, first - range->first_index, error);
+    if (status >= 0)
+        status = drop_rows(index, first, count, error);
     if (status >= 0)
         status = index_reload(index, error);
     const struct chunk_range all = range_over_all(index);

@@ -223,6 +223,9 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
         m->type = IST_PIXEL_U16;
     else if (*dtype && strcmp(dtype, "uint8") != 0)
         return error_set(error, IST_ERROR_UNSUPPORTED, "imgdtype '%s': only uint8 and uint16 can be read", dtype);
+    // Those that leave it out are older than the uuid.
+    if (!*dtype && *text_of(store, "uuid"))
+        return error_set(error, IST_ERROR_DATA, "imgdtype is missing");
 
     const json_int_t chunksize = json_integer_value(json_object_get(store, "chunksize"));
     m->chunksize = chunksize > 0 && chunksize <= INT_MAX ? (int)chunksize

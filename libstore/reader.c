@@ -204,7 +204,7 @@ static ist_status open_chunk(ist_reader *r, int chunk, ist_error *error)
     if (r->chunk)
         r->calls->close(&r->chunk);
     r->chunk_number = chunk;
-    return r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, error);
+    return r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, r->index, error);
 }
 
 /* True if what was read is what the store says; raw data of 2 and 4 samples come side by side. */

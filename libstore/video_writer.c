@@ -17,6 +17,7 @@
 #include "ffmpeg_log.h"
 #include "fs.h"
 #include "media_io.h"
+#include "packet_checksum.h"
 #include "remux.h"
 #include "video_encoder.h"
 
@@ -78,6 +79,7 @@ struct chunk_writer {
     const AVCodecContext *codec; /* the encoder's */
     AVPacket *packet;
     int64_t frame_count;
+    uint32_t header_checksum;
     char path[PATH_MAX];
     char live_path[PATH_MAX];
     const char *name; /* of the file, for messages */
@@ -163,6 +165,27 @@ static ist_status write_header(struct chunk_writer *w, ist_error *error)
     return w->io->error < 0 ? media_error(error, w->io->error, w->name, "cannot write") : IST_OK;
 }
 
+/* What counts of the header is what a reader finds there; some find nothing before the first frame. */
+static ist_status read_header_back(struct chunk_writer *w, ist_error *error)
+{
+    AVIOContext *io;
+    AVFormatContext *file = avformat_alloc_context();
+    if (!file)
+        return error_memory(error);
+    ist_status status = media_io_open(&io, w->live_path, O_RDONLY, error);
+    file->pb = io;
+    if (status >= 0) {
+        const int result = avformat_open_input(&file, w->live_path, NULL, NULL);
+        if (result < 0)
+            status = media_error(error, result, w->name, "cannot read the header");
+        else
+            w->header_checksum = packet_checksum_of_header(file);
+    }
+    avformat_close_input(&file);
+    media_io_close(&io);
+    return status;
+}
+
 static void close_all(struct chunk_writer **writer)
 {
     struct chunk_writer *w = *writer;
@@ -237,15 +260,20 @@ static ist_status write_packet(struct chunk_writer *w, ist_error *error)
     return result < 0 ? media_error(error, result, w->name, "cannot write") : IST_OK;
 }
 
-static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, ist_error *error)
+static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, uint32_t *checksum, ist_error *error)
 {
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
     ist_status status = video_encoder_encode(w->encoder, frame, w->frame_count, w->packet, error);
     if (status < 0)
         error_prefix(error, status, "%s", w->name);
-    else
+    uint32_t sum = 0;
+    const bool known = status >= 0 && packet_checksum_as_written(&sum, w->packet, w->muxer);
+    if (status >= 0)
         status = write_packet(w, error);
+    if (status >= 0 && w->frame_count == 0)
+        status = read_header_back(w, error);
+    *checksum = known ? w->header_checksum ^ sum : 0;
     ffmpeg_log_end(&log);
     if (status >= 0)
         w->frame_count++;

@@ -508,13 +508,13 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
     const ist_frame *stored = w->input.decode ? &w->decoded : frame;
+    struct index_entry entry = {.number = frame->number, .time_s = frame->time_s};
     if (status >= 0 && w->input.decode)
         status = encoding_decode(w->input.encoding, frame, &w->decoded, error);
     if (status >= 0)
-        status = w->format->calls->add(w->chunk, stored, error);
+        status = w->format->calls->add(w->chunk, stored, &entry.checksum, error);
     if (status >= 0 && w->params.durable)
         status = keeper_sync_pixels(w->keeper, w->range.chunk, w->range.frame_count, error);
-    const struct index_entry entry = {frame->number, frame->time_s};
     if (status >= 0)
         status = index_add_frame(w->index, w->frame_count, w->range.chunk, w->chunk_path, (int)w->range.frame_count,
                                  &entry, error);
