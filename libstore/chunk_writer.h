@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct chunk_writer;
+struct video_encoder;
 
 /* A format of imgstore, and how it is written. */
 struct chunk_format {
@@ -30,9 +31,12 @@ struct chunk_writer_calls {
     /* Fails as the first chunk would, for parameters that cannot be written. May be NULL. */
     ist_status (*check)(const struct chunk_format *format, const ist_writer_params *params, ist_error *error);
 
-    /* Begins the chunk with this number in the store's directory. Leftovers of the same number are replaced. */
+    /*
+     * Begins the chunk with this number in the store's directory. Leftovers of the same number are replaced. *encoder,
+     * NULL at first, is what a video goes on using from chunk to chunk; it and `params` must outlive the chunk.
+     */
     ist_status (*begin)(struct chunk_writer **writer, const struct chunk_format *format, const char *directory,
-                        int chunk, const ist_writer_params *params, ist_error *error);
+                        int chunk, const ist_writer_params *params, struct video_encoder **encoder, ist_error *error);
 
     /*
      * Writes the next frame. When it returns IST_OK, the frame is with the operating system and

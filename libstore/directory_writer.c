@@ -45,8 +45,10 @@ static ist_status directory_check(const struct chunk_format *format, const ist_w
 }
 
 static ist_status directory_begin(struct chunk_writer **writer, const struct chunk_format *format,
-                                  const char *directory, int chunk, const ist_writer_params *params, ist_error *error)
+                                  const char *directory, int chunk, const ist_writer_params *params,
+                                  struct video_encoder **encoder, ist_error *error)
 {
+    (void)encoder;
     struct chunk_writer *w = *writer = calloc(1, sizeof *w);
     if (!w)
         return error_memory(error);

@@ -70,6 +70,12 @@ ist_status index_reload(struct index *index, ist_error *error);
 /* Takes the frames first..first+count-1, the last ones of a chunk, out with their extra data; those behind move up. */
 ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
 
+/*
+ * Brings what recorders wrote to the log into the file, as far as it can be done without making anybody wait, so that
+ * the log begins anew. For another thread than the recorder's, whose commits do not do it: it takes some syncs.
+ */
+ist_status index_checkpoint(const char *path, ist_error *error);
+
 /* Brings everything into the one file, which can then be read from a disk that is read-only. */
 ist_status index_finish(struct index *index, ist_error *error);
 

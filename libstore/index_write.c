@@ -8,7 +8,9 @@
 /* WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync. */
 static ist_status set_journal(struct index *index, bool durable, ist_error *error)
 {
-    const ist_status status = index_execute(index, "PRAGMA journal_mode = WAL", error);
+    // A checkpoint within a commit would hold the recorder up; it is left to index_checkpoint() while that keeps up.
+    const ist_status status =
+        index_execute(index, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 100000", error);
     if (status < 0)
         return status;
     return index_execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
@@ -130,6 +132,24 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
     sqlite3_bind_int(insert, 9, range->times_rise);
     const ist_status status = sqlite3_step(insert) == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
     sqlite3_finalize(insert);
+    return status;
+}
+
+ist_status index_checkpoint(const char *path, ist_error *error)
+{
+    // The recorder may write on meanwhile; the log begins anew only when nothing of it is left.
+    enum { TRIES = 5 };
+    struct index *index;
+    ist_status status = index_allocate(&index, error);
+    if (status < 0)
+        return status;
+    if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        status = index_sql_failure(index, error);
+    int in_log = 1, copied = 0;
+    for (int i = 0; i < TRIES && status >= 0 && copied < in_log; i++)
+        if (sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK)
+            status = index_sql_failure(index, error);
+    index_close(&index);
     return status;
 }
 
