@@ -1,5 +1,7 @@
 #include "index.h"
 
+#include <libstore/json.h>
+
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -418,6 +420,8 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
     if (status >= 0) {
         char *text = json_dumps(array, JSON_REAL_PRECISION(17));
         out->size = 0;
+        if (text)
+            ist_json_shorten(text);
         status = text ? buffer_append(out, text, strlen(text) + 1, error) : error_memory(error);
         if (status >= 0)
             out->size--;

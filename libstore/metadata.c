@@ -1,5 +1,7 @@
 #include "metadata.h"
 
+#include <libstore/json.h>
+
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -278,6 +280,8 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
 
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (m->user_json)
+        ist_json_shorten(m->user_json);
     return m->user_json ? IST_OK : error_memory(error);
 }
 

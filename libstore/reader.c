@@ -18,6 +18,7 @@
 #include "index_search.h"
 #include "metadata.h"
 #include "problems.h"
+#include "reader_ranges.h"
 #include "store_index.h"
 #include "store_lock.h"
 #include "store_path.h"
@@ -349,6 +350,11 @@ ist_status ist_reader_find_time(ist_reader *reader, double time_s, int64_t *inde
 /*
  * What is known of the frames
  */
+
+const struct chunk_range *reader_ranges(const ist_reader *reader, int *count)
+{
+    return index_ranges(reader->index, count);
+}
 
 static ist_status check_range(const ist_reader *r, int64_t first, int64_t count, ist_error *error)
 {

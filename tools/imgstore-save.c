@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -375,6 +376,16 @@ static int record_source(struct recording *rec)
     return conclude(rec, record(rec));
 }
 
+/* To open a pipe or a stream can take for ever, and nothing can be left behind yet. */
+static void leave(void *context)
+{
+    static const char line[] = "imgstore-save: stopped before the first frame; no store was written\n";
+    (void)context;
+    const ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)ignored;
+    _exit(CLI_FAILURE);
+}
+
 static int save(const struct request *request)
 {
     int result = check_destination(request->destination);
@@ -382,12 +393,13 @@ static int save(const struct request *request)
         return result;
 
     struct recording rec = {.request = request};
+    cli_catch_stop(leave, NULL);
     // Raw data have one channel, also in files that claim to be of colour.
     const ist_source_params params = {.gray = request->gray || request->encoding, .options = request->source_options};
     if (ist_source_open(&rec.source, request->source, &params, &rec.error) < 0)
         return cli_fail("%s", rec.error.message);
 
-    cli_catch_stop(interrupt_source, rec.source);
+    cli_catch_stop(interrupt_source, rec.source); // from here on the recording ends in good order
     result = record_source(&rec);
     cli_forget_stop_action();
 

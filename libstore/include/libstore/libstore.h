@@ -7,6 +7,7 @@
 #include <libstore/error.h>
 #include <libstore/export.h>
 #include <libstore/frame.h>
+#include <libstore/json.h>
 #include <libstore/reader.h>
 #include <libstore/repair.h>
 #include <libstore/source.h>
