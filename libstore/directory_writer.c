@@ -34,10 +34,10 @@ static void release(struct chunk_writer **writer)
 
 static ist_status directory_check(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
 {
-    if (strcmp(format->name, "ppm") == 0 && params->channels != 3)
-        return error_set(error, IST_ERROR_ARGUMENT, "format ppm holds coloured pictures; pgm is for gray ones");
-    if (strcmp(format->name, "pgm") == 0 && params->channels != 1)
-        return error_set(error, IST_ERROR_ARGUMENT, "format pgm holds gray pictures; ppm is for coloured ones");
+    if (format->only_channels && params->channels != format->only_channels)
+        return error_set(error, IST_ERROR_ARGUMENT, "format %s holds %s", format->name,
+                         format->only_channels == 3 ? "coloured pictures; pgm is for gray ones"
+                                                    : "gray pictures; ppm is for coloured ones");
     if (params->encoder || params->encoder_options)
         return error_set(error, IST_ERROR_ARGUMENT, "format %s has no encoder to choose or to set: only videos have",
                          format->name);

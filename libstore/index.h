@@ -2,7 +2,7 @@
 #ifndef INDEX_H
 #define INDEX_H
 
-#include <libstore/error.h>
+#include <libstore/frame.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,6 +59,9 @@ ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, 
                            const struct index_entry *entry, ist_error *error);
 
 ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error);
+
+/* Notes frames that never came before the frame with this index. */
+ist_status index_add_drop(struct index *index, int64_t frame_index, const ist_drop *drop, ist_error *error);
 
 /* Notes that all of a chunk is in its files. */
 ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error);
@@ -121,6 +124,15 @@ ist_status index_checksum(struct index *index, int chunk, int64_t frame_idx, uin
 
 /* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);
+
+/* Receives a drop; a status below 0 ends index_drops(). */
+typedef ist_status index_drop_handler(void *context, const ist_drop *drop, ist_error *error);
+
+/* Hands over all drops, in the order of the frames; none for an index that was built or is of an older version. */
+ist_status index_drops(struct index *index, index_drop_handler *handler, void *context, ist_error *error);
+
+/* Adds up their frames by cause. */
+ist_status index_count_drops(struct index *index, int64_t dropped[IST_DROP_CAUSE_COUNT], ist_error *error);
 
 /* Closes the index and sets *index to NULL. Takes a NULL index. */
 void index_close(struct index **index);

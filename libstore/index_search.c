@@ -308,7 +308,7 @@ static ist_status find(struct index_search *search, const struct value *wanted, 
     if (status < 0)
         return status;
     *frame_index = best.frame_index;
-    return index_entries(search->index, best.frame_index, 1, entry, error);
+    return index_peek(search->index, best.frame_index, entry, error);
 }
 
 static bool ranges_are_disjoint(const struct index *index, enum column column)

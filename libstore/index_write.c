@@ -115,6 +115,17 @@ ist_status index_add_extra(struct index *index, int64_t frame_index, const char 
     return index_run(index, STATEMENT_ADD_EXTRA, error);
 }
 
+ist_status index_add_drop(struct index *index, int64_t frame_index, const ist_drop *drop, ist_error *error)
+{
+    sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_DROP);
+    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_text(insert, 2, ist_drop_cause_name(drop->cause), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 3, drop->first_number);
+    sqlite3_bind_int64(insert, 4, drop->count);
+    sqlite3_bind_double(insert, 5, drop->time_s);
+    return index_run(index, STATEMENT_ADD_DROP, error);
+}
+
 ist_status index_finish_chunk(struct index *index, const struct chunk_range *range, ist_error *error)
 {
     sqlite3_stmt *insert;

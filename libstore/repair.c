@@ -289,6 +289,23 @@ static ist_status begin_index(struct index **index, const char *path, const char
     return index_create(index, path, uuid, false, error);
 }
 
+/* metadata.yaml says how many frames were dropped only when a store was closed. */
+static ist_status note_dropped(const struct repair *r, ist_error *error)
+{
+    int64_t dropped[IST_DROP_CAUSE_COUNT];
+    ist_status status = index_count_drops(r->index, dropped, error);
+    struct metadata metadata = *r->metadata; // borrows the user's part
+    bool more = false;
+    for (int cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        if (dropped[cause] > metadata.dropped[cause]) {
+            metadata.dropped[cause] = dropped[cause];
+            more = true;
+        }
+    if (status >= 0 && more)
+        status = metadata_write(&metadata, r->directory, error);
+    return status;
+}
+
 ist_status repair_store(const char *directory, const struct metadata *metadata, ist_repair_report *report,
                         ist_error *error)
 {
@@ -314,6 +331,8 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
                          directory);
     if (status >= 0)
         status = repair_all(&r, error);
+    if (status >= 0)
+        status = note_dropped(&r, error);
     index_close(&r.index);
     buffer_free(&r.bytes);
     return status;

@@ -53,5 +53,14 @@ CREATE TABLE checksums (
     sums BLOB NOT NULL
 );
 
+-- Frames that never came, each run of them before the frame that came next.
+CREATE TABLE drops (
+    frame INTEGER NOT NULL,        -- rowid in frames, of the next frame
+    cause TEXT NOT NULL,           -- camera, bus, queue
+    first_number INTEGER NOT NULL, -- frame_number of the first of them
+    count INTEGER NOT NULL,
+    time REAL NOT NULL
+);
+
 -- The store that this index belongs to: uuid.
 CREATE TABLE store_information (name TEXT PRIMARY KEY, value TEXT);
