@@ -13,7 +13,10 @@ static const char more[] =
     "  movement.csv      a line for each frame and ROI: frame_index,frame_number,frame_time,roi,x,y,score,status\n"
     "                    status is empty, or flat (no texture), lost (score too low), edge (at the border of the\n"
     "                    search: the motion may be larger), missing (the frame could not be read)\n"
+    "  quality.csv       score, how far the second best peak is behind, and standard errors of x and y, for each\n"
+    "  rotation.csv      with --rotation: rotation_deg, clockwise, with x, y, score and status, for each\n"
     "  movement.svg      x and y over time, and the path; drawn by gnuplot from movement.gnuplot\n"
+    "  brightness.csv    with --brightness: frame_index,frame_number,frame_time,roi,brightness\n"
     "  settings.json     everything that was asked for\n"
     "With --heatmaps, as large as the picture, NaN where nothing was measured:\n"
     "  displacement.tif  a page for each frame: how far each ROI has moved, px\n"
@@ -48,6 +51,10 @@ int main(int argc, char **argv)
          INT32_MAX},
         {"renew-below", CLI_NUMBER, &request.renew_below, "S", "cut a template anew when its score falls below S", -1,
          1},
+        {"rotation", CLI_FLAG, &request.rotation, NULL,
+         "measure how far ROIs turn, too: the disc that fits into each,\nagainst one template", 0, 0},
+        {"max-rotation", CLI_NUMBER, &request.max_rotation, "DEG",
+         "with --rotation: angles up to DEG either way, at most 180\n(default: any, and whole turns count)", 0, 180},
         {"blur", CLI_NUMBER, &request.blur, "PX", "blur frames first, with a Gaussian of this standard deviation", 0,
          TRK_BLUR_MAX_PX},
         {"background", CLI_TEXT, &request.background, "WHAT",
@@ -59,6 +66,21 @@ int main(int argc, char **argv)
         {"frames", CLI_RANGE, &request.frames, "A:B", "measure the frames A to B-1; either may be left out", 0, 0},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
+        {"upscale", CLI_NUMBER, &request.upscale, "U",
+         "measure in steps of 1/U px, on pictures enlarged U times\n(default: fractions of any size; with --movemeter "
+         "1)",
+         0.001, TRK_UPSCALE_MAX},
+        {"movemeter", CLI_FLAG, &request.movemeter, NULL,
+         "give movemeter's numbers: x and y are MINUS the motion, in\nsteps of 1/U px. Takes --template 0, previous or "
+         "mean, "
+         "and\n--background minimum",
+         0, 0},
+        {"absolute", CLI_FLAG, &request.absolute, NULL, "with --movemeter: x and y are places in the picture", 0, 0},
+        {"brightness", CLI_TEXT, &request.brightness, "SCALE",
+         "write brightness.csv, too: absolute, or relative to the\nminimum or the range (0 to 1) of the ROI, or "
+         "movemeter:\n"
+         "(v - minimum) / maximum",
+         0, 0},
         {"output", CLI_TEXT, &request.output, "DIR", "directory for the results (default: STORE-movement)", 0, 0},
         {"heatmaps", CLI_FLAG, &request.heatmaps, NULL,
          "also draw maps: displacement, speed and direction of each ROI,\nfor every frame, their mean and maximum", 0,

@@ -1,7 +1,7 @@
 /*
  * What mm-analyze writes, into one directory:
  *
- *   movement_tables.c     the tables that get lines with every frame: movement.csv
+ *   movement_tables.c     the tables that get lines with every frame: movement.csv, quality.csv, rotation.csv
  *   movement_summary.c    what the rows add up to, and the lines on standard output
  *   movement_settings.c   settings.json
  *   movement_plot.c       movement.gnuplot and movement.svg
@@ -70,6 +70,10 @@ struct movement_job {
     trk_still_kind background_kind; /* these two where params.prepare.background is set */
     cli_range background_range;
     trk_params params;
+    bool movemeter; /* its numbers, by movemeter_params */
+    trk_movemeter_params movemeter_params;
+    bool brightness; /* wanted, on this scale */
+    trk_brightness_scale brightness_scale;
     const ist_reader_info *info;
     bool heatmaps;
     trk_heatmap_params heatmap_params;

@@ -58,8 +58,20 @@ static json_t *prepare_json(const struct movement_job *job)
     return prepare;
 }
 
+/* What counts with --movemeter. */
+static json_t *movemeter_json(const struct movement_job *job)
+{
+    const trk_movemeter_params *params = &job->movemeter_params;
+    return json_pack("{s:f,s:i,s:b,s:o,s:s,s:i}", "upscale", params->upscale, "max_movement_px",
+                     params->max_movement_px, "absolute", params->absolute, "prepare", prepare_json(job), "method",
+                     "as movemeter: the frame's ROI searched in the template's picture; x and y are minus the motion",
+                     "threads", params->threads);
+}
+
 static json_t *parameters_json(const struct movement_job *job)
 {
+    if (job->movemeter)
+        return movemeter_json(job);
     json_t *parameters = json_object();
     json_object_set_new(parameters, "max_movement_px", json_integer(job->params.max_movement_px));
     json_object_set_new(parameters, "search",
@@ -69,11 +81,13 @@ static json_t *parameters_json(const struct movement_job *job)
         json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
     json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
     json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "max_rotation_deg", json_real(job->params.max_rotation_deg));
     json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
+    json_object_set_new(parameters, "upscale", job->params.upscale > 0 ? json_real(job->params.upscale) : json_null());
     json_object_set_new(parameters, "method",
-                        json_string("zero-mean normalised cross-correlation; Gauss-Newton on a cubic B-spline, "
-                                    "gain and offset free, smoothed with sigma 1 px"));
+                        json_string("zero-mean normalised cross-correlation; Gauss-Newton between the pixels, "
+                                    "gain and offset free"));
     json_object_set_new(parameters, "threads", json_integer(job->params.threads));
     return parameters;
 }
@@ -107,6 +121,9 @@ static json_t *counts_json(const struct movement_summary *summary)
 static void add_more(json_t *all, const struct movement_job *job)
 {
     const struct movement_stabilise *copy = &job->stabilise;
+    json_object_set_new(all, "movemeter", json_boolean(job->movemeter));
+    json_object_set_new(all, "brightness",
+                        job->brightness ? json_string(trk_brightness_scale_name(job->brightness_scale)) : json_null());
     if (job->heatmaps)
         json_object_set_new(
             all, "heatmaps",

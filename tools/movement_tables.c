@@ -15,20 +15,77 @@ struct kind {
 
 /* ---- movement.csv ---- */
 
+/* The first four columns, which all tables have. */
+static void write_key(FILE *stream, const struct movement_job *job, const trk_row *row)
+{
+    char time[CLI_NUMBER_SIZE];
+    fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s", row->frame_index, row->frame_number,
+            cli_format_number(time, row->frame_time_s), job->rois[row->roi].name);
+}
+
+static void write_number(FILE *stream, double value)
+{
+    char number[CLI_NUMBER_SIZE];
+    fprintf(stream, ",%s", cli_format_number(number, value));
+}
+
 static void write_movement(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
 {
-    char time[CLI_NUMBER_SIZE], x[CLI_NUMBER_SIZE], y[CLI_NUMBER_SIZE], score[CLI_NUMBER_SIZE];
-    for (const trk_row *row = rows; row < rows + row_count; row++)
-        fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%s,%s\n", row->frame_index, row->frame_number,
-                cli_format_number(time, row->frame_time_s), job->rois[row->roi].name, cli_format_number(x, row->x_px),
-                cli_format_number(y, row->y_px), cli_format_number(score, row->score),
-                trk_row_status_name(row->status));
+    for (const trk_row *row = rows; row < rows + row_count; row++) {
+        write_key(stream, job, row);
+        write_number(stream, row->x_px);
+        write_number(stream, row->y_px);
+        write_number(stream, row->score);
+        fprintf(stream, ",%s\n", trk_row_status_name(row->status));
+    }
+}
+
+/* ---- quality.csv ---- */
+
+static bool quality_is_wanted(const struct movement_job *job)
+{
+    return !job->movemeter; // which knows the score alone
+}
+
+static void write_quality(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
+{
+    for (const trk_row *row = rows; row < rows + row_count; row++) {
+        write_key(stream, job, row);
+        write_number(stream, row->score);
+        write_number(stream, row->second_peak_gap);
+        write_number(stream, row->standard_error_x_px);
+        write_number(stream, row->standard_error_y_px);
+        fputc('\n', stream);
+    }
+}
+
+/* ---- rotation.csv ---- */
+
+static bool rotation_is_wanted(const struct movement_job *job)
+{
+    return job->params.max_rotation_deg > 0;
+}
+
+static void write_rotation(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
+{
+    for (const trk_row *row = rows; row < rows + row_count; row++) {
+        write_key(stream, job, row);
+        write_number(stream, row->rotation_deg);
+        write_number(stream, row->x_px);
+        write_number(stream, row->y_px);
+        write_number(stream, row->score);
+        fprintf(stream, ",%s\n", trk_row_status_name(row->status));
+    }
 }
 
 /* ---- all of them ---- */
 
 static const struct kind kinds[] = {
     {"movement.csv", "frame_index,frame_number,frame_time,roi,x,y,score,status", NULL, write_movement},
+    {"quality.csv", "frame_index,frame_number,frame_time,roi,score,second_peak_gap,standard_error_x,standard_error_y",
+     quality_is_wanted, write_quality},
+    {"rotation.csv", "frame_index,frame_number,frame_time,roi,rotation_deg,x,y,score,status", rotation_is_wanted,
+     write_rotation},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };

@@ -4,7 +4,9 @@
 
 #include <libstore/error.h>
 #include <libtrack/analyze.h>
+#include <libtrack/brightness.h>
 #include <libtrack/heatmap.h>
+#include <libtrack/movemeter.h>
 #include <libtrack/prepare.h>
 #include <libtrack/roi.h>
 #include <libtrack/stabilise.h>
