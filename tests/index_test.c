@@ -83,7 +83,7 @@ static struct index *make_index(const struct order *order, int64_t chunk_length)
     int64_t numbers[FRAMES];
     double times_s[FRAMES];
     for (int64_t first = 0; first < FRAMES; first += chunk_length) {
-        struct npz_index npz = {0, numbers, times_s};
+        struct npz_index npz = {.numbers = numbers, .times_s = times_s};
         for (; npz.count < chunk_length && first + npz.count < FRAMES; npz.count++) {
             numbers[npz.count] = order->number(first + npz.count);
             times_s[npz.count] = order->time_s(first + npz.count);
