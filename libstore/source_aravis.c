@@ -349,8 +349,8 @@ static void set_times(struct state *state, ArvBuffer *buffer, bool whole, ist_fr
 {
     const int64_t camera_ns = whole ? (int64_t)arv_buffer_get_timestamp(buffer) : 0;
     const int64_t host_ns = (int64_t)arv_buffer_get_system_timestamp(buffer);
-    frame->time_s = (double)(camera_ns ? camera_clock_tie(&state->clock, camera_ns, host_ns) : host_ns) * 1e-9;
-    frame->camera_time_s = (double)camera_ns * 1e-9;
+    frame->time_s = (double)(camera_ns ? camera_clock_tie(&state->clock, camera_ns, host_ns) : host_ns) / 1e9;
+    frame->camera_time_s = (double)camera_ns / 1e9;
 }
 
 static ist_status convert(const ist_source *source, ArvBuffer *buffer, ist_frame *frame, ist_error *error)

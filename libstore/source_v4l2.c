@@ -349,13 +349,13 @@ static void set_times(struct state *state, const struct v4l2_buffer *buffer, ist
     const bool monotonic = (buffer->flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) == V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
     const int64_t stamp_ns = buffer->timestamp.tv_sec * INT64_C(1000000000) + buffer->timestamp.tv_usec * INT64_C(1000);
     if (!monotonic || stamp_ns == 0) {
-        frame->time_s = (double)clock_ns(CLOCK_REALTIME) * 1e-9;
+        frame->time_s = (double)clock_ns(CLOCK_REALTIME) / 1e9;
         return;
     }
     if (state->epoch_set_ns == 0 || stamp_ns - state->epoch_set_ns > measure_every_ns)
         measure_epoch(state);
-    frame->time_s = (double)(stamp_ns + state->epoch_ns) * 1e-9;
-    frame->camera_time_s = (double)stamp_ns * 1e-9;
+    frame->time_s = (double)(stamp_ns + state->epoch_ns) / 1e9;
+    frame->camera_time_s = (double)stamp_ns / 1e9;
 }
 
 /* ---- frames ---- */
