@@ -406,7 +406,8 @@ static void close_aravis(ist_source *source)
     struct state *state = source->state;
     if (!state)
         return;
-    if (state->streaming)
+    // Who is gone is not asked to stop: that takes seconds.
+    if (state->streaming && !atomic_load(&state->gone))
         arv_camera_stop_acquisition(state->camera, NULL);
     g_clear_object(&state->stream);
     if (state->camera)

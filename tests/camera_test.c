@@ -345,7 +345,7 @@ START_TEST(deep_gray_keeps_its_values)
     next(source, &frame);
     ck_assert_int_eq(frame.type, IST_PIXEL_U16);
     for (int i = 0; i < 64 * 48; i++)
-        ck_assert_uint_eq(((uint16_t *)(void *)frame.data)[i], (2 * i & 0xff) | (2 * i + 1 & 0xff) << 8);
+        ck_assert_uint_eq(((uint16_t *)(void *)frame.data)[i], (2 * i & 0xff) | ((2 * i + 1) & 0xff) << 8);
     ist_frame_free(&frame);
     ist_source_close(&source);
 }
