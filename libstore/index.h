@@ -36,7 +36,7 @@ struct index;
 struct index_entry {
     int64_t number;
     double time_s;
-    uint32_t checksum; /* of its pixels as they are stored (checksum.h); 0: not known */
+    uint32_t checksum;    /* of its pixels as they are stored (checksum.h); 0: not known */
     double camera_time_s; /* 0: not known; only index_camera_times() gives it back */
 };
 

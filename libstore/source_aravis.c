@@ -55,7 +55,9 @@ struct state {
     struct camera_converter *converter;
     struct camera_counter counter;
     struct camera_clock clock;
-    uint64_t id_last; // of a counter that begins anew behind it
+    int64_t damaged;       // pictures since the last whole one
+    double damaged_time_s; // of the first of them
+    uint64_t id_last;      // of a counter that begins anew behind it
     bool streaming;
     atomic_bool gone;
 };
@@ -344,13 +346,34 @@ static ist_status take_buffer(const ist_source *source, ArvBuffer **buffer, ist_
     return IST_OK;
 }
 
-// What came with parts missing may lack the time that the camera gave it.
-static void set_times(struct state *state, ArvBuffer *buffer, bool whole, ist_frame *frame)
+static void set_times(struct state *state, ArvBuffer *buffer, ist_frame *frame)
 {
-    const int64_t camera_ns = whole ? (int64_t)arv_buffer_get_timestamp(buffer) : 0;
+    const int64_t camera_ns = (int64_t)arv_buffer_get_timestamp(buffer);
     const int64_t host_ns = (int64_t)arv_buffer_get_system_timestamp(buffer);
     frame->time_s = (double)(camera_ns ? camera_clock_tie(&state->clock, camera_ns, host_ns) : host_ns) / 1e9;
     frame->camera_time_s = (double)camera_ns / 1e9;
+}
+
+// Number and time of a picture come with its first packet. Where that is missing the buffer has those of another one,
+// so that what damaged pictures say of themselves is not believed: they come in their order, and the numbers that the
+// next whole one leaves open are theirs.
+static void count_damaged(struct state *state, ArvBuffer *buffer)
+{
+    if (state->damaged++ == 0)
+        state->damaged_time_s = (double)arv_buffer_get_system_timestamp(buffer) / 1e9;
+}
+
+static void note_damaged(ist_source *source, bool has_before, int64_t before, int64_t number)
+{
+    struct state *state = source->state;
+    const int64_t open = has_before ? number - before - 1 : state->damaged;
+    const int64_t count = state->damaged < open ? state->damaged : open;
+    state->damaged = 0;
+    if (count > 0)
+        source_note_drop(source, &(ist_drop){.cause = IST_DROP_BUS,
+                                             .first_number = number - open,
+                                             .count = count,
+                                             .time_s = state->damaged_time_s});
 }
 
 static ist_status convert(const ist_source *source, ArvBuffer *buffer, ist_frame *frame, ist_error *error)
@@ -367,26 +390,37 @@ static ist_status convert(const ist_source *source, ArvBuffer *buffer, ist_frame
     return camera_picture_convert(state->converter, &picture, source->gray, false, frame, error);
 }
 
+static void set_number(ist_source *source, ArvBuffer *buffer, ist_frame *frame)
+{
+    struct state *state = source->state;
+    const bool has_before = state->counter.begun;
+    const int64_t before = state->counter.number;
+    frame->number =
+        camera_counter_unroll(&state->counter, arv_buffer_get_frame_id(buffer), GIGE_ID_FIRST, state->id_last);
+    note_damaged(source, has_before, before, frame->number);
+}
+
 static ist_status next_aravis(ist_source *source, ist_frame *frame, ist_error *error)
 {
     struct state *state = source->state;
     ist_status status = state->streaming ? IST_OK : start(source, error);
-    while (status >= 0) {
+    bool delivered = false;
+    while (status >= 0 && !delivered) {
         ArvBuffer *buffer;
         status = take_buffer(source, &buffer, error);
         if (status < 0)
             break;
-        frame->number =
-            camera_counter_unroll(&state->counter, arv_buffer_get_frame_id(buffer), GIGE_ID_FIRST, state->id_last);
         const bool whole = arv_buffer_get_status(buffer) == ARV_BUFFER_STATUS_SUCCESS;
-        set_times(state, buffer, whole, frame);
-        const ist_status converted = whole ? convert(source, buffer, frame, error) : IST_ERROR_DATA;
+        status = whole ? convert(source, buffer, frame, error) : IST_ERROR_DATA;
+        delivered = status >= 0;
+        if (delivered) {
+            set_number(source, buffer, frame);
+            set_times(state, buffer, frame);
+        } else if (status == IST_ERROR_DATA) {
+            count_damaged(state, buffer);
+            status = IST_OK;
+        }
         arv_stream_push_buffer(state->stream, buffer);
-        if (converted != IST_ERROR_DATA)
-            return converted;
-        source_note_drop(
-            source,
-            &(ist_drop){.cause = IST_DROP_BUS, .first_number = frame->number, .count = 1, .time_s = frame->time_s});
     }
     return status;
 }

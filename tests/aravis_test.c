@@ -153,7 +153,9 @@ static int64_t take_drops(ist_source *source, int64_t before, int64_t number)
     int64_t count = 0;
     while (ist_source_next_drop(source, &drop)) {
         ck_assert_int_eq(drop.cause, IST_DROP_BUS);
-        ck_assert(drop.first_number > before && drop.first_number + drop.count <= number);
+        ck_assert_msg(drop.first_number > before && drop.first_number + drop.count <= number,
+                      "%lld frames from %lld on are said to be damaged between %lld and %lld", (long long)drop.count,
+                      (long long)drop.first_number, (long long)before, (long long)number);
         count += drop.count;
     }
     return count;

@@ -44,8 +44,8 @@ typedef struct ist_frame {
     int64_t number; /* the camera's counter */
     double time_s;  /* seconds, normally since 1970-01-01 UTC */
 
-    double camera_time_s; /* the same moment by the camera's own clock, from a zero of its own; 0: not known, or no other
-                             than time_s. Of a frame read from a store, ist_reader_camera_times() tells it */
+    double camera_time_s; /* the same moment by the camera's own clock, from a zero of its own; 0: not known, or no
+                             other than time_s. Of a frame read from a store, ist_reader_camera_times() tells it */
     size_t encoded_size;  /* 0: pixels; else the bytes of a JPEG */
 
     void *buffer;           /* allocated by ist_frame_alloc, or NULL */
