@@ -12,9 +12,10 @@ build_packages="
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
     libhdf5-dev libblosc-dev zlib1g-dev
+    libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev fonts-dejavu-core
     gnuplot-nox|gnuplot-qt|gnuplot-x11"
 test_packages="
-    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata"
+    check clang ffmpeg xvfb xdotool python3 python3-numpy python3-opencv python3-yaml tzdata"
 
 say() {
     printf 'install-packages: %s\n' "$*" >&2
