@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "blocks.h"
 #include "fft.h"
 #include "kernels.h"
 #include "plane.h"
@@ -42,6 +43,10 @@ struct search {
     void *column_sum, *column_square; /* for struct windows */
     uint64_t *sum, *square;           /* a row of positions each */
     double *variance;
+    float *products;      /* room for two rows */
+    struct blocks blocks; /* of a tile, and for each group of its positions: */
+    float *peaks;         /* the largest product */
+    double *least;        /* for one row of groups: the least variance */
     int64_t *dot;
     struct fft **ffts; /* one for each size of tile */
     int fft_count;
@@ -60,6 +65,9 @@ void matcher_finish(struct matcher *matcher);
 
 /* Takes the template from position x, y of `plane`. Uses the room of `search`. */
 void matcher_cut(struct matcher *matcher, struct search *search, const struct plane *plane, int x, int y);
+
+/* Gives a matcher the template of another one of the same size. Uses the room of `search`. */
+void matcher_copy(struct matcher *matcher, struct search *search, const struct matcher *from);
 
 /* Makes room for searches with these matchers. search_finish() releases it, after a failure too. */
 ist_status search_init(struct search *search, const struct kernels *kernels, const struct matcher *matchers, int count,

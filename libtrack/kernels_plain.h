@@ -157,3 +157,63 @@ static int KERNEL(sift)(const float *restrict products, const double *restrict v
         i++;
     return i;
 }
+
+static uint64_t KERNEL(interleave_u8)(float *restrict line, const uint8_t *restrict first,
+                                      const uint8_t *restrict second, int count, int offset)
+{
+    uint32_t energy = 0; // 2 * 16384 squares of at most 255 stay below 2^32
+    for (int i = 0; i < count; i++) {
+        const int32_t a = first[i] - offset, b = second[i] - offset;
+        energy += (uint32_t)(a * a + b * b);
+        line[2 * i] = (float)a;
+        line[2 * i + 1] = (float)b;
+    }
+    return energy;
+}
+
+static uint64_t KERNEL(interleave_u16)(float *restrict line, const uint16_t *restrict first,
+                                       const uint16_t *restrict second, int count, int offset)
+{
+    uint64_t energy = 0;
+    for (int i = 0; i < count; i++) {
+        const int32_t a = first[i] - offset, b = second[i] - offset;
+        energy += (uint64_t)((int64_t)a * a + (int64_t)b * b);
+        line[2 * i] = (float)a;
+        line[2 * i + 1] = (float)b;
+    }
+    return energy;
+}
+
+static void KERNEL(raise)(float *restrict most, const float *restrict values, int count)
+{
+    for (int i = 0; i < count; i++)
+        most[i] = values[i] > most[i] ? values[i] : most[i];
+}
+
+static void KERNEL(multiply)(float *restrict a, const float *restrict b, int count)
+{
+    for (int i = 0; i < 2 * count; i += 2) {
+        const float re = a[i] * b[i] - a[i + 1] * b[i + 1];
+        const float im = a[i] * b[i + 1] + a[i + 1] * b[i];
+        a[i] = re;
+        a[i + 1] = im;
+    }
+}
+
+static void KERNEL(add_row_u8)(uint32_t *restrict sum, uint32_t *restrict square, const uint8_t *restrict row,
+                               int count)
+{
+    for (int i = 0; i < count; i++) {
+        sum[i] += row[i];
+        square[i] += (uint32_t)row[i] * row[i];
+    }
+}
+
+static void KERNEL(add_row_u16)(uint32_t *restrict sum, uint64_t *restrict square, const uint16_t *restrict row,
+                                int count)
+{
+    for (int i = 0; i < count; i++) {
+        sum[i] += row[i];
+        square[i] += (uint32_t)row[i] * row[i];
+    }
+}

@@ -6,6 +6,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "spline.h"
 
 enum {
     // An offset of up to 1 px either way needs spline coefficients from 2 before to 2 behind the template.
@@ -82,29 +83,23 @@ void refine_room_finish(struct refine_room *room)
     *room = (struct refine_room){0};
 }
 
-/* Mirrors an index at the first and the last sample, as often as it takes. */
-static int mirror(int i, int count)
-{
-    if (count == 1)
-        return 0;
-    const int period = 2 * (count - 1);
-    i = abs(i) % period;
-    return i < count ? i : period - i;
-}
-
 /* Columns x..x+count-1 of row y, less an offset, as floats; both may lie outside the picture. */
 static void load_line(float *restrict line, const struct plane *plane, int x, int y, int count, int offset)
 {
-    y = mirror(y, plane->height);
+    y = plane_mirror(y, plane->height);
     const bool inside = x >= 0 && x + count <= plane->width;
-    if (plane->type == IST_PIXEL_U16) {
+    if (plane->fine) {
+        const float *row = plane->fine + y * plane->stride;
+        for (int i = 0; i < count; i++)
+            line[i] = row[plane_mirror(x + i, plane->width)] - (float)offset;
+    } else if (plane->type == IST_PIXEL_U16) {
         const uint16_t *row = plane_uint16(plane, 0, y);
         if (inside)
             for (int i = 0; i < count; i++)
                 line[i] = (float)(row[x + i] - offset);
         else
             for (int i = 0; i < count; i++)
-                line[i] = (float)(row[mirror(x + i, plane->width)] - offset);
+                line[i] = (float)(row[plane_mirror(x + i, plane->width)] - offset);
     } else {
         const uint8_t *row = plane_uint8(plane, 0, y);
         if (inside)
@@ -112,7 +107,7 @@ static void load_line(float *restrict line, const struct plane *plane, int x, in
                 line[i] = (float)(row[x + i] - offset);
         else
             for (int i = 0; i < count; i++)
-                line[i] = (float)(row[mirror(x + i, plane->width)] - offset);
+                line[i] = (float)(row[plane_mirror(x + i, plane->width)] - offset);
     }
 }
 
@@ -135,16 +130,6 @@ static void make_spline(const struct refiner *refiner, struct refine_room *room,
     for (int i = 0; i < rows; i++)
         kernels->filter(room->spline + (ptrdiff_t)i * columns, room->rows + (ptrdiff_t)(i + REFINE_RADIUS) * columns,
                         columns, columns, room->smoothing, REFINE_RADIUS);
-}
-
-/* Weights of the four coefficients around a point, the second of which lies `f` before it, 0 <= f < 1. */
-static void spline_weights(double f, float *weights)
-{
-    const double g = 1 - f;
-    weights[0] = (float)(g * g * g / 6);
-    weights[1] = (float)((4 + 3 * f * f * (f - 2)) / 6);
-    weights[2] = (float)((4 + 3 * g * g * (g - 2)) / 6);
-    weights[3] = (float)(f * f * f / 6);
 }
 
 /* Where a template moved by an offset takes its coefficients: the first one's place, and the weights. */

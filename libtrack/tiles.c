@@ -2,10 +2,12 @@
  * Search by FFT. The positions are covered with tiles; in each, a circular correlation gives the products of the
  * template with every position, apart from rounding in single precision. Positions that may be the best within the
  * bound of that rounding are then scored from exact sums, so that the match is that of the direct search to the bit.
+ * Most positions are put aside 64 at a time, by the largest product of a group and the least that windows vary there.
  */
 #include <math.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "correlate.h"
 #include "windows.h"
 
@@ -17,8 +19,13 @@
 static const double EPSILON = 2.0 / (1 << 24);
 
 // Cost of a tile in ns for each of its pixels: the transforms forth and back, and what else is done. Measured.
-static const double COST_TRANSFORM_NS = 0.15; // times log2 of each side
-static const double COST_PIXEL_NS = 1.5;
+static const double COST_TRANSFORM_NS = 0.1; // times log2 of each side
+static const double COST_PIXEL_NS = 0.8;
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
 
 static int ceil_divide(int a, int b)
 {
@@ -39,7 +46,7 @@ static double length_cost(int length)
     int odd = length;
     while (odd % 2 == 0)
         odd /= 2;
-    const double factor = odd == 1 ? 1 : odd == 3 ? 1.3 : odd == 5 ? 1.4 : odd <= 9 ? 1.8 : 2;
+    const double factor = odd == 1 ? 1 : odd == 3 ? 1.7 : odd == 5 ? 1.9 : odd <= 9 ? 2.2 : 2.6;
     return COST_TRANSFORM_NS * factor * log2(length);
 }
 
@@ -147,61 +154,43 @@ struct tile {
     int columns, rows;
 };
 
-/* Samples minus a constant as floats. Returns the sum of their squares. */
-static uint64_t load_row_u8(float *restrict line, const uint8_t *restrict row, int width, int offset)
-{
-    uint64_t energy = 0;
-    for (int x = 0; x < width; x++) {
-        const int32_t sample = row[x] - offset;
-        energy += (uint32_t)(sample * sample);
-        line[x] = (float)sample;
-    }
-    return energy;
-}
-
-static uint64_t load_row_u16(float *restrict line, const uint16_t *restrict row, int width, int offset)
-{
-    uint64_t energy = 0;
-    for (int x = 0; x < width; x++) {
-        const int32_t sample = row[x] - offset;
-        energy += (uint64_t)((int64_t)sample * sample);
-        line[x] = (float)sample;
-    }
-    return energy;
-}
-
 /* Puts the tile's part of the picture minus a constant into the transform. Returns the sum of squares of it. */
 static double load_tile(const struct contest *contest, struct fft *fft, const struct tile *tile, int offset)
 {
+    const struct kernels *kernels = &contest->search->kernels;
     const struct plane *plane = contest->plane;
     const int width = tile->columns + contest->matcher->width - 1;
-    const int height = tile->rows + contest->matcher->height - 1;
+    const int last = tile->y + tile->rows + contest->matcher->height - 2;
     float *line = fft_line(fft);
     uint64_t energy = 0;
-    for (int y = tile->y; y < tile->y + height; y++) {
+    memset(line, 0, 2 * (size_t)fft_width(fft) * sizeof *line);
+    for (int y = tile->y; y <= last; y += 2) {
+        // With an odd number of rows the last one goes in twice; no position looked at reaches the second.
+        const int next = smaller(y + 1, last);
         if (plane->type == IST_PIXEL_U16)
-            energy += load_row_u16(line, plane_uint16(plane, tile->x, y), width, offset);
+            energy += kernels->interleave_u16(line, plane_uint16(plane, tile->x, y), plane_uint16(plane, tile->x, next),
+                                              width, offset);
         else
-            energy += load_row_u8(line, plane_uint8(plane, tile->x, y), width, offset);
-        memset(line + width, 0, (size_t)(fft_width(fft) - width) * sizeof *line);
+            energy += kernels->interleave_u8(line, plane_uint8(plane, tile->x, y), plane_uint8(plane, tile->x, next),
+                                             width, offset);
         fft_put(fft, y - tile->y);
     }
     return (double)energy;
 }
 
-/* Mean of the part of the picture that is searched, rounded. */
+/* About the mean of the part of the picture that is searched: some of its rows stand for all. */
 static int searched_mean(const struct matcher *matcher, const struct plane *plane)
 {
+    enum { STEP = 16 };
     const int width = matcher->x_max - matcher->x_min + matcher->width;
     const int height = matcher->y_max - matcher->y_min + matcher->height;
-    uint64_t sum = 0;
-    for (int y = matcher->y_min; y < matcher->y_min + height; y++) {
+    uint64_t sum = 0, n = 0;
+    for (int y = matcher->y_min; y < matcher->y_min + height; y += STEP, n += (uint64_t)width) {
         uint32_t row = 0;
         for (int x = matcher->x_min; x < matcher->x_min + width; x++)
             row += plane->type == IST_PIXEL_U16 ? *plane_uint16(plane, x, y) : *plane_uint8(plane, x, y);
         sum += row;
     }
-    const uint64_t n = (uint64_t)width * (uint64_t)height;
     return (int)((sum + n / 2) / n);
 }
 
@@ -245,33 +234,129 @@ static void sift_row(struct contest *contest, const struct windows *windows, con
     }
 }
 
-static void find_in_tile(struct contest *contest, struct search *search, const struct tile *tile, int offset)
+/* A tile being searched, its positions in groups of BLOCK x BLOCK. */
+struct hunt {
+    struct contest *contest;
+    struct search *search;
+    struct fft *fft;
+    struct tile tile;
+    double error;      // of products
+    int columns, rows; // of groups
+};
+
+static float larger(float a, float b)
 {
-    const struct matcher *matcher = contest->matcher;
-    struct fft *fft = search_fft(search, matcher);
+    return a > b ? a : b;
+}
+
+/* The largest products in each group of a row of groups. */
+static void find_peaks(const struct hunt *hunt, int group_row, float *peaks)
+{
+    const int columns = hunt->tile.columns;
+    const int first = group_row * BLOCK, end = smaller(first + BLOCK, hunt->tile.rows);
+    float *line = hunt->search->products; // the largest of the rows so far, even and odd ones in turn
+    for (int i = 0; i < 2 * columns; i++)
+        line[i] = -HUGE_VALF;
+    for (int y = first; y < end; y += 2) {
+        const float *rows = fft_get(hunt->fft, y);
+        if (y + 1 < end)
+            hunt->search->kernels.raise(line, rows, 2 * columns);
+        else
+            for (int i = 0; i < 2 * columns; i += 2)
+                line[i] = larger(line[i], rows[i]);
+    }
+    for (int group = 0; group < hunt->columns; group++) {
+        peaks[group] = -HUGE_VALF;
+        for (int i = 2 * group * BLOCK; i < 2 * smaller((group + 1) * BLOCK, columns); i++)
+            peaks[group] = larger(peaks[group], line[i]);
+    }
+}
+
+/* Looks for candidates in the groups first..end-1 of a row of groups. */
+static void search_groups(const struct hunt *hunt, int group_row, int first, int end)
+{
+    const struct matcher *matcher = hunt->contest->matcher;
+    struct search *search = hunt->search;
+    const int x = first * BLOCK, y = group_row * BLOCK;
     struct windows windows = {
-        .plane = contest->plane,
-        .x = tile->x,
-        .count = tile->columns,
+        .kernels = &search->kernels,
+        .plane = hunt->contest->plane,
+        .x = hunt->tile.x + x,
+        .count = smaller(end * BLOCK, hunt->tile.columns) - x,
         .width = matcher->width,
         .height = matcher->height,
         .column_sum = search->column_sum,
         .column_square = search->column_square,
     };
-    const double n = (double)matcher->width * matcher->height;
-    const double image = load_tile(contest, fft, tile, offset);
-    const double error =
-        EPSILON * log2((double)fft_width(fft) * fft_height(fft)) * sqrt(matcher->variance / n) * sqrt(image);
-    fft_correlate(fft, tile->rows + matcher->height - 1, tile->rows, matcher->spectrum);
-    for (int row = 0; row < tile->rows; row++) {
-        if (row == 0)
-            windows_start(&windows, tile->y);
+    for (int row = y; row < smaller(y + BLOCK, hunt->tile.rows); row++) {
+        if (row == y)
+            windows_start(&windows, hunt->tile.y + y);
         else
             windows_advance(&windows);
         windows_variance(&windows, search->variance);
-        fft_get(fft, row);
-        sift_row(contest, &windows, fft_line(fft), error);
+        const float *rows = fft_rows(hunt->fft, row) + 2 * x + row % 2;
+        for (int i = 0; i < windows.count; i++)
+            search->products[i] = rows[2 * i];
+        sift_row(hunt->contest, &windows, search->products, hunt->error);
     }
+}
+
+/* The first group from `group` on that may hold a candidate; the number of groups if there is none. */
+static int next_group(const struct hunt *hunt, const float *peaks, int group)
+{
+    const struct contest *contest = hunt->contest;
+    const struct matcher *matcher = contest->matcher;
+    const double energy = matcher->variance / ((double)matcher->width * matcher->height);
+    if (!(contest->limit > 0))
+        return group;
+    return hunt->search->kernels.sift(peaks, hunt->search->least, group, hunt->columns, hunt->error,
+                                      contest->limit * contest->limit * energy);
+}
+
+static void search_group_row(const struct hunt *hunt, int group_row)
+{
+    const struct matcher *matcher = hunt->contest->matcher;
+    const float *peaks = hunt->search->peaks + group_row * hunt->columns;
+    blocks_variance(&hunt->search->blocks, group_row, hunt->columns, matcher->width, matcher->height,
+                    hunt->search->least);
+    int end;
+    for (int first = 0; (first = next_group(hunt, peaks, first)) < hunt->columns; first = end) {
+        end = first + 1;
+        while (end < hunt->columns && next_group(hunt, peaks, end) == end)
+            end++;
+        search_groups(hunt, group_row, first, end);
+    }
+}
+
+static void find_in_tile(struct contest *contest, struct search *search, const struct tile *tile, int offset)
+{
+    const struct matcher *matcher = contest->matcher;
+    struct fft *fft = search_fft(search, matcher);
+    const double n = (double)matcher->width * matcher->height;
+    const double image = load_tile(contest, fft, tile, offset);
+    const struct hunt hunt = {
+        .contest = contest,
+        .search = search,
+        .fft = fft,
+        .tile = *tile,
+        .error = EPSILON * log2((double)fft_width(fft) * fft_height(fft)) * sqrt(matcher->variance / n) * sqrt(image),
+        .columns = ceil_divide(tile->columns, BLOCK),
+        .rows = ceil_divide(tile->rows, BLOCK),
+    };
+    fft_correlate(fft, &search->kernels, tile->rows + matcher->height - 1, tile->rows, matcher->spectrum);
+    blocks_fill(&search->blocks, &search->kernels, contest->plane, tile->x, tile->y, tile->columns + matcher->width - 1,
+                tile->rows + matcher->height - 1, search->column_sum, search->column_square);
+
+    int highest = 0;
+    for (int row = 0; row < hunt.rows; row++) {
+        find_peaks(&hunt, row, search->peaks + row * hunt.columns);
+        for (int i = row * hunt.columns; i < (row + 1) * hunt.columns; i++)
+            highest = search->peaks[i] > search->peaks[highest] ? i : highest;
+    }
+    // Mostly the best match is there, and most others then need no second look.
+    search_groups(&hunt, highest / hunt.columns, highest % hunt.columns, highest % hunt.columns + 1);
+    for (int row = 0; row < hunt.rows; row++)
+        search_group_row(&hunt, row);
 }
 
 /* The place where the template was cut: mostly its score is high, and most others need no second look. */
@@ -286,11 +371,6 @@ static void start_at_home(struct contest *contest)
         contest->best = home;
         contest->limit = home.score;
     }
-}
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
 }
 
 struct match tiles_find(const struct matcher *matcher, struct search *search, const struct plane *plane)

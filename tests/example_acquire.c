@@ -54,7 +54,7 @@ static void *sample(void *recorder)
         sleep_until(begin_s + (double)i / SAMPLES_A_SECOND);
         snprintf(json, sizeof json, "{\"volts\": %.4f, \"sample_time\": %.6f}", sin(i * 0.01), now_s(CLOCK_REALTIME));
         ist_error error;
-        if (ist_recorder_add_extra(recorder, json, INFINITY, &error) < 0) {
+        if (ist_recorder_add_extra(recorder, json, (double)INFINITY, &error) < 0) {
             fprintf(stderr, "%s\n", error.message);
             break;
         }

@@ -170,7 +170,7 @@ START_TEST(everything_that_is_waited_for_is_written)
 {
     ist_recorder *recorder = start(&(ist_recorder_params){.queue_bytes = 3 * FRAME_BYTES});
     for (int i = 0; i < 120; i++)
-        ck_assert_int_eq(add(recorder, i, INFINITY), IST_OK);
+        ck_assert_int_eq(add(recorder, i, (double)INFINITY), IST_OK);
     const ist_recorder_stats stats = finish(&recorder);
     ck_assert_int_eq(stats.written, 120);
     ck_assert_int_le(stats.queue_bytes_max, 3 * FRAME_BYTES);
@@ -218,11 +218,11 @@ START_TEST(drops_of_camera_bus_and_queue_are_told_apart)
 {
     ist_recorder *recorder = start(&(ist_recorder_params){.gaps_are_drops = true});
     for (int i = 10; i < 20; i++) // the first number is no gap
-        ck_assert_int_eq(add(recorder, i, INFINITY), IST_OK);
-    ck_assert_int_eq(add(recorder, 23, INFINITY), IST_OK); // 20..22 never came
+        ck_assert_int_eq(add(recorder, i, (double)INFINITY), IST_OK);
+    ck_assert_int_eq(add(recorder, 23, (double)INFINITY), IST_OK); // 20..22 never came
     const ist_drop broken = {.cause = IST_DROP_BUS, .first_number = 24, .count = 2, .time_s = 5};
     ist_recorder_note_drop(recorder, &broken);
-    ck_assert_int_eq(add(recorder, 27, INFINITY), IST_OK); // 26 never came
+    ck_assert_int_eq(add(recorder, 27, (double)INFINITY), IST_OK); // 26 never came
     const ist_recorder_stats stats = finish(&recorder);
     ck_assert_int_eq(stats.dropped[IST_DROP_CAMERA], 4);
     ck_assert_int_eq(stats.dropped[IST_DROP_BUS], 2);
@@ -256,7 +256,7 @@ START_TEST(pixels_that_are_lent_come_back_once)
         atomic_store(&released[i], 0);
         const ist_frame frame = frame_of(i, pixels[i]);
         const ist_status status =
-            ist_recorder_give(recorder, &frame, count_release, &released[i], i % 3 ? INFINITY : 0, &error);
+            ist_recorder_give(recorder, &frame, count_release, &released[i], i % 3 ? (double)INFINITY : 0, &error);
         ck_assert(status == IST_OK || status == IST_DROPPED);
     }
     const ist_recorder_stats stats = finish(&recorder);
@@ -274,7 +274,7 @@ START_TEST(a_full_disk_loses_nothing_that_was_written)
     ist_status status = IST_OK;
     int given = 0;
     while (status == IST_OK && given < 500)
-        status = add(recorder, given++, INFINITY);
+        status = add(recorder, given++, (double)INFINITY);
     ck_assert_int_eq(status, IST_ERROR_IO);
     ck_assert_ptr_nonnull(strstr(error.message, "No space left"));
     ck_assert_int_eq(add(recorder, given, 0), IST_ERROR_IO);
@@ -304,9 +304,9 @@ START_TEST(a_disk_that_fills_ends_the_recording_in_good_order)
     ist_status status = IST_OK;
     int given = 0;
     while (status == IST_OK)
-        status = add(recorder, given++, INFINITY);
+        status = add(recorder, given++, (double)INFINITY);
     ck_assert_int_eq(status, IST_END);
-    ck_assert_int_eq(add(recorder, given, INFINITY), IST_END);
+    ck_assert_int_eq(add(recorder, given, (double)INFINITY), IST_END);
     const ist_recorder_stats stats = finish(&recorder);
     ck_assert_int_eq(stats.written, given - 1);
     ck_assert_int_eq(atomic_load(&events[IST_RECORDER_STOPPED]), 1);
@@ -325,7 +325,7 @@ static void *sample_daq(void *recorder)
     for (int i = 0; i < SAMPLES; i++) {
         char json[64];
         snprintf(json, sizeof json, "{\"sample\": %d, \"sample_time\": %.3f}", i, 1e9 + i * 1e-3);
-        ck_assert_int_eq(ist_recorder_add_extra(recorder, json, INFINITY, NULL), IST_OK);
+        ck_assert_int_eq(ist_recorder_add_extra(recorder, json, (double)INFINITY, NULL), IST_OK);
     }
     return NULL;
 }
@@ -339,7 +339,7 @@ START_TEST(samples_of_another_thread_are_all_kept)
     ck_assert_int_eq(pthread_create(&thread, NULL, sample_daq, recorder), 0); // begins before there is a frame
     usleep(2000);
     for (int i = 0; i < 60; i++)
-        ck_assert_int_eq(add(recorder, i, INFINITY), IST_OK);
+        ck_assert_int_eq(add(recorder, i, (double)INFINITY), IST_OK);
     pthread_join(thread, NULL);
     const ist_recorder_stats stats = finish(&recorder);
     ck_assert_int_eq(stats.written, 60);

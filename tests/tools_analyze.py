@@ -177,6 +177,121 @@ class Picture(Analysis):
         self.assertEqual(sorted(os.listdir(flat + "-movement")), RESULTS)
 
 
+class Sequences(Analysis):
+    """What is remembered from frame to frame, where templates come from, and how frames are prepared."""
+
+    def worst(self, store, *options, since=0, output="results"):
+        """The largest error in px of all rows that were measured, which must be all but those of missing frames."""
+        self.analyze(store, *options, "--output", self.path(output))
+        truth = self.truth(store)
+        rows = self.rows(self.path(output))
+        self.assertEqual({row["status"] for row in rows} - {"missing"}, {""})
+        return max(math.hypot(float(row["x"]) - truth[int(row["frame_index"])][0] + truth[since][0],
+                              float(row["y"]) - truth[int(row["frame_index"])][1] + truth[since][1])
+                   for row in rows if row["status"] == "")
+
+    def drift(self):
+        """Moves by 1.6 px a frame, to the right and down."""
+        return self.save("drift", "--format", "npy",
+                         source="test:size=160x120,frames=40,motion=drift,amplitude=16,period=10,noise=1")
+
+    def picture(self, store, index, name, roi=None):
+        """Writes a frame of a store in npy format as an image."""
+        height, width = self.info(store)["image_shape"]
+        with open(os.path.join(store, "000000", f"{index:06d}.npy"), "rb") as file:
+            pixels = file.read()[-width * height:]
+        x, y, columns, rows = roi or (0, 0, width, height)
+        path = self.path(name)
+        with open(path, "wb") as file:
+            file.write(b"P5 %d %d 255\n" % (columns, rows))
+            for row in range(y, y + rows):
+                file.write(pixels[row * width + x:row * width + x + columns])
+        return path
+
+    def test_follow(self):
+        store = self.drift()
+        place = ["--roi", "10,10,40,40", "--max-movement", "4"]
+        self.assertLess(self.worst(store, *place, "--follow"), 0.05)
+        self.assertLess(self.worst(store, *place, "--follow", "--renew", "5"), 0.2)
+        settings = self.settings(self.path("results"))
+        self.assertEqual(settings["renewals"], 7)
+        self.assertEqual((settings["parameters"]["follow"], settings["parameters"]["renew_every"],
+                          settings["parameters"]["search_again_px"]), (True, 5, 16))
+        self.analyze(store, *place, "--output", self.path("kept"))
+        self.assertIn("edge", {row["status"] for row in self.rows(self.path("kept"))})
+
+    def test_previous(self):
+        store = self.drift()
+        place = ["--roi", "60,40,40,40", "--max-movement", "5", "--template", "previous"]
+        self.assertLess(self.worst(store, *place), 0.2)
+        self.assertLess(self.worst(store, *place, "--frames", "12:30", since=12), 0.2)
+        template = self.settings(self.path("results"))["template"]
+        self.assertEqual((template["source"], template["frame_index"]), ("previous", 12))
+
+    def test_previous_over_a_missing_frame(self):
+        store = self.drift()
+        os.unlink(os.path.join(store, "000000", "000017.npy"))
+        self.assertLess(self.worst(store, "--roi", "60,40,40,40", "--max-movement", "5", "--template", "previous"), 0.2)
+        self.assertEqual([int(row["frame_index"]) for row in self.rows(self.path("results")) if row["status"]], [17])
+
+    def test_mean(self):
+        store = self.save("store", "--format", "npy", source="test:size=96x80,frames=50,amplitude=2,noise=2")
+        self.analyze(store, "--template", "mean")
+        rows = self.rows(store + "-movement")
+        # The mean of a circle lies in its middle: x = 2 sin p, y = 2 - 2 cos p, around 0, 2.
+        self.assertLess(abs(sum(float(row["x"]) for row in rows)) / 50, 0.1)
+        self.assertLess(abs(sum(float(row["y"]) for row in rows)) / 50, 0.1)
+        self.assertEqual(self.settings(store + "-movement")["template"],
+                         {"source": "mean", "frames": {"first": 0, "end": 50}})
+        self.analyze(store, "--template", "mean:4:5", "--output", self.path("one"))
+        self.analyze(store, "--template", "4", "--output", self.path("same"))
+        self.assertEqual(self.rows(self.path("one")), self.rows(self.path("same")))
+
+    def test_file(self):
+        store = self.drift()
+        whole = self.picture(store, 7, "whole.pgm")
+        part = self.picture(store, 7, "part.pgm", (60, 40, 40, 32))
+        place = ["--roi", "60,40,40,32", "--max-movement", "14", "--frames", "0:15"]
+        self.assertLess(self.worst(store, *place, "--template", whole, since=7), 0.05)
+        self.assertEqual(self.settings(self.path("results"))["template"], {"source": "file", "file": whole})
+        self.analyze(store, *place, "--template", "7", "--output", self.path("frame"))
+        self.assertEqual(self.rows(self.path("results")), self.rows(self.path("frame")))
+        self.assertLess(self.worst(store, *place, "--template", part, since=7), 0.1)
+        self.assert_fails(run(ANALYZE, "--roi", "60,40,40,40", "--template", part, store), 1, "part.pgm", "40 x 32")
+        self.assert_fails(run(ANALYZE, *place, "--background", "mean", "--template", part, store), 1, "background")
+        text = self.write("text.txt", "no picture")
+        self.assert_fails(run(ANALYZE, "--template", text, store), 1, "text.txt")
+
+    def test_preparing(self):
+        store = self.save("store", "--format", "npy", source="test:size=128x96,frames=30,amplitude=10,period=10")
+        place = ["--roi", "40,20,48,48", "--max-movement", "22"]
+        self.assertLess(self.worst(store, *place, "--blur", "1.5"), 0.1)
+        for background in ("minimum", "mean", "median", "median:3:20"):
+            self.analyze(store, *place, "--background", background, "--output", self.path(background))
+            prepare = self.settings(self.path(background))["parameters"]["prepare"]
+            self.assertEqual(prepare["background"]["what"], background.split(":")[0])
+            self.assertEqual(prepare["background"]["frames"],
+                             {"first": 3, "end": 20} if ":" in background else {"first": 0, "end": 30})
+        # Ten frames later all is as it was, and so is the difference to the frame before.
+        self.analyze(store, *place, "--difference", "--output", self.path("difference"))
+        rows = self.rows(self.path("difference"))
+        self.assertEqual([row["status"] for row in rows[:2]], ["missing", ""])
+        for i in (1, 11, 21):
+            self.assertLess(math.hypot(float(rows[i]["x"]), float(rows[i]["y"])), 0.01)
+        self.assertEqual(self.settings(self.path("difference"))["template"]["frame_index"], 1)
+
+    def test_threads_do_not_matter(self):
+        store = self.drift()
+        places = [option for i in range(6) for option in ("--roi", f"{4 + 20 * i},{8 + 5 * i},{30 + i},24")]
+        for mode in (["--template", "previous"], ["--follow"], ["--follow", "--renew", "3", "--blur", "1"]):
+            results = []
+            for threads in ("1", "2", "5"):
+                self.analyze(store, *places, *mode, "--max-movement", "4", "--threads", threads,
+                             "--output", self.path(threads))
+                results.append(self.rows(self.path(threads)))
+            self.assertTrue(results[0] == results[1] == results[2], mode)
+
+
 class Refusals(Analysis):
     def refused(self, code, *words, options=(), store="store"):
         self.assert_fails(run(ANALYZE, *options, self.path(store)), code, *words)
@@ -209,6 +324,24 @@ class Refusals(Analysis):
         self.refused(2, "--max-movement", options=["--max-movement", "-1"])
         self.refused(2, "--min-score", options=["--min-score", "1.5"])
         self.refused(2, "--threads", options=["--threads", "x"])
+
+    def test_sequences(self):
+        self.refused(2, "--search-again", "--follow", options=["--search-again", "9"])
+        self.refused(2, "--search-again", options=["--search-again", "3", "--follow", "--max-movement", "4"])
+        self.refused(2, "--renew", options=["--renew", "0"])
+        self.refused(2, "--renew", options=["--renew", "2", "--template", "previous"])
+        self.refused(2, "--renew-below", "--min-score", options=["--renew-below", "0.4"])
+        self.refused(2, "--blur", options=["--blur", "-1"])
+        self.refused(2, "--background", "median", options=["--background", "maximum"])
+        self.refused(2, "--background", options=["--background", "mean:5:4"])
+        self.refused(1, "--background", "30 frames", options=["--background", "mean:5:40"])
+        self.refused(2, "--template", "no such file", options=["--template", "nowhere.png"])
+        self.refused(1, "--template", "30 frames", options=["--template", "mean:30:"])
+        self.refused(1, "--template 0", options=["--template", "0", "--difference"])
+        self.refused(2, "--difference", options=["--template", "mean", "--difference"])
+        single = self.save("single", source="test:frames=1,size=64x48")
+        self.before = sorted(os.listdir(self.dir))
+        self.refused(1, "--difference", store=os.path.basename(single), options=["--difference"])
 
     def test_places(self):
         self.refused(1, "nowhere", store="nowhere")

@@ -88,8 +88,10 @@ static void run(const struct setting *setting)
     if (ist_frame_alloc(&moved, setting->width, setting->height, 1, setting->type, NULL) < 0)
         exit(1);
     texture_draw(&texture, &moved, MOVED_X, MOVED_Y, deep ? 500 : 2, &random);
-    const struct plane plane = {frame.data, frame.width, frame.width, frame.height, frame.type};
-    const struct plane moved_plane = {moved.data, moved.width, moved.width, moved.height, moved.type};
+    const struct plane plane = {
+        .data = frame.data, .stride = frame.width, .width = frame.width, .height = frame.height, .type = frame.type};
+    const struct plane moved_plane = {
+        .data = moved.data, .stride = moved.width, .width = moved.width, .height = moved.height, .type = moved.type};
     const struct kernels plain = kernels_get(0), best = kernels_get(~0u);
 
     printf("%d in %d x %d, %d bit\n", setting->size, setting->width, setting->height, deep ? 16 : 8);

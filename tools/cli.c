@@ -233,7 +233,7 @@ char *cli_format_size(char buffer[CLI_NUMBER_SIZE], int64_t bytes)
 
 /* ---- options ---- */
 
-enum { MAX_OPTIONS = 40 };
+enum { MAX_OPTIONS = 80 };
 
 // Prints text with every line behind the first indented by `indent` blanks.
 static void print_indented(const char *text, int indent)

@@ -1,12 +1,8 @@
 #include "movement.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -22,18 +18,6 @@ enum {
     LETTER_WIDTH = 9, // in px, rather too much
     SAMPLE_WIDTH = 60,
 };
-
-/* Text in single quotes, as gnuplot takes it: the quote itself is doubled. */
-static void put_text(FILE *out, const char *text)
-{
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', out);
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
-    }
-    fputc('\'', out);
-}
 
 static void put_number(FILE *out, const char *name, double value)
 {
@@ -104,7 +88,7 @@ static void put_settings(FILE *out, const struct movement_job *job, const struct
                          int legend_rows)
 {
     fputs("# Draws movement.svg from movement.csv. Change what you like, then: gnuplot movement.gnuplot\n\n", out);
-    fputs("if (!exists('target')) target = 'movement.svg'\n", out);
+    fputs("if (!exists('part')) part = ''\n", out);
     fprintf(out, "rois = %d\n", job->roi_count);
     fprintf(out, "roi_step = %d        # draw every roi_step-th ROI\n", roi_step(job));
     fprintf(out, "step = %lld            # draw every step-th frame\n", (long long)frame_step(job));
@@ -115,7 +99,7 @@ static void put_settings(FILE *out, const struct movement_job *job, const struct
     fputs("array names[rois]\n", out);
     for (int i = 0; i < job->roi_count; i++) {
         fprintf(out, "names[%d] = ", i + 1);
-        put_text(out, job->rois[i].name);
+        movement_put_text(out, job->rois[i].name);
         fputc('\n', out);
     }
     const int height = PLOT_HEIGHT + legend_rows * LEGEND_ROW_HEIGHT;
@@ -126,17 +110,11 @@ static void put_settings(FILE *out, const struct movement_job *job, const struct
     put_colours(out, job->roi_count);
 }
 
-static const char *store_name(const struct movement_job *job)
-{
-    const char *slash = strrchr(job->store, '/');
-    return slash && slash[1] ? slash + 1 : job->store;
-}
-
 static void put_style(FILE *out, const struct movement_job *job)
 {
     char title[PATH_MAX + 96];
-    int length =
-        snprintf(title, sizeof title, "%s: motion since frame %lld", store_name(job), (long long)job->template_index);
+    int length = snprintf(title, sizeof title, "%s: motion since frame %lld", movement_store_name(job),
+                          (long long)job->template_index);
     if (roi_step(job) > 1)
         length += snprintf(title + length, sizeof title - (size_t)length, ", one of %d of %d ROIs", roi_step(job),
                            job->roi_count);
@@ -145,7 +123,7 @@ static void put_style(FILE *out, const struct movement_job *job)
     fprintf(out,
             "\n"
             "set terminal svg size %d,height background rgb 'white' font 'sans-serif,13'\n"
-            "set output target\n"
+            "set output 'movement.svg' . part\n"
             "set datafile separator ','\n"
             "set border 3 lc rgb '#606060'\n"
             "set tics nomirror out scale 0.6 tc rgb '#303030'\n"
@@ -153,7 +131,7 @@ static void put_style(FILE *out, const struct movement_job *job)
             "set key off\n"
             "set label 1 ",
             WIDTH);
-    put_text(out, title);
+    movement_put_text(out, title);
     fputs(" at screen 0.065, 1 - 24 / height font ',16' noenhanced\n"
           "\n"
           "# Rows of one ROI lie `rois` rows apart; a value of nan leaves a gap.\n"
@@ -241,53 +219,9 @@ static int write_script(const struct movement_job *job, const struct movement_su
     return movement_file_finish(&file);
 }
 
-enum { NO_PROGRAM = 127 };
-
-/* Runs gnuplot in the directory of the results. Returns its exit code, NO_PROGRAM if there is none. */
-static int run_gnuplot(const char *directory)
-{
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child < 0)
-        return -1;
-    if (child == 0) {
-        const int null = open("/dev/null", O_RDWR);
-        if (chdir(directory) != 0 || null < 0)
-            _exit(1);
-        dup2(null, STDIN_FILENO);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        execlp("gnuplot", "gnuplot", "-e", "target='movement.svg.part'", "movement.gnuplot", (char *)NULL);
-        _exit(NO_PROGRAM);
-    }
-    int status;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 int movement_draw(const struct movement_job *job, const struct movement_summary *summary)
 {
+    const char *picture = "movement.svg";
     const int result = write_script(job, summary);
-    if (result != CLI_GO_ON)
-        return result;
-    char name[PATH_MAX + 16], part[PATH_MAX + 32];
-    snprintf(name, sizeof name, "%s/movement.svg", job->output);
-    snprintf(part, sizeof part, "%s.part", name);
-    const int code = run_gnuplot(job->output);
-    if (code == 0)
-        return rename(part, name) == 0 ? CLI_GO_ON : cli_fail("%s: %s", name, strerror(errno));
-
-    // A picture of an earlier run would belie the table.
-    unlink(part);
-    unlink(name);
-    if (code == NO_PROGRAM)
-        cli_note("gnuplot is not installed, so there is no movement.svg; "
-                 "get it with \"apt-get install gnuplot-nox\", then: cd '%s' && gnuplot movement.gnuplot",
-                 job->output);
-    else
-        cli_note("gnuplot failed, so there is no movement.svg; to see why: cd '%s' && gnuplot movement.gnuplot",
-                 job->output);
-    return CLI_GO_ON;
+    return result == CLI_GO_ON ? movement_run_gnuplot(job, "movement.gnuplot", &picture, 1) : result;
 }

@@ -6,6 +6,7 @@
 #include <libstore/edit.h>
 #include <libstore/error.h>
 #include <libstore/export.h>
+#include <libstore/float_stack.h>
 #include <libstore/frame.h>
 #include <libstore/reader.h>
 #include <libstore/recorder.h>

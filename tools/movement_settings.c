@@ -1,93 +1,9 @@
 #include "movement.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
-
-/* ---- files ---- */
-
-static const char part[] = ".part";
-
-int movement_file_open(struct movement_file *file, const struct movement_job *job, const char *name)
-{
-    file->stream = NULL;
-    if (snprintf(file->name, sizeof file->name, "%s/%s%s", job->output, name, part) >= (int)sizeof file->name)
-        return cli_fail("%s: the path is too long", job->output);
-    file->stream = fopen(file->name, "w");
-    return file->stream ? CLI_GO_ON : cli_fail("%s: %s", file->name, strerror(errno));
-}
-
-int movement_file_leave(struct movement_file *file)
-{
-    FILE *stream = file->stream;
-    file->stream = NULL;
-    const bool lost = ferror(stream) != 0;
-    if (fclose(stream) != 0 || lost)
-        return cli_fail("%s: %s", file->name, strerror(errno ? errno : EIO));
-    return CLI_GO_ON;
-}
-
-int movement_file_finish(struct movement_file *file)
-{
-    // A name that survives a power cut must not stand for a file that did not.
-    const bool synced = fflush(file->stream) == 0 && fsync(fileno(file->stream)) == 0;
-    if (!synced) {
-        const int number = errno;
-        fclose(file->stream);
-        file->stream = NULL;
-        return cli_fail("%s: %s", file->name, strerror(number));
-    }
-    const int result = movement_file_leave(file);
-    if (result != CLI_GO_ON)
-        return result;
-    char final[PATH_MAX];
-    const size_t length = strlen(file->name) - strlen(part);
-    memcpy(final, file->name, length);
-    final[length] = '\0';
-    return rename(file->name, final) == 0 ? CLI_GO_ON : cli_fail("%s: %s", final, strerror(errno));
-}
-
-/* ---- movement.csv ---- */
-
-void movement_write_header(FILE *stream)
-{
-    fputs("frame_index,frame_number,frame_time,roi,x,y,score,status\n", stream);
-}
-
-void movement_write_row(FILE *stream, const struct movement_job *job, const trk_row *row)
-{
-    char time[CLI_NUMBER_SIZE], x[CLI_NUMBER_SIZE], y[CLI_NUMBER_SIZE], score[CLI_NUMBER_SIZE];
-    fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%s,%s\n", row->frame_index, row->frame_number,
-            cli_format_number(time, row->frame_time_s), job->rois[row->roi].name, cli_format_number(x, row->x_px),
-            cli_format_number(y, row->y_px), cli_format_number(score, row->score), trk_row_status_name(row->status));
-}
-
-/* ---- sums ---- */
-
-void movement_add(struct movement_summary *summary, const trk_row *row)
-{
-    if (summary->frames == 0 && row->roi == 0)
-        summary->first_time_s = row->frame_time_s;
-    summary->rows[row->status]++;
-    if (isnan(row->x_px))
-        return;
-    const bool first = summary->measured++ == 0;
-    summary->x_min = first ? row->x_px : fmin(summary->x_min, row->x_px);
-    summary->x_max = first ? row->x_px : fmax(summary->x_max, row->x_px);
-    summary->y_min = first ? row->y_px : fmin(summary->y_min, row->y_px);
-    summary->y_max = first ? row->y_px : fmax(summary->y_max, row->y_px);
-    summary->squares += row->x_px * row->x_px + row->y_px * row->y_px;
-    if (first || hypot(row->x_px, row->y_px) > hypot(summary->largest.x_px, summary->largest.y_px))
-        summary->largest = *row;
-}
-
-/* ---- settings.json ---- */
 
 static json_t *store_json(const struct movement_job *job)
 {
@@ -106,14 +22,40 @@ static json_t *store_json(const struct movement_job *job)
     return store;
 }
 
+static json_t *range_json(const cli_range *range)
+{
+    return json_pack("{s:I,s:I}", "first", (json_int_t)range->first, "end", (json_int_t)range->end);
+}
+
 static json_t *template_json(const struct movement_job *job)
 {
-    json_t *template = json_object();
+    static const char *const sources[] = {"frame", "previous", "mean", "file"};
+    json_t *template = json_pack("{s:s}", "source", sources[job->template_source]);
+    if (job->template_source == MOVEMENT_TEMPLATE_MEAN)
+        json_object_set_new(template, "frames", range_json(&job->template_range));
+    if (job->template_source == MOVEMENT_TEMPLATE_FILE)
+        json_object_set_new(template, "file", json_string(job->template_file));
+    if (job->template_source == MOVEMENT_TEMPLATE_MEAN || job->template_source == MOVEMENT_TEMPLATE_FILE)
+        return template;
     json_object_set_new(template, "frame_index", json_integer(job->template_index));
     json_object_set_new(template, "frame_number", json_integer(job->template_number));
     json_t *time = json_real(job->template_time_s);
     json_object_set_new(template, "frame_time", time ? time : json_null()); // JSON has no NaN
     return template;
+}
+
+static json_t *prepare_json(const struct movement_job *job)
+{
+    const trk_preparation *given = &job->params.prepare;
+    json_t *prepare = json_object();
+    json_object_set_new(prepare, "difference", json_boolean(given->difference));
+    json_t *background = json_null();
+    if (given->background)
+        background = json_pack("{s:s,s:o}", "what", trk_still_kind_name(job->background_kind), "frames",
+                               range_json(&job->background_range));
+    json_object_set_new(prepare, "background", background);
+    json_object_set_new(prepare, "blur_sigma_px", json_real(given->blur_sigma_px));
+    return prepare;
 }
 
 static json_t *parameters_json(const struct movement_job *job)
@@ -122,6 +64,12 @@ static json_t *parameters_json(const struct movement_job *job)
     json_object_set_new(parameters, "max_movement_px", json_integer(job->params.max_movement_px));
     json_object_set_new(parameters, "search",
                         json_string(job->params.max_movement_px ? "ROI grown by max_movement" : "whole picture"));
+    json_object_set_new(parameters, "follow", json_boolean(job->params.follow));
+    if (job->params.follow && job->params.max_movement_px)
+        json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
+    json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
+    json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
     json_object_set_new(parameters, "method",
                         json_string("zero-mean normalised cross-correlation; Gauss-Newton on a cubic B-spline, "
@@ -155,6 +103,21 @@ static json_t *counts_json(const struct movement_summary *summary)
     return counts;
 }
 
+/* The pictures and the copy that were asked for beside the table. */
+static void add_more(json_t *all, const struct movement_job *job)
+{
+    const struct movement_stabilise *copy = &job->stabilise;
+    if (job->heatmaps)
+        json_object_set_new(
+            all, "heatmaps",
+            json_pack("{s:s}", "speed_unit", job->heatmap_params.speed_per_frame ? "px/frame" : "px/s"));
+    if (copy->path)
+        json_object_set_new(all, "stabilise",
+                            json_pack("{s:s,s:b,s:b,s:s}", "path", copy->path, "crop", copy->params.crop, "turn",
+                                      copy->params.turn, "border",
+                                      copy->params.border == TRK_BORDER_BLACK ? "black" : "repeated"));
+}
+
 int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary)
 {
     json_t *all = json_object();
@@ -164,6 +127,8 @@ int movement_write_settings(const struct movement_job *job, const struct movemen
     json_object_set_new(all, "parameters", parameters_json(job));
     json_object_set_new(all, "rois", rois_json(job));
     json_object_set_new(all, "rows", counts_json(summary));
+    json_object_set_new(all, "renewals", json_integer(summary->renewals));
+    add_more(all, job);
     json_object_set_new(all, "libstore", json_string(ist_version()));
     json_object_set_new(all, "libtrack", json_string(trk_version()));
 
