@@ -78,6 +78,7 @@ static bool is_flat_at(const trk_tracker *tracker, const struct scratch *scratch
                        const struct feature *feature)
 {
     struct windows window = {
+        .kernels = &scratch->search.kernels,
         .plane = plane,
         .x = feature->x,
         .count = 1,

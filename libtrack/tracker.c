@@ -83,6 +83,9 @@ static ist_status check_params(const trk_params *params, ist_error *error)
     if (params->threads < 0 || params->threads > THREADS_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "%d threads: it must be 0 (one for each processor) to %d",
                         params->threads, THREADS_MAX);
+    if (params->upscale != 0 && !(params->upscale >= 1 && params->upscale <= TRK_UPSCALE_MAX))
+        return trk_fail(error, IST_ERROR_ARGUMENT, "upscale %g: it must be 1 to %g, or 0 for fractions of any size",
+                        params->upscale, TRK_UPSCALE_MAX);
     return check_following(params, error);
 }
 
@@ -151,6 +154,14 @@ static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, ist_error
                                       error);
     for (int i = 0; i < tracker->roi_count && status >= 0; i++)
         status = refiner_init(&tracker->refiners[i], rois[i].width, rois[i].height, error);
+    if (tracker->params.upscale <= 1 || status < 0)
+        return status;
+    tracker->upscalers = calloc(count, sizeof *tracker->upscalers);
+    if (!tracker->upscalers)
+        return trk_fail_memory(error);
+    for (int i = 0; i < tracker->roi_count && status >= 0; i++)
+        status =
+            upscaler_init(&tracker->upscalers[i], &tracker->matchers[i], tracker->params.upscale, GRID_OF_HOME, error);
     return status;
 }
 
@@ -199,6 +210,9 @@ void trk_tracker_destroy(trk_tracker **tracker)
         matcher_finish(&old->matchers[i]);
     for (int i = 0; old->refiners && i < old->roi_count; i++)
         refiner_finish(&old->refiners[i]);
+    for (int i = 0; old->upscalers && i < old->roi_count; i++)
+        upscaler_finish(&old->upscalers[i]);
+    free(old->upscalers);
     free(old->rois);
     free(old->matchers);
     free(old->refiners);
@@ -220,6 +234,8 @@ ist_status scratch_init(struct scratch *scratch, const trk_tracker *tracker, ist
         status = refine_room_init(&scratch->room, width_max, height_max, error);
     if (status >= 0)
         status = prepare_room_init(&scratch->prepare, &tracker->preparation, error);
+    if (status >= 0 && tracker->upscalers)
+        status = upscale_room_init(&scratch->fine, tracker->upscalers, tracker->roi_count, error);
     return status;
 }
 
@@ -228,6 +244,7 @@ void scratch_finish(struct scratch *scratch)
     search_finish(&scratch->search);
     refine_room_finish(&scratch->room);
     prepare_room_finish(&scratch->prepare);
+    upscale_room_finish(&scratch->fine);
 }
 
 bool tracker_searches_again(const trk_tracker *tracker)
@@ -442,6 +459,22 @@ static bool touches_edge(int position, int first, int last, int home, bool refin
     return !(position == home && refined && fabs(fraction) <= 0.5);
 }
 
+/* The best place in steps of 1 / upscale px around a match, relative to it. False: there is none. */
+static bool find_on_grid(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
+                         const struct plane *plane, int roi, const struct match *match, double *dx, double *dy)
+{
+    if (tracker->params.upscale == 1)
+        return true;
+    struct upscaler upscaler = tracker->upscalers[roi];
+    upscaler_aim(&upscaler, matcher);
+    upscaler_cut(&upscaler, &scratch->fine, matcher);
+    const struct fine_match found =
+        upscaler_find_near(&upscaler, &scratch->fine, matcher, &scratch->search, plane, match->x, match->y);
+    *dx = found.x - match->x;
+    *dy = found.y - match->y;
+    return !isnan(found.score);
+}
+
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
                   const struct refiner *refiner, const struct plane *plane, trk_row *row)
 {
@@ -462,8 +495,11 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
     }
 
     double dx = 0, dy = 0;
-    const bool refined = refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &dx, &dy);
-    if (!refined)
+    const bool refined =
+        tracker->params.upscale > 0
+            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &dx, &dy)
+            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &dx, &dy);
+    if (!refined && tracker->params.upscale == 0)
         fit_scores(matcher, scratch, plane, &match, &dx, &dy);
     row->x_px = match.x - matcher->home_x + dx;
     row->y_px = match.y - matcher->home_y + dy;

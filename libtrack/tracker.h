@@ -7,12 +7,14 @@
 #include "correlate.h"
 #include "prepare.h"
 #include "refine.h"
+#include "upscale.h"
 
 /* Working memory of one thread. All zero is empty. */
 struct scratch {
     struct search search;
     struct refine_room room;
     struct prepare_room prepare;
+    struct upscale_room fine;
 };
 
 struct trk_tracker {
@@ -23,8 +25,9 @@ struct trk_tracker {
     struct preparation preparation;
     struct kernels kernels;
     int matcher_count;
-    struct matcher *matchers; // one for each ROI, then, if tracker_searches_again(), one each for the larger window
-    struct refiner *refiners; // one for each ROI
+    struct matcher *matchers;   // one for each ROI, then, if tracker_searches_again(), one each for the larger window
+    struct refiner *refiners;   // one for each ROI
+    struct upscaler *upscalers; // one for each ROI, if params.upscale is above 1
     bool has_template;
     unsigned template_serial; // rises with each set of templates
     struct scratch scratch;   // for cutting templates

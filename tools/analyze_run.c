@@ -24,6 +24,7 @@ static int resolve_frames(struct movement_job *job, const struct analyze_request
 /* The heat maps and the stabilised copy. */
 static int resolve_pictures(struct movement_job *job, const struct analyze_request *request)
 {
+    job->json = request->json;
     job->heatmaps = request->heatmaps;
     job->heatmap_params.speed_per_frame = request->speed_per_frame;
     if (request->speed_per_frame && !request->heatmaps)
@@ -48,11 +49,19 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
+        .upscale = request->upscale,
         .threads = (int)request->threads,
     };
+    if (request->upscale > 0 && request->upscale < 1 && !request->movemeter)
+        return cli_usage("--upscale %g: it must be at least 1; only with --movemeter pictures can be made smaller",
+                         request->upscale);
     result = resolve_frames(job, request);
     if (result == CLI_GO_ON)
         result = analyze_resolve_template(job, request);
+    if (result == CLI_GO_ON)
+        result = analyze_resolve_movemeter(job, request);
+    if (result == CLI_GO_ON)
+        result = analyze_resolve_brightness(job, request);
     return result == CLI_GO_ON ? resolve_pictures(job, request) : result;
 }
 
@@ -60,43 +69,61 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
 
 /* What a frame's rows go to. */
 struct sink {
+    const struct movement_job *job;
+    struct movement_group *groups; /* room for those of one frame */
     struct movement_tables *tables;
     struct movement_heatmaps *heatmaps;
     struct movement_copy *copy; /* NULL: none */
+    struct movement_curves *curves;
     struct movement_summary *summary;
 };
 
 static bool take_rows(void *context, const trk_row *rows, int row_count)
 {
     const struct sink *sink = context;
-    movement_summary_add(sink->summary, rows, row_count);
+    struct movement_frame frame = {rows, sink->groups};
+    movement_frame_group(&frame, sink->job);
+    movement_summary_add(sink->summary, sink->job, &frame);
+    movement_curves_add(sink->curves, &frame);
     movement_copy_add(sink->copy, rows, row_count);
     cli_progress_update(sink->summary->frames);
-    return movement_tables_add(sink->tables, rows, row_count) && movement_heatmaps_add(sink->heatmaps, rows) &&
+    return movement_tables_add(sink->tables, &frame) && movement_heatmaps_add(sink->heatmaps, rows) &&
            !cli_stop_requested();
 }
 
-static int make_tracker(trk_tracker **tracker, struct movement_job *job)
+/* What measures: one of the two. */
+struct method {
+    trk_tracker *tracker;
+    trk_movemeter *movemeter;
+};
+
+static int make_method(struct method *method, struct movement_job *job)
 {
+    const ist_reader_info *info = job->info;
     ist_error error;
-    trk_roi *places = movement_places(job);
-    if (!places)
-        return cli_fail("out of memory");
-    const ist_status status = trk_tracker_create(tracker, job->info->width, job->info->height, job->info->channels,
-                                                 job->info->type, places, job->roi_count, &job->params, &error);
-    free(places);
+    const trk_roi *places = trk_roi_set_rois(job->rois);
+    const ist_status status =
+        job->movemeter ? trk_movemeter_create(&method->movemeter, info->width, info->height, info->channels, info->type,
+                                              places, job->roi_count, &job->movemeter_params, &error)
+                       : trk_tracker_create(&method->tracker, info->width, info->height, info->channels, info->type,
+                                            places, job->roi_count, &job->params, &error);
     if (status < 0)
         return cli_fail("%s: %s", job->store, error.message);
-    job->params = *trk_tracker_params(*tracker);
+    if (method->tracker)
+        job->params = *trk_tracker_params(method->tracker);
     return CLI_GO_ON;
 }
 
 /* Measures every frame into the tables, the heat maps, and what the copy is made from. */
-static int measure_into(struct sink *sink, const struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+static int measure_into(struct sink *sink, const struct movement_job *job, const struct method *method,
+                        ist_reader *reader)
 {
     ist_error error;
     cli_progress_start("measuring", job->end - job->first);
-    const ist_status status = trk_analyze(tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
+    const ist_status status =
+        method->movemeter
+            ? analyze_measure_movemeter(method->movemeter, job, reader, take_rows, sink, &error)
+            : trk_analyze(method->tracker, reader, job->first, job->end - job->first, take_rows, sink, &error);
     cli_progress_finish();
     if (status == IST_OK) {
         const int result = movement_tables_finish(&sink->tables);
@@ -115,43 +142,78 @@ static int measure_into(struct sink *sink, const struct movement_job *job, trk_t
                     job->end - job->first, job->output);
 }
 
-static int measure(const struct movement_job *job, struct movement_summary *summary, struct movement_copy *copy,
-                   trk_tracker *tracker, ist_reader *reader)
+static int measure(struct sink *sink, const struct method *method, ist_reader *reader)
 {
-    struct sink sink = {.summary = summary, .copy = copy};
-    int result = movement_heatmaps_open(&sink.heatmaps, job);
+    const struct movement_job *job = sink->job;
+    int result = movement_heatmaps_open(&sink->heatmaps, job);
     if (result == CLI_GO_ON)
-        result = movement_tables_open(&sink.tables, job);
+        result = movement_tables_open(&sink->tables, job);
     if (result == CLI_GO_ON)
-        result = measure_into(&sink, job, tracker, reader);
-    movement_heatmaps_close(&sink.heatmaps);
+        result = measure_into(sink, job, method, reader);
+    movement_heatmaps_close(&sink->heatmaps);
     return result;
 }
 
-static int write_results(struct movement_job *job, struct movement_copy *copy, trk_tracker *tracker, ist_reader *reader)
+/* Pictures, on the first frame if that can be read. */
+static int draw(const struct sink *sink, ist_reader *reader)
 {
-    struct movement_summary summary = {0};
-    int result = measure(job, &summary, copy, tracker, reader);
+    ist_frame first = {0};
+    ist_error error;
+    if (ist_reader_read_index(reader, sink->job->first, &first, &error) < 0)
+        ist_frame_free(&first);
+    int result = movement_curves_write(sink->curves);
     if (result == CLI_GO_ON)
-        result = movement_write_settings(job, &summary);
-    if (result == CLI_GO_ON)
-        result = movement_draw(job, &summary);
-    if (result == CLI_GO_ON && !cli_quiet())
-        movement_summary_print(&summary, job);
-    return result == CLI_GO_ON ? movement_copy_write(copy, reader) : result;
+        result = movement_draw(sink->job, sink->summary, &first);
+    ist_frame_free(&first);
+    return result;
 }
 
-static int analyze(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+static int write_results(struct sink *sink, const struct method *method, ist_reader *reader)
 {
-    struct movement_copy *copy = NULL;
-    int result = analyze_set_template(job, tracker, reader);
+    const struct movement_job *job = sink->job;
+    int result = measure(sink, method, reader);
+    if (result == CLI_GO_ON)
+        result = analyze_brightness(job, reader);
+    if (result == CLI_GO_ON)
+        result = draw(sink, reader);
+    if (result == CLI_GO_ON)
+        result = movement_write_settings(job, sink->summary);
+    if (result == CLI_GO_ON && job->json)
+        result = movement_report_json(job, sink->summary);
+    else if (result == CLI_GO_ON && !cli_quiet())
+        movement_report_text(job, sink->summary);
+    return result == CLI_GO_ON ? movement_copy_write(sink->copy, reader) : result;
+}
+
+/* What frames add up to, and room for the groups of one. */
+static int make_sums(struct sink *sink)
+{
+    const struct movement_job *job = sink->job;
+    sink->groups = calloc((size_t)trk_roi_set_group_count(job->rois) + 1, sizeof *sink->groups);
+    if (!sink->groups)
+        return cli_fail("out of memory");
+    const int result = movement_summary_init(sink->summary, job);
+    return result == CLI_GO_ON ? movement_curves_create(&sink->curves, job) : result;
+}
+
+static int analyze(struct movement_job *job, const struct method *method, ist_reader *reader)
+{
+    struct movement_summary summary = {0};
+    struct sink sink = {.job = job, .summary = &summary};
+    int result =
+        method->tracker ? analyze_set_template(job, method->tracker, reader) : analyze_name_reference(job, reader);
     if (result == CLI_GO_ON)
         result = analyze_make_directory(job->output);
     if (result == CLI_GO_ON)
-        result = movement_copy_open(&copy, job);
+        result = movement_copy_open(&sink.copy, job);
     if (result == CLI_GO_ON)
-        result = write_results(job, copy, tracker, reader);
-    movement_copy_close(&copy);
+        result = make_sums(&sink);
+    if (result == CLI_GO_ON)
+        result = write_results(&sink, method, reader);
+    movement_copy_close(&sink.copy);
+    movement_curves_destroy(&sink.curves);
+    movement_summary_free(&summary);
+    free(sink.groups);
     return result == CLI_GO_ON ? CLI_SUCCESS : result;
 }
 
@@ -162,15 +224,16 @@ int analyze_run(struct movement_job *job, const struct analyze_request *request)
     if (ist_reader_open(&reader, job->store, &error) < 0)
         return cli_fail("%s", error.message);
     job->info = ist_reader_get_info(reader);
-    trk_tracker *tracker = NULL;
+    struct method method = {0};
     int result = resolve(job, request);
     if (result == CLI_GO_ON)
-        result = make_tracker(&tracker, job);
+        result = make_method(&method, job);
     if (result == CLI_GO_ON) {
         cli_catch_stop(NULL, NULL);
-        result = analyze(job, tracker, reader);
+        result = analyze(job, &method, reader);
     }
-    trk_tracker_destroy(&tracker);
+    trk_tracker_destroy(&method.tracker);
+    trk_movemeter_destroy(&method.movemeter);
     ist_reader_close(&reader);
     return result;
 }

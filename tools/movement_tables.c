@@ -10,25 +10,47 @@ struct kind {
     const char *name;
     const char *header;
     bool (*is_wanted)(const struct movement_job *job); /* NULL: always */
-    void (*write_frame)(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count);
+    void (*write_frame)(FILE *stream, const struct movement_job *job, const struct movement_frame *frame);
 };
 
 /* ---- movement.csv ---- */
 
-static void write_movement(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
+static void write_movement(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
 {
     char time[CLI_NUMBER_SIZE], x[CLI_NUMBER_SIZE], y[CLI_NUMBER_SIZE], score[CLI_NUMBER_SIZE];
-    for (const trk_row *row = rows; row < rows + row_count; row++)
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++)
         fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%s,%s\n", row->frame_index, row->frame_number,
-                cli_format_number(time, row->frame_time_s), job->rois[row->roi].name, cli_format_number(x, row->x_px),
-                cli_format_number(y, row->y_px), cli_format_number(score, row->score),
+                cli_format_number(time, row->frame_time_s), trk_roi_set_name(job->rois, row->roi),
+                cli_format_number(x, row->x_px), cli_format_number(y, row->y_px), cli_format_number(score, row->score),
                 trk_row_status_name(row->status));
+}
+
+/* ---- groups.csv ---- */
+
+static bool has_groups(const struct movement_job *job)
+{
+    return trk_roi_set_group_count(job->rois) > 0;
+}
+
+static void write_groups(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
+{
+    const trk_row *row = &frame->rows[0];
+    char time[CLI_NUMBER_SIZE], mean[CLI_NUMBER_SIZE], of_mean[CLI_NUMBER_SIZE];
+    cli_format_number(time, row->frame_time_s);
+    for (int i = 0; i < trk_roi_set_group_count(job->rois); i++) {
+        const struct movement_group *group = &frame->groups[i];
+        fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%d\n", row->frame_index, row->frame_number, time,
+                trk_roi_set_group_name(job->rois, i), cli_format_number(mean, group->mean_displacement_px),
+                cli_format_number(of_mean, group->displacement_of_mean_px), group->measured);
+    }
 }
 
 /* ---- all of them ---- */
 
 static const struct kind kinds[] = {
     {"movement.csv", "frame_index,frame_number,frame_time,roi,x,y,score,status", NULL, write_movement},
+    {"groups.csv", "frame_index,frame_number,frame_time,group,mean_displacement,displacement_of_mean,measured",
+     has_groups, write_groups},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -58,14 +80,14 @@ int movement_tables_open(struct movement_tables **tables, const struct movement_
     return CLI_GO_ON;
 }
 
-bool movement_tables_add(struct movement_tables *tables, const trk_row *rows, int row_count)
+bool movement_tables_add(struct movement_tables *tables, const struct movement_frame *frame)
 {
     bool sound = true;
     for (int i = 0; i < KINDS; i++) {
         FILE *stream = tables->files[i].stream;
         if (!stream)
             continue;
-        kinds[i].write_frame(stream, tables->job, rows, row_count);
+        kinds[i].write_frame(stream, tables->job, frame);
         sound = sound && !ferror(stream);
     }
     return sound;

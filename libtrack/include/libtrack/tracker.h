@@ -55,6 +55,9 @@ typedef struct trk_row {
  */
 enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
 
+/* The largest upscale. */
+#define TRK_UPSCALE_MAX 1000.0
+
 /*
  * Zero means default.
  *
@@ -80,7 +83,10 @@ typedef struct trk_params {
                             never */
     double renew_below;  /* renew a template when the score is below this, min_score..1; 0: never */
     trk_preparation prepare;
-    int threads;       /* for trk_analyze; 0: one for each processor. Results do not depend on it. */
+    double upscale; /* motion in steps of 1 / upscale px from where the ROI stands, on pictures enlarged bilinearly so
+                       many times around the whole pixel that matches best; 1 to TRK_UPSCALE_MAX. 0: by Gauss-Newton,
+                       which is more exact and costs less */
+    int threads;    /* for trk_analyze; 0: one for each processor. Results do not depend on it. */
     unsigned cpu_mask; /* TRK_CPU_ bits that may be used; 0: all that the processor offers */
     bool cpu_plain;    /* use plain C only, whatever cpu_mask says */
 } trk_params;
