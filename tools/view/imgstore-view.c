@@ -13,7 +13,6 @@
 #include "window.h"
 
 struct request {
-    int64_t frame;
     const char *align, *contrast, *map, *size;
     const char *picture;   /* to write instead of a window; NULL: none */
     int64_t contact_sheet; /* pictures on a sheet; 0: none */
@@ -127,14 +126,13 @@ static int read_size(struct window_plan *plan, const char *text)
 static int read_options(struct request *request)
 {
     struct window_plan *plan = &request->plan;
-    int result = read_contrast(&plan->levels, request->contrast);
+    int result = read_contrast(&plan->view.levels, request->contrast);
     if (result == CLI_GO_ON)
-        result = read_alignment(&plan->alignment, request->align);
+        result = read_alignment(&plan->view.alignment, request->align);
     if (result == CLI_GO_ON)
         result = read_size(plan, request->size);
-    if (result == CLI_GO_ON && request->map && !colour_map_find(request->map, &plan->levels.map))
+    if (result == CLI_GO_ON && request->map && !colour_map_find(request->map, &plan->view.levels.map))
         result = cli_usage("--map %s: it must be gray, viridis, magma or inferno", request->map);
-    plan->index = request->frame;
     return result;
 }
 
@@ -165,67 +163,31 @@ static int take_sheet_name(struct request *request, char **arguments, int *count
 
 /* ---- without a window ---- */
 
-enum { SHEET_CELL_PX = 320 };
-
-/* Sizes follow from the first picture, but for --size. */
-static int choose_size(const struct request *request, const ist_reader_info *info, int *width, int *height)
+static int check_index(const struct request *request, const struct view *view)
 {
-    const int pictures = request->contact_sheet > 0 ? (int)request->contact_sheet : request->path_count;
-    const int columns = (int)ceil(sqrt(pictures)), rows = (pictures + columns - 1) / columns;
-    const double scale = request->contact_sheet > 0 ? fmin(1, (double)SHEET_CELL_PX / info->width) : 1;
-    *width = request->plan.width ? request->plan.width : (int)(columns * scale * info->width);
-    *height = request->plan.height ? request->plan.height : (int)(rows * scale * info->height);
-    if (*width > 16384 || *height > 16384)
-        return cli_fail("a picture of %d x %d px is too large; choose another with --size", *width, *height);
+    const long long count = view_frame_count(view), index = request->plan.index;
+    if (count == 0)
+        return cli_fail("%s: holds no frames", request->paths[0]);
+    if (index >= count)
+        return cli_fail("%s: there is no frame %lld; the last is %lld", request->paths[0], index, count - 1);
     return CLI_GO_ON;
-}
-
-static int look_at_first(const struct request *request, int *width, int *height)
-{
-    ist_error error;
-    ist_reader *reader;
-    if (ist_reader_open(&reader, request->paths[0], &error) < 0)
-        return cli_fail("%s", error.message);
-    const ist_reader_info *info = ist_reader_get_info(reader);
-    int result = choose_size(request, info, width, height);
-    if (info->frame_count == 0)
-        result = cli_fail("%s: holds no frames", request->paths[0]);
-    else if (request->frame >= info->frame_count)
-        result = cli_fail("%s: there is no frame %lld; the last is %lld", request->paths[0], (long long)request->frame,
-                          (long long)info->frame_count - 1);
-    ist_reader_close(&reader);
-    return result;
-}
-
-/* What lies below the picture takes room of its own. */
-static int make_picture(const struct request *request, struct snapshot *snapshot, int width, int height)
-{
-    enum { FOOTER_PX = 60 };
-    const bool footer = request->status && request->contact_sheet == 0;
-    int result = snapshot_begin(snapshot, width, height + (footer ? FOOTER_PX : 0));
-    snapshot->view.shows_status = snapshot->view.shows_bar = footer;
-    snapshot->view.alignment = request->plan.alignment;
-    for (int i = 0; result == CLI_GO_ON && i < request->path_count; i++) {
-        ist_error error;
-        if (view_add(&snapshot->view, request->paths[i], NULL, NULL, &error) < 0)
-            result = cli_fail("%s", error.message);
-        else
-            snapshot->view.panes[i].levels = request->plan.levels;
-    }
-    if (result != CLI_GO_ON)
-        return result;
-    return request->contact_sheet > 0 ? snapshot_contact_sheet(snapshot, (int)request->contact_sheet, request->picture)
-                                      : snapshot_export(snapshot, request->frame, request->picture);
 }
 
 static int write_picture(const struct request *request)
 {
-    int width = 0, height = 0;
-    int result = look_at_first(request, &width, &height);
-    if (result != CLI_GO_ON)
-        return result;
     struct snapshot snapshot;
-    result = make_picture(request, &snapshot, width, height);
+    const struct window_plan *plan = &request->plan;
+    const int sheet = (int)request->contact_sheet;
+    int result = snapshot_begin(&snapshot);
+    if (result == CLI_GO_ON)
+        result = view_open(&snapshot.view, &plan->view, NULL, NULL);
+    if (result == CLI_GO_ON)
+        result = check_index(request, &snapshot.view);
+    snapshot.view.shows_status = snapshot.view.shows_bar = request->status;
+    if (result == CLI_GO_ON && sheet > 0)
+        result = snapshot_contact_sheet(&snapshot, sheet, plan->width, plan->height, request->picture);
+    else if (result == CLI_GO_ON)
+        result = snapshot_export(&snapshot, plan->index, plan->width, plan->height, request->picture);
     snapshot_end(&snapshot);
     return result;
 }
@@ -238,8 +200,8 @@ static int show(struct request *request, char **arguments, int count)
     int result = request->paths ? CLI_GO_ON : cli_fail("out of memory");
     for (int i = 0; result == CLI_GO_ON && i < count; i++)
         result = add_recording(request, arguments[i]);
-    request->plan.paths = (const char *const *)request->paths;
-    request->plan.path_count = request->path_count;
+    request->plan.view.paths = (const char *const *)request->paths;
+    request->plan.view.path_count = request->path_count;
     if (result == CLI_GO_ON)
         result = request->picture ? write_picture(request) : window_run(&request->plan);
     for (int i = 0; i < request->path_count; i++)
@@ -250,9 +212,9 @@ static int show(struct request *request, char **arguments, int count)
 
 int main(int argc, char **argv)
 {
-    struct request request = {0};
+    struct request request = {.plan.view.layers = "boxes,paths,arrows"};
     const cli_option options[] = {
-        {"frame", CLI_INTEGER, &request.frame, "N", "begin at this index (0)", 0, 9e15},
+        {"frame", CLI_INTEGER, &request.plan.index, "N", "begin at this index (0)", 0, 9e15},
         {"play", CLI_FLAG, &request.plan.plays, NULL, "play at once", 0, 0},
         {"loop", CLI_FLAG, &request.plan.loops, NULL, "begin again at the end", 0, 0},
         {"follow", CLI_FLAG, &request.plan.follow, NULL, "go on as a store that is being recorded grows", 0, 0},
@@ -264,6 +226,15 @@ int main(int argc, char **argv)
          0, 0},
         {"map", CLI_TEXT, &request.map, "NAME", "colours of gray pictures: gray (default), viridis,\nmagma, inferno", 0,
          0},
+        {"tracks", CLI_TEXT, &request.plan.view.tracks, "MOVEMENT.csv",
+         "what mm-analyze found, over the first recording", 0, 0},
+        {"layers", CLI_TEXT, &request.plan.view.layers, "LIST",
+         "of the tracks: boxes (ROIs where they are), paths (so\nfar) or latest (of two seconds), arrows, heat;\n"
+         "default: boxes,paths,arrows",
+         0, 0},
+        {"rois", CLI_TEXT, &request.plan.view.rois, "FILE", "ROIs to begin with, .yaml or .csv", 0, 0},
+        {"save-rois", CLI_TEXT, &request.plan.save_rois, "FILE",
+         "where the key s saves what was drawn (default: the file\nof --rois, or RECORDING-rois.yaml)", 0, 0},
         {"size", CLI_TEXT, &request.size, "WxH", "of the window or the picture", 0, 0},
         {"export", CLI_TEXT, &request.picture, "FILE.png", "write the frame as a picture; no display is needed", 0, 0},
         {"status", CLI_FLAG, &request.status, NULL, "with --export: the bar and the status line too", 0, 0},
@@ -294,7 +265,18 @@ int main(int argc, char **argv)
                 "  f, 1                    fit the window, one to one\n"
                 "  Esc, q                  quit\n"
                 "Mouse: the wheel zooms about the pointer, a drag moves the picture, the bar goes to a frame.\n"
-                "On the bar: ticks between chunks, red where frames are missing.",
+                "On the bar: ticks between chunks, red where frames are missing.\n"
+                "\n"
+                "ROIs, over the first recording:\n"
+                "  r, e, i, b              draw a rectangle, an ellipse, a line, a grid of blocks with the mouse\n"
+                "  , .                     smaller, larger blocks\n"
+                "  Click, drag             select, move a ROI with its group\n"
+                "  Delete                  remove it\n"
+                "  u, Shift+u              undo, redo (Ctrl+z, Ctrl+y)\n"
+                "  s                       save\n"
+                "Tracks:\n"
+                "  o, p, a, h              boxes, paths (so far, latest, none), arrows, heat map\n"
+                "  +, -                    longer, shorter arrows",
     };
     char **arguments;
     int count;

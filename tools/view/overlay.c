@@ -29,6 +29,15 @@ bool overlay_choose(struct overlay *overlay, const char *layers)
     return true;
 }
 
+void overlay_fit_arrows(struct overlay *overlay)
+{
+    enum { LONGEST_PX = 100, SCALE_MAX = 1024 };
+    const double longest = (double)overlay->tracks->largest_px;
+    overlay->arrow_scale = 1;
+    while (longest * overlay->arrow_scale * 2 <= LONGEST_PX && overlay->arrow_scale < SCALE_MAX)
+        overlay->arrow_scale *= 2;
+}
+
 static bool is_measured(struct motion motion)
 {
     return !isnan(motion.x) && !isnan(motion.y);
@@ -53,14 +62,26 @@ static void draw_heat(const struct tracks *tracks, SDL_Renderer *renderer, struc
     }
 }
 
+/* A line with a shadow, so that it shows on bright pictures. */
+static void draw_strip(SDL_Renderer *renderer, SDL_FPoint *points, int count, SDL_Color colour)
+{
+    for (int i = 0; i < count; i++)
+        points[i] = (SDL_FPoint){points[i].x + 1, points[i].y + 1};
+    SDL_SetRenderDrawBlendMode(renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(renderer, 0, 0, 0, 150);
+    SDL_RenderDrawLinesF(renderer, points, count);
+    for (int i = 0; i < count; i++)
+        points[i] = (SDL_FPoint){points[i].x - 1, points[i].y - 1};
+    SDL_SetRenderDrawColor(renderer, colour.r, colour.g, colour.b, 255);
+    SDL_RenderDrawLinesF(renderer, points, count);
+}
+
 /* Draws one ROI's way from frame `first` to `last`, every `step`-th frame of it, broken where it was not measured. */
 static void draw_path(const struct tracks *tracks, SDL_Renderer *renderer, struct lens lens, int roi, int64_t first,
                       int64_t last, int64_t step)
 {
     SDL_FPoint strip[STRIP_MAX];
     int count = 0;
-    const SDL_Color colour = paint_colour(roi);
-    SDL_SetRenderDrawColor(renderer, colour.r, colour.g, colour.b, 255);
     // Steps are counted from the first frame of all, so that the line does not flicker as it grows.
     for (int64_t index = first; index <= last;) {
         const struct motion motion = tracks_at(tracks, index)[roi];
@@ -69,7 +90,7 @@ static void draw_path(const struct tracks *tracks, SDL_Renderer *renderer, struc
         const bool is_end = !is_measured(motion) || index == last;
         if (is_end || count == STRIP_MAX) {
             if (count > 1)
-                SDL_RenderDrawLinesF(renderer, strip, count);
+                draw_strip(renderer, strip, count, paint_colour(roi));
             strip[0] = strip[count > 0 ? count - 1 : 0];
             count = is_end ? 0 : 1;
         }
@@ -137,7 +158,7 @@ void overlay_describe(const struct overlay *overlay, char *text, size_t size)
         snprintf(arrows, sizeof arrows, " arrows x%g", overlay->arrow_scale);
     if (overlay->heat)
         snprintf(heat, sizeof heat, " heat 0..%.3g px", (double)overlay->tracks->largest_px);
-    snprintf(text, size, "%s%s%s%s", overlay->boxes ? " boxes" : "",
+    snprintf(text, size, "  tracks:%s%s%s%s", overlay->boxes ? " boxes" : "",
              overlay->paths == PATHS_SO_FAR   ? " paths"
              : overlay->paths == PATHS_LATEST ? " latest paths"
                                               : "",

@@ -19,6 +19,9 @@ struct overlay {
 /* Reads "boxes,paths,latest,arrows,heat" or some of them. False: there is another word. */
 bool overlay_choose(struct overlay *overlay, const char *layers);
 
+/* Makes the longest arrow 50 to 100 px of the picture long, or as long as the displacement if that is more. */
+void overlay_fit_arrows(struct overlay *overlay);
+
 /* Draws what is chosen of the frame with this index. */
 void overlay_draw(const struct overlay *overlay, SDL_Renderer *renderer, struct lens lens, int64_t index,
                   double frame_rate);

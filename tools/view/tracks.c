@@ -120,9 +120,9 @@ static int read_rows(struct tracks *t, FILE *file, const char *path)
     for (; result == CLI_GO_ON && row < rows && getline(&line, &size, file) >= 0; row++) {
         cli_progress_update(row);
         if (!take_row(t, row, line))
-            result = cli_fail("%s: line %lld is not that of ROI %d in frame %lld, as settings.json has them", path,
-                              (long long)row + 2, (int)(row % t->roi_count),
-                              (long long)(t->first + row / t->roi_count));
+            result =
+                cli_fail("%s: line %lld is not that of ROI %d in frame %lld, as settings.json has them", path,
+                         (long long)row + 2, (int)(row % t->roi_count), (long long)(t->first + row / t->roi_count));
     }
     cli_progress_finish();
     free(line);

@@ -1,17 +1,21 @@
 #include "view.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_SIZE_PX = 14, PADDING_PX = 4, BAR_HEIGHT_PX = 18 };
+#include "../cli.h"
+
+enum { TEXT_SIZE_PX = 14, PADDING_PX = 4, BAR_HEIGHT_PX = 18, STATUS_LINES = 2 };
 
 static const double ZOOM_MIN = 1.0 / 64, ZOOM_MAX = 64;
 
-bool view_init(struct view *view, SDL_Renderer *renderer)
+bool view_init(struct view *view)
 {
-    *view = (struct view){.renderer = renderer, .shows_status = true, .shows_bar = true, .mouse_x = -1, .mouse_y = -1};
+    *view = (struct view){.shows_status = true, .shows_bar = true, .mouse_x = -1, .mouse_y = -1};
     view->text = text_create(TEXT_SIZE_PX);
     return view->text != NULL;
 }
@@ -26,22 +30,53 @@ void view_finish(struct view *view)
         if (pane->texture)
             SDL_DestroyTexture(pane->texture);
     }
+    tracks_free(&view->overlay.tracks);
+    regions_destroy(&view->regions);
     bar_destroy(&view->bar);
     text_destroy(&view->text);
 }
 
-ist_status view_add(struct view *view, const char *path, void (*arrived)(void *context), void *context,
-                    ist_error *error)
+static int add_recording(struct view *view, const char *path, void (*arrived)(void *context), void *context)
 {
+    ist_error error;
     struct pane *pane = &view->panes[view->pane_count];
-    *pane = (struct pane){.path = path, .levels = {.percent = 1}};
-    const ist_status status = movie_open(&pane->movie, path, arrived, context, error);
-    if (status < 0)
-        return status;
+    pane->path = path;
+    if (movie_open(&pane->movie, path, arrived, context, &error) < 0)
+        return cli_fail("%s", error.message);
     view->pane_count++;
-    if (view->pane_count == 1)
-        view->bar = bar_create(movie_reader(pane->movie));
-    return IST_OK;
+    return CLI_GO_ON;
+}
+
+static int read_rois(struct view *view, const char *path)
+{
+    ist_error error;
+    const ist_reader_info *info = movie_info(view->panes[0].movie);
+    if (regions_create(&view->regions, info->width, info->height, path, &error) < 0)
+        return cli_fail("%s", error.message);
+    sketch_init(&view->sketch, view->regions);
+    return CLI_GO_ON;
+}
+
+int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(void *context), void *context)
+{
+    int result = CLI_GO_ON;
+    view->alignment = plan->alignment;
+    for (int i = 0; result == CLI_GO_ON && i < plan->path_count; i++) {
+        view->panes[i].levels = plan->levels;
+        result = add_recording(view, plan->paths[i], arrived, context);
+    }
+    if (result == CLI_GO_ON)
+        result = read_rois(view, plan->rois);
+    if (result == CLI_GO_ON && !overlay_choose(&view->overlay, plan->layers))
+        result = cli_usage("--layers %s: it must be some of boxes, paths, latest, arrows and heat, with commas",
+                           plan->layers);
+    if (result == CLI_GO_ON && plan->tracks)
+        result = tracks_read(&view->overlay.tracks, plan->tracks);
+    if (view->overlay.tracks)
+        overlay_fit_arrows(&view->overlay);
+    if (result == CLI_GO_ON)
+        view->bar = bar_create(movie_reader(view->panes[0].movie));
+    return result;
 }
 
 /* ---- where we are ---- */
@@ -144,7 +179,7 @@ static SDL_Rect screen_of(const struct view *view)
 
 static int status_height(const struct view *view)
 {
-    return view->shows_status ? text_height(view->text) + 2 * PADDING_PX : 0;
+    return view->shows_status ? STATUS_LINES * text_height(view->text) + 2 * PADDING_PX : 0;
 }
 
 static int bar_height(const struct view *view)
@@ -163,12 +198,21 @@ SDL_Rect view_bar_place(const struct view *view)
     return (SDL_Rect){0, screen.h - view_footer_height(view), screen.w, bar_height(view)};
 }
 
-/* As many columns as rows, or one more. */
+int view_columns(int count)
+{
+    return (int)ceil(sqrt(count));
+}
+
+int view_rows(int count)
+{
+    const int columns = view_columns(count);
+    return (count + columns - 1) / columns;
+}
+
 static void lay_out(struct view *view)
 {
     const SDL_Rect bar = view_bar_place(view);
-    const int columns = (int)ceil(sqrt(view->pane_count));
-    const int rows = (view->pane_count + columns - 1) / columns;
+    const int columns = view_columns(view->pane_count), rows = view_rows(view->pane_count);
     for (int i = 0; i < view->pane_count; i++) {
         const int column = i % columns, row = i / columns;
         SDL_Rect *place = &view->panes[i].place;
@@ -179,16 +223,16 @@ static void lay_out(struct view *view)
     }
 }
 
-double view_scale(const struct view *view, const struct pane *pane, double *left, double *top)
+struct lens view_lens(const struct view *view, const struct pane *pane)
 {
     const ist_reader_info *info = movie_info(pane->movie);
     const double fit = fmin((double)pane->place.w / info->width, (double)pane->place.h / info->height);
     const double scale = view->zoom > 0 ? view->zoom : fit;
     const double x = view->zoom > 0 ? view->centre_x : info->width / 2.0;
     const double y = view->zoom > 0 ? view->centre_y : info->height / 2.0;
-    *left = pane->place.x + pane->place.w / 2.0 - x * scale;
-    *top = pane->place.y + pane->place.h / 2.0 - y * scale;
-    return scale;
+    return (struct lens){.left = pane->place.x + pane->place.w / 2.0 - x * scale,
+                         .top = pane->place.y + pane->place.h / 2.0 - y * scale,
+                         .scale = scale};
 }
 
 struct pane *view_pane_at(struct view *view, int x, int y, double *picture_x, double *picture_y)
@@ -198,10 +242,9 @@ struct pane *view_pane_at(struct view *view, int x, int y, double *picture_x, do
         struct pane *pane = &view->panes[i];
         if (!SDL_PointInRect(&(SDL_Point){x, y}, &pane->place))
             continue;
-        double left, top;
-        const double scale = view_scale(view, pane, &left, &top);
-        *picture_x = (x + 0.5 - left) / scale;
-        *picture_y = (y + 0.5 - top) / scale;
+        const struct lens lens = view_lens(view, pane);
+        *picture_x = (x + 0.5 - lens.left) / lens.scale;
+        *picture_y = (y + 0.5 - lens.top) / lens.scale;
         return pane;
     }
     return NULL;
@@ -209,49 +252,83 @@ struct pane *view_pane_at(struct view *view, int x, int y, double *picture_x, do
 
 void view_zoom_at(struct view *view, double factor, int x, int y)
 {
-    double picture_x, picture_y, left, top;
+    double picture_x, picture_y;
     const struct pane *pane = view_pane_at(view, x, y, &picture_x, &picture_y);
     if (!pane)
         return;
-    const double scale = view_scale(view, pane, &left, &top);
-    view->zoom = fmin(ZOOM_MAX, fmax(ZOOM_MIN, scale * factor));
-    // Solve view_scale() for the centre that leaves the point where it is.
+    view->zoom = fmin(ZOOM_MAX, fmax(ZOOM_MIN, view_lens(view, pane).scale * factor));
+    // Solve view_lens() for the centre that leaves the point where it is.
     view->centre_x = picture_x - (x + 0.5 - pane->place.x - pane->place.w / 2.0) / view->zoom;
     view->centre_y = picture_y - (y + 0.5 - pane->place.y - pane->place.h / 2.0) / view->zoom;
 }
 
 /* ---- drawing ---- */
 
-static void draw_message(const struct view *view, const struct pane *pane, const char *message)
+static void draw_strip(const struct view *view, SDL_Rect place)
 {
-    SDL_SetRenderDrawColor(view->renderer, 240, 200, 90, 255);
-    text_draw(view->text, view->renderer, pane->place.x + 2 * PADDING_PX, pane->place.y + 2 * PADDING_PX, message);
+    SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 210);
+    SDL_RenderFillRect(view->renderer, &place);
+}
+
+/* A line at the upper edge of a place on the screen, and what lies below it. */
+static SDL_Rect draw_line(const struct view *view, SDL_Rect place, SDL_Color colour, const char *line)
+{
+    const int height = text_height(view->text) + PADDING_PX;
+    draw_strip(view, (SDL_Rect){place.x, place.y, place.w, height});
+    SDL_SetRenderDrawColor(view->renderer, colour.r, colour.g, colour.b, colour.a);
+    text_draw(view->text, view->renderer, place.x + PADDING_PX, place.y + PADDING_PX / 2, line);
+    return (SDL_Rect){place.x, place.y + height, place.w, place.h - height};
+}
+
+static void draw_frame(const struct view *view, const struct pane *pane)
+{
+    const struct lens lens = view_lens(view, pane);
+    SDL_SetTextureScaleMode(pane->texture, lens.scale < 1 ? SDL_ScaleModeLinear : SDL_ScaleModeNearest);
+    const SDL_FRect to = {(float)lens.left, (float)lens.top, (float)(pane->frame.width * lens.scale),
+                          (float)(pane->frame.height * lens.scale)};
+    SDL_RenderCopyF(view->renderer, pane->texture, NULL, &to);
+    if (pane != view->panes)
+        return;
+    overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view_frame_rate(view));
+    sketch_draw(&view->sketch, view->renderer, lens);
+}
+
+/* One of several recordings: its name, where it is, and how much later than the first. */
+static void describe_pane(const struct view *view, const struct pane *pane, char *text, size_t size)
+{
+    const ist_frame *frame = &pane->frame, *first = &view->panes[0].frame;
+    if (!pane->has_frame || pane == view->panes)
+        snprintf(text, size, "%s", pane->path);
+    else
+        snprintf(text, size, "%s  %" PRId64 "  number %" PRId64 "  %+.6g s", pane->path, frame->index, frame->number,
+                 frame->time_s - first->time_s);
 }
 
 static void draw_pane(const struct view *view, const struct pane *pane)
 {
-    SDL_RenderSetClipRect(view->renderer, &pane->place);
-    if (pane->has_frame && pane->frame.data && pane->texture) {
-        double left, top;
-        const double scale = view_scale(view, pane, &left, &top);
-        SDL_SetTextureScaleMode(pane->texture, scale < 1 ? SDL_ScaleModeLinear : SDL_ScaleModeNearest);
-        const SDL_FRect to = {(float)left, (float)top, (float)(pane->frame.width * scale),
-                              (float)(pane->frame.height * scale)};
-        SDL_RenderCopyF(view->renderer, pane->texture, NULL, &to);
-    } else if (pane->has_frame) {
-        draw_message(view, pane, pane->error.message);
-    } else if (movie_info(pane->movie)->frame_count == 0) {
-        draw_message(view, pane, "no frames yet");
-    }
+    static const SDL_Color name_colour = {225, 225, 225, 255}, failure_colour = {240, 200, 90, 255};
+    char name[PATH_MAX + 100];
+    SDL_Rect place = pane->place;
+    SDL_RenderSetClipRect(view->renderer, &place);
+    if (pane->has_frame && pane->frame.data && pane->texture)
+        draw_frame(view, pane);
+    describe_pane(view, pane, name, sizeof name);
     if (view->pane_count > 1)
-        draw_message(view, pane, pane->path);
+        place = draw_line(view, place, name_colour, name);
+    if (pane->has_frame && !pane->frame.data)
+        draw_line(view, place, failure_colour, pane->error.message);
+    else if (movie_info(pane->movie)->frame_count == 0)
+        draw_line(view, place, failure_colour, "no frames yet");
     SDL_RenderSetClipRect(view->renderer, NULL);
 }
 
 void view_draw_picture(struct view *view, SDL_Rect place)
 {
     view->panes[0].place = place;
-    draw_pane(view, &view->panes[0]);
+    SDL_RenderSetClipRect(view->renderer, &place);
+    draw_frame(view, &view->panes[0]);
+    SDL_RenderSetClipRect(view->renderer, NULL);
 }
 
 /* Sample values under the mouse: "  123,45: 87", or with three channels "R G B". */
@@ -276,25 +353,41 @@ static void describe_point(struct view *view, char *text, size_t size)
         snprintf(text, size, "  %d,%d: %d", (int)x, (int)y, value[0]);
 }
 
+/* "2026-11-20T14:03:05.500000+01:00" without what a person does not need; seconds where they are not since 1970. */
+static void describe_time(const struct view *view, char local[IST_TIME_TEXT_SIZE])
+{
+    enum { DATE_LENGTH = 10, MILLISECONDS_LENGTH = 23 };
+    static const double since_1970_s = 1e8;
+    const struct pane *pane = &view->panes[0];
+    if (pane->frame.time_s < since_1970_s ||
+        ist_time_to_local(pane->frame.time_s, movie_info(pane->movie)->timezone, local, NULL) < 0) {
+        snprintf(local, IST_TIME_TEXT_SIZE, "%.6f s", pane->frame.time_s);
+        return;
+    }
+    local[DATE_LENGTH] = ' ';
+    if (strlen(local) > MILLISECONDS_LENGTH)
+        local[MILLISECONDS_LENGTH] = '\0';
+}
+
 void view_describe(const struct view *view, char *text, size_t size)
 {
     const struct pane *pane = &view->panes[0];
-    const ist_reader_info *info = movie_info(pane->movie);
+    char local[IST_TIME_TEXT_SIZE];
     if (!pane->has_frame) {
         snprintf(text, size, "%s", pane->path);
         return;
     }
+    describe_time(view, local);
+    snprintf(text, size, "%" PRId64 "/%" PRId64 "  number %" PRId64 "  %s  %.2f fps", pane->frame.index,
+             movie_info(pane->movie)->frame_count, pane->frame.number, local, view_frame_rate(view));
+}
+
+void view_describe_briefly(const struct view *view, char *text, size_t size)
+{
     char local[IST_TIME_TEXT_SIZE];
-    const ist_frame *frame = &pane->frame;
-    if (frame->time_s < 1e8 || ist_time_to_local(frame->time_s, info->timezone, local, NULL) < 0)
-        snprintf(local, sizeof local, "%.6f s", frame->time_s);
-    // "2026-11-20T14:03:05.500000+01:00": the second half a person does not need.
-    if (strlen(local) > 23 && local[10] == 'T') {
-        local[10] = ' ';
-        local[23] = '\0';
-    }
-    snprintf(text, size, "%lld/%lld  number %lld  %s  %.2f fps", (long long)frame->index, (long long)info->frame_count,
-             (long long)frame->number, local, view_frame_rate(view));
+    describe_time(view, local);
+    const char *blank = strchr(local, ' '); // before the time of day, or before "s"
+    snprintf(text, size, "%" PRId64 "  %s", view->panes[0].frame.index, blank && blank[1] != 's' ? blank + 1 : local);
 }
 
 static void draw_status(struct view *view)
@@ -302,17 +395,31 @@ static void draw_status(struct view *view)
     if (!view->shows_status)
         return;
     const SDL_Rect screen = screen_of(view);
-    const int height = status_height(view);
+    const int height = status_height(view), line = text_height(view->text), top = screen.h - height + PADDING_PX;
     const struct levels *levels = &view->panes[0].levels;
-    char where[192], point[80], text[640];
+    char where[192], point[80], layers[120], how[640];
     view_describe(view, where, sizeof where);
     describe_point(view, point, sizeof point);
-    snprintf(text, sizeof text, "%s  %s %d..%d%s%s%s  %s", where, contrast_name(levels->contrast), levels->low,
-             levels->high, levels->map ? " " : "", levels->map ? colour_map_name(levels->map) : "", point, view->note);
+    overlay_describe(&view->overlay, layers, sizeof layers);
+    snprintf(how, sizeof how, "%s%s %d..%d%s%s%s%s", view->note, contrast_name(levels->contrast), levels->low,
+             levels->high, levels->map ? " " : "", levels->map ? colour_map_name(levels->map) : "", layers, point);
     SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 255);
     SDL_RenderFillRect(view->renderer, &(SDL_Rect){0, screen.h - height, screen.w, height});
     SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
-    text_draw(view->text, view->renderer, PADDING_PX, screen.h - height + PADDING_PX, text);
+    text_draw(view->text, view->renderer, PADDING_PX, top, where);
+    text_draw(view->text, view->renderer, PADDING_PX, top + line, how);
+}
+
+/* What is asked, or what the mouse does. */
+static void draw_hint(const struct view *view)
+{
+    char hint[512] = "";
+    if (*view->question)
+        snprintf(hint, sizeof hint, "%s", view->question);
+    else
+        sketch_describe(&view->sketch, hint, sizeof hint);
+    if (*hint)
+        draw_line(view, screen_of(view), (SDL_Color){240, 200, 90, 255}, hint);
 }
 
 void view_draw(struct view *view)
@@ -325,4 +432,5 @@ void view_draw(struct view *view)
     if (view->shows_bar && view->bar)
         bar_draw(view->bar, view->renderer, view_bar_place(view), view->index);
     draw_status(view);
+    draw_hint(view);
 }

@@ -1,5 +1,5 @@
 /*
- * What is on the screen: one or several recordings side by side, at one place in time, with a status line and a bar.
+ * What is on the screen: one or several recordings side by side, at one place in time, with a status and a bar.
  *
  * It is drawn through an SDL_Renderer, which belongs to a window or, for pictures without a display, to a surface.
  */
@@ -11,6 +11,8 @@
 #include "bar.h"
 #include "levels.h"
 #include "movie.h"
+#include "overlay.h"
+#include "sketch.h"
 #include "text.h"
 
 enum { PANES_MAX = 16 };
@@ -46,17 +48,33 @@ struct view {
     double centre_x, centre_y; /* of the picture, in the middle of a pane; px */
     int mouse_x, mouse_y;      /* -1: not over the window */
     char note[160];            /* behind the status, such as the speed */
+    char question[512];        /* above the pictures, instead of what the sketch says */
 
-    struct bar *bar; /* of the first recording */
+    struct bar *bar; /* these three are of the first recording */
+    struct overlay overlay;
+    struct regions *regions;
+    struct sketch sketch;
 };
 
-/* Makes an empty view. Returns false, with the reason in SDL_GetError(). */
-bool view_init(struct view *view, SDL_Renderer *renderer);
+/* What is to be seen. */
+struct view_plan {
+    const char *const *paths; /* 1..PANES_MAX recordings */
+    int path_count;
+    enum alignment alignment;
+    struct levels levels;
+    const char *tracks; /* movement.csv over the first recording; NULL: none */
+    const char *layers; /* of the tracks, as for overlay_choose() */
+    const char *rois;   /* file of ROIs over the first recording; NULL: none */
+};
+
+/* Makes an empty view, which needs its renderer only to draw. Returns false, with the reason in SDL_GetError(). */
+bool view_init(struct view *view);
 void view_finish(struct view *view);
 
-/* Adds a recording; `arrived` as in movie.h. */
-ist_status view_add(struct view *view, const char *path, void (*arrived)(void *context), void *context,
-                    ist_error *error);
+/*
+ * Opens what is to be seen; `arrived` as in movie.h. Returns CLI_GO_ON, or says what failed and returns an exit code.
+ */
+int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(void *context), void *context);
 
 /* Goes to a frame of the first recording, and to those that belong to it in the others. */
 void view_go(struct view *view, int64_t index);
@@ -70,7 +88,11 @@ void view_draw(struct view *view);
 /* Draws the first recording's picture alone, into a place of the caller's. */
 void view_draw_picture(struct view *view, SDL_Rect place);
 
-/* Height of the status line and the bar, as far as they are shown. */
+/* Things on a screen lie in as many columns as rows, or one more. */
+int view_columns(int count);
+int view_rows(int count);
+
+/* Height of the status and the bar, as far as they are shown. */
 int view_footer_height(const struct view *view);
 
 int64_t view_frame_count(const struct view *view);
@@ -84,16 +106,17 @@ void view_zoom_at(struct view *view, double factor, int x, int y);
 /* Where the bar lies. */
 SDL_Rect view_bar_place(const struct view *view);
 
-/* Writes index, number, local time and rate of what is shown. */
+/* Writes index, number, local time and rate of what is shown; or only index and time of day. */
 void view_describe(const struct view *view, char *text, size_t size);
+void view_describe_briefly(const struct view *view, char *text, size_t size);
 
 /* Brings the colours of all frames up to date after levels were changed. */
 void view_recolour(struct view *view);
 
-/* Screen pixels for each picture pixel of a pane, and where its upper left pixel lies. */
-double view_scale(const struct view *view, const struct pane *pane, double *left, double *top);
+/* Where a pane's picture lies on the screen. */
+struct lens view_lens(const struct view *view, const struct pane *pane);
 
-/* The pane under a point of the screen, and the point in its picture in px. NULL: none. */
+/* The pane under a point of the screen, and the point in its picture in px, which may lie beside it. NULL: none. */
 struct pane *view_pane_at(struct view *view, int x, int y, double *picture_x, double *picture_y);
 
 #endif

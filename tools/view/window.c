@@ -1,17 +1,18 @@
 #include "window.h"
 
-#include <errno.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../cli.h"
+#include "place.h"
+#include "player.h"
 
-enum { STEP_SHIFT = 10, REFRESH_MS = 200, IDLE_MS = 500, PLAY_MS = 8, PROMPT_SIZE = 64 };
+enum { STEP_SHIFT = 10, REFRESH_MS = 200, IDLE_MS = 500, PLAY_MS = 4, PROMPT_SIZE = 64, BLOCK_STEP_PX = 4 };
 
-static const double ZOOM_STEP = 1.25, SPEED_STEP = 2, SPEED_MIN = 1.0 / 64, SPEED_MAX = 64;
+static const double ZOOM_STEP = 1.25, ARROW_STEP = 2;
 
 struct window {
     SDL_Window *window;
@@ -20,18 +21,14 @@ struct window {
     const struct window_plan *plan;
     Uint32 arrived_event;
     bool quit;
+    bool warned; /* that ROIs are not saved */
     bool dirty;
 
-    bool plays;
-    bool loops;
-    double speed;        /* of the recording's own */
-    double play_begin_s; /* when playing began, and where */
-    int64_t play_begin_index;
-
+    struct player player;
     bool drags_bar, drags_picture;
     bool asks; /* for a place to go to */
     char prompt[PROMPT_SIZE];
-    char message[128]; /* instead of the prompt's answer: why it is none */
+    char message[512]; /* why a place was not found, and the like */
     Uint32 refreshed_ms;
 };
 
@@ -47,100 +44,61 @@ static void wake(void *context)
     SDL_PushEvent(&(SDL_Event){.type = window->arrived_event});
 }
 
-/* ---- going places ---- */
-
-static void note_playing(struct window *w)
+/* Brings to the screen what is asked and how it plays. */
+static void show_state(struct window *w)
 {
+    const struct player *player = &w->player;
     char speed[32] = "";
-    if (w->speed != 1)
-        snprintf(speed, sizeof speed, "x%g ", w->speed);
+    if (player->speed != 1)
+        snprintf(speed, sizeof speed, "x%g ", player->speed);
+    snprintf(w->view.note, sizeof w->view.note, "%s%s%s", player->plays ? "> " : "", speed,
+             player->loops ? "loop " : "");
     if (w->asks)
-        snprintf(w->view.note, sizeof w->view.note, "go to index, #number or time: %s_", w->prompt);
+        snprintf(w->view.question, sizeof w->view.question, "Go to index, #number or time: %s_", w->prompt);
     else
-        snprintf(w->view.note, sizeof w->view.note, "%s%s%s%s", speed, w->plays ? "> " : "", w->loops ? "loop " : "",
-                 w->message);
+        snprintf(w->view.question, sizeof w->view.question, "%s", w->message);
     w->dirty = true;
 }
 
-static void restart_clock(struct window *w)
+static void say(struct window *w, const char *message)
 {
-    w->play_begin_s = now_s();
-    w->play_begin_index = w->view.index;
+    snprintf(w->message, sizeof w->message, "%s", message);
+    show_state(w);
 }
+
+/* ---- going places ---- */
 
 static void go(struct window *w, int64_t index)
 {
     view_go(&w->view, index);
-    restart_clock(w);
-    w->message[0] = '\0';
-    note_playing(w);
+    player_restart(&w->player, now_s(), w->view.index);
+    say(w, "");
 }
 
 static void set_playing(struct window *w, bool plays)
 {
     if (plays && w->view.index == view_frame_count(&w->view) - 1)
         view_go(&w->view, 0);
-    w->plays = plays;
-    restart_clock(w);
-    note_playing(w);
+    w->player.plays = plays;
+    player_restart(&w->player, now_s(), w->view.index);
+    show_state(w);
 }
 
-/* Goes where the clock is, and skips what could not be shown in time. */
 static void play(struct window *w)
 {
-    const double passed = (now_s() - w->play_begin_s) * view_frame_rate(&w->view) * w->speed;
-    const int64_t index = w->play_begin_index + (int64_t)passed;
     const int64_t last = view_frame_count(&w->view) - 1;
-    if (index == w->view.index)
-        return;
-    if (index <= last) {
+    const int64_t index = player_due(&w->player, now_s(), view_frame_rate(&w->view), last);
+    if (index != w->view.index)
         view_go(&w->view, index);
-        return;
-    }
-    view_go(&w->view, w->loops ? 0 : last);
-    restart_clock(w);
-    if (!w->loops && !w->plan->follow)
-        set_playing(w, false);
+    if (!w->player.plays)
+        show_state(w);
 }
 
-static void change_speed(struct window *w, double factor)
+static void change_speed(struct window *w, int steps)
 {
-    w->speed = fmin(SPEED_MAX, fmax(SPEED_MIN, w->speed * factor));
-    restart_clock(w);
-    note_playing(w);
-}
-
-/* "123": an index; "#123": a number; else a date and time, or the time of the recording's first day. */
-static bool find_place(struct window *w, const char *text, int64_t *index)
-{
-    ist_reader *reader = movie_reader(w->view.panes[0].movie);
-    const ist_reader_info *info = ist_reader_get_info(reader);
-    ist_error error = {.message = "an index, #number or a time such as 14:03:05"};
-    int64_t number;
-    double time_s;
-    char full[IST_TIME_TEXT_SIZE + PROMPT_SIZE];
-    ist_status status = IST_OK;
-    if (cli_read_integer(text, 0, INT64_MAX, index)) {
-        if (*index < info->frame_count)
-            return true;
-        snprintf(error.message, sizeof error.message, "the last index is %" PRId64, info->frame_count - 1);
-        status = IST_ERROR_NOT_FOUND;
-    } else if (*text == '#') {
-        status = cli_read_integer(text + 1, INT64_MIN, INT64_MAX, &number)
-                     ? ist_reader_find_number(reader, number, IST_MATCH_EXACT, index, &error)
-                     : IST_ERROR_ARGUMENT;
-    } else {
-        status = ist_time_from_local(text, info->timezone, &time_s, &error);
-        if (status < 0 && ist_time_to_local(info->time_min_s, info->timezone, full, NULL) >= 0) {
-            snprintf(full + 11, sizeof full - 11, "%s", text);
-            status = ist_time_from_local(full, info->timezone, &time_s, &error);
-        }
-        if (status >= 0)
-            status = ist_reader_find_time(reader, time_s, index, &error);
-    }
-    if (status < 0)
-        snprintf(w->message, sizeof w->message, "%.120s", error.message);
-    return status >= 0;
+    player_change_speed(&w->player, steps);
+    player_restart(&w->player, now_s(), w->view.index);
+    show_state(w);
 }
 
 static void ask(struct window *w, bool asks)
@@ -151,19 +109,21 @@ static void ask(struct window *w, bool asks)
         SDL_StartTextInput();
     else
         SDL_StopTextInput();
-    note_playing(w);
+    say(w, "");
 }
 
 static void answer_prompt(struct window *w)
 {
-    char text[PROMPT_SIZE];
+    ist_error error;
     int64_t index;
-    strcpy(text, w->prompt);
-    w->message[0] = '\0';
-    const bool found = *text && find_place(w, text, &index);
+    ist_reader *reader = movie_reader(w->view.panes[0].movie);
+    const bool given = *w->prompt;
+    const bool found = given && place_find(reader, w->prompt, &index, &error) >= 0;
     ask(w, false);
     if (found)
         go(w, index);
+    else if (given)
+        say(w, error.message);
 }
 
 static void prompt_key(struct window *w, SDL_Keycode key)
@@ -175,7 +135,7 @@ static void prompt_key(struct window *w, SDL_Keycode key)
         answer_prompt(w);
     else if (key == SDLK_BACKSPACE && length > 0)
         w->prompt[length - 1] = '\0';
-    note_playing(w);
+    show_state(w);
 }
 
 static void prompt_text(struct window *w, const char *text)
@@ -185,7 +145,7 @@ static void prompt_text(struct window *w, const char *text)
     if (length == 0 && strcmp(text, "g") == 0)
         return;
     snprintf(w->prompt + length, sizeof w->prompt - length, "%s", text);
-    note_playing(w);
+    show_state(w);
 }
 
 /* ---- keys ---- */
@@ -199,7 +159,7 @@ static int64_t step_of(const struct window *w, Uint16 modifiers)
 
 static void step(struct window *w, int64_t frames)
 {
-    w->plays = false;
+    w->player.plays = false;
     go(w, w->view.index + frames);
 }
 
@@ -225,12 +185,134 @@ static void fit(struct window *w, double zoom)
     w->dirty = true;
 }
 
-static void press(struct window *w, SDL_Keycode key, Uint16 modifiers)
+/* ---- ROIs and tracks ---- */
+
+/* Where what was drawn is saved. */
+static void name_rois(const struct window *w, char *path, size_t size)
+{
+    const struct window_plan *plan = w->plan;
+    const char *recording = plan->view.paths[0];
+    size_t length = strlen(recording);
+    while (length > 1 && recording[length - 1] == '/')
+        length--;
+    if (plan->save_rois || plan->view.rois)
+        snprintf(path, size, "%s", plan->save_rois ? plan->save_rois : plan->view.rois);
+    else
+        snprintf(path, size, "%.*s-rois.yaml", (int)length, recording);
+}
+
+static void save_rois(struct window *w)
+{
+    char path[PATH_MAX + 16];
+    name_rois(w, path, sizeof path);
+    sketch_save(&w->view.sketch, path);
+}
+
+static void quit(struct window *w)
+{
+    w->quit = w->warned || !regions_unsaved(w->view.regions);
+    w->warned = true;
+    if (!w->quit)
+        say(w, "The ROIs are not saved. s saves; q again quits without");
+}
+
+static void leave(struct window *w)
+{
+    if (w->view.sketch.draws)
+        sketch_leave(&w->view.sketch);
+    else
+        quit(w);
+}
+
+/* Keys that draw. Returns false if the key is none of them. */
+static bool press_for_sketch(struct window *w, SDL_Keycode key, Uint16 modifiers)
+{
+    struct sketch *sketch = &w->view.sketch;
+    const bool shift = modifiers & KMOD_SHIFT;
+    switch (key) {
+    case SDLK_r:
+        sketch_choose(sketch, SHAPE_RECTANGLE);
+        break;
+    case SDLK_e:
+        sketch_choose(sketch, SHAPE_ELLIPSE);
+        break;
+    case SDLK_i:
+        sketch_choose(sketch, SHAPE_LINE);
+        break;
+    case SDLK_b:
+        sketch_choose(sketch, SHAPE_GRID);
+        break;
+    case SDLK_COMMA:
+        sketch_resize_blocks(sketch, -BLOCK_STEP_PX);
+        break;
+    case SDLK_PERIOD:
+        sketch_resize_blocks(sketch, BLOCK_STEP_PX);
+        break;
+    case SDLK_DELETE:
+    case SDLK_BACKSPACE:
+        sketch_remove(sketch);
+        break;
+    case SDLK_u:
+    case SDLK_z:
+        if (shift)
+            sketch_redo(sketch);
+        else
+            sketch_undo(sketch);
+        break;
+    case SDLK_y:
+        sketch_redo(sketch);
+        break;
+    case SDLK_s:
+        save_rois(w);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+/* Keys for the tracks. Returns false if the key is none of them. */
+static bool press_for_tracks(struct window *w, SDL_Keycode key)
+{
+    struct overlay *overlay = &w->view.overlay;
+    switch (key) {
+    case SDLK_o:
+        overlay->boxes = !overlay->boxes;
+        break;
+    case SDLK_p:
+        overlay->paths = (overlay->paths + 1) % PATHS_COUNT;
+        break;
+    case SDLK_a:
+        overlay->arrows = !overlay->arrows;
+        break;
+    case SDLK_h:
+        overlay->heat = !overlay->heat;
+        break;
+    case SDLK_PLUS:
+    case SDLK_EQUALS:
+    case SDLK_KP_PLUS:
+        overlay->arrow_scale *= ARROW_STEP;
+        break;
+    case SDLK_MINUS:
+    case SDLK_KP_MINUS:
+        overlay->arrow_scale /= ARROW_STEP;
+        break;
+    default:
+        return false;
+    }
+    if (!overlay->tracks)
+        say(w, "There are no tracks: open them with --tracks");
+    return true;
+}
+
+/* ---- all keys ---- */
+
+static void press_for_view(struct window *w, SDL_Keycode key, Uint16 modifiers)
 {
     const struct bar *bar = w->view.bar;
     switch (key) {
     case SDLK_SPACE:
-        set_playing(w, !w->plays);
+        set_playing(w, !w->player.plays);
         break;
     case SDLK_RIGHT:
         step(w, step_of(w, modifiers));
@@ -254,16 +336,16 @@ static void press(struct window *w, SDL_Keycode key, Uint16 modifiers)
         ask(w, true);
         break;
     case SDLK_l:
-        w->loops = !w->loops;
-        note_playing(w);
+        w->player.loops = !w->player.loops;
+        show_state(w);
         break;
     case SDLK_RIGHTBRACKET:
     case SDLK_UP:
-        change_speed(w, SPEED_STEP);
+        change_speed(w, 1);
         break;
     case SDLK_LEFTBRACKET:
     case SDLK_DOWN:
-        change_speed(w, 1 / SPEED_STEP);
+        change_speed(w, -1);
         break;
     case SDLK_c:
         recolour(w, true, false);
@@ -278,48 +360,78 @@ static void press(struct window *w, SDL_Keycode key, Uint16 modifiers)
         fit(w, 1);
         break;
     case SDLK_ESCAPE:
+        leave(w);
+        break;
     case SDLK_q:
-        w->quit = true;
+        quit(w);
         break;
     default:
         break;
     }
 }
 
+static void press(struct window *w, const SDL_KeyboardEvent *event)
+{
+    const SDL_Keycode key = event->keysym.sym;
+    const bool ends = key == SDLK_ESCAPE || key == SDLK_q;
+    if (event->repeat && (ends || key == SDLK_SPACE))
+        return;
+    w->warned = w->warned && ends;
+    if (*w->message && !ends)
+        say(w, "");
+    if (!press_for_sketch(w, key, event->keysym.mod) && !press_for_tracks(w, key))
+        press_for_view(w, key, event->keysym.mod);
+    w->dirty = true;
+}
+
 /* ---- mouse ---- */
 
 static void drag_bar(struct window *w, int x)
 {
-    w->plays = false;
+    w->player.plays = false;
     go(w, bar_index_at(w->view.bar, view_bar_place(&w->view), x));
 }
 
 static void drag_picture(struct window *w, int dx, int dy)
 {
-    double left, top;
-    const double scale = view_scale(&w->view, &w->view.panes[0], &left, &top);
+    const struct lens lens = view_lens(&w->view, &w->view.panes[0]);
     if (w->view.zoom <= 0)
-        fit(w, scale);
-    w->view.centre_x -= dx / scale;
-    w->view.centre_y -= dy / scale;
-    w->dirty = true;
+        fit(w, lens.scale);
+    w->view.centre_x -= dx / lens.scale;
+    w->view.centre_y -= dy / lens.scale;
+}
+
+/* The mouse over the first recording, whose ROIs are drawn. False: it is elsewhere. */
+static bool find_point(struct window *w, int x, int y, double *picture_x, double *picture_y)
+{
+    return view_pane_at(&w->view, x, y, picture_x, picture_y) == w->view.panes;
 }
 
 static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
 {
     const SDL_Rect bar = view_bar_place(&w->view);
-    if (event->button != SDL_BUTTON_LEFT)
-        return;
+    double x, y;
+    w->dirty = true;
     if (SDL_PointInRect(&(SDL_Point){event->x, event->y}, &bar)) {
         w->drags_bar = true;
         drag_bar(w, event->x);
-    } else {
-        w->drags_picture = true;
+        return;
     }
+    const bool draws = event->button == SDL_BUTTON_LEFT && find_point(w, event->x, event->y, &x, &y) &&
+                       sketch_press(&w->view.sketch, x, y);
+    w->drags_picture = !draws;
+}
+
+static void release_button(struct window *w)
+{
+    w->drags_bar = w->drags_picture = false;
+    sketch_release(&w->view.sketch);
+    w->dirty = true;
 }
 
 static void move_mouse(struct window *w, const SDL_MouseMotionEvent *event)
 {
+    double x, y;
     w->view.mouse_x = event->x;
     w->view.mouse_y = event->y;
     w->dirty = true;
@@ -327,6 +439,8 @@ static void move_mouse(struct window *w, const SDL_MouseMotionEvent *event)
         drag_bar(w, event->x);
     else if (w->drags_picture)
         drag_picture(w, event->xrel, event->yrel);
+    else if (w->view.sketch.drags && find_point(w, event->x, event->y, &x, &y))
+        sketch_drag(&w->view.sketch, x, y);
 }
 
 /* ---- the loop ---- */
@@ -351,7 +465,7 @@ static void handle(struct window *w, const SDL_Event *event)
         if (w->asks)
             prompt_key(w, event->key.keysym.sym);
         else
-            press(w, event->key.keysym.sym, event->key.keysym.mod);
+            press(w, &event->key);
         break;
     case SDL_TEXTINPUT:
         if (w->asks)
@@ -365,7 +479,7 @@ static void handle(struct window *w, const SDL_Event *event)
         press_button(w, &event->button);
         break;
     case SDL_MOUSEBUTTONUP:
-        w->drags_bar = w->drags_picture = false;
+        release_button(w);
         break;
     case SDL_MOUSEMOTION:
         move_mouse(w, &event->motion);
@@ -390,7 +504,7 @@ static void follow(struct window *w)
         return;
     bar_destroy(&w->view.bar);
     w->view.bar = bar_create(movie_reader(w->view.panes[0].movie));
-    if (at_end && !w->plays)
+    if (at_end && !w->player.plays)
         view_go(&w->view, view_frame_count(&w->view) - 1);
     w->dirty = true;
 }
@@ -407,13 +521,13 @@ static void loop(struct window *w)
 {
     SDL_Event event;
     while (!w->quit && !cli_stop_requested()) {
-        const int wait_ms = w->plays ? PLAY_MS : w->plan->follow ? REFRESH_MS : IDLE_MS;
+        const int wait_ms = w->player.plays ? PLAY_MS : w->plan->follow ? REFRESH_MS : IDLE_MS;
         if (SDL_WaitEventTimeout(&event, wait_ms))
             do
                 handle(w, &event);
             while (SDL_PollEvent(&event));
         follow(w);
-        if (w->plays)
+        if (w->player.plays)
             play(w);
         if (view_take(&w->view)) {
             show_title(w);
@@ -432,27 +546,41 @@ static void loop(struct window *w)
 /* The first picture at its own size, as far as the screen goes. */
 static void choose_size(const struct window_plan *plan, const struct view *view, int *width, int *height)
 {
+    enum { WIDTH_MIN = 640, HEIGHT_MIN = 240 };
     SDL_Rect usable = {.w = 1280, .h = 800};
     SDL_GetDisplayUsableBounds(0, &usable);
     const ist_reader_info *info = movie_info(view->panes[0].movie);
-    const int columns = (int)ceil(sqrt(view->pane_count));
-    const int rows = (view->pane_count + columns - 1) / columns;
-    const int wanted_width = columns * info->width, wanted_height = rows * info->height + view_footer_height(view);
-    *width = plan->width ? plan->width : SDL_max(480, SDL_min(wanted_width, usable.w));
-    *height = plan->height ? plan->height : SDL_max(240, SDL_min(wanted_height, usable.h));
+    const int wanted_width = view_columns(view->pane_count) * info->width;
+    const int wanted_height = view_rows(view->pane_count) * info->height + view_footer_height(view);
+    *width = plan->width ? plan->width : SDL_max(WIDTH_MIN, SDL_min(wanted_width, usable.w));
+    *height = plan->height ? plan->height : SDL_max(HEIGHT_MIN, SDL_min(wanted_height, usable.h));
+}
+
+/* Without one SDL tries drivers that are none, and hangs. */
+static bool has_display(void)
+{
+    return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
+}
+
+static int fail_to_open(const char *reason)
+{
+    return cli_fail("no window can be opened: %s; --export and --contact-sheet work without a display", reason);
 }
 
 static int create(struct window *w)
 {
+    if (!has_display())
+        return fail_to_open("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
+    SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("DISPLAY") ? "x11" : "wayland");
     if (SDL_Init(SDL_INIT_VIDEO) < 0)
-        return cli_fail("no window can be opened: %s; --export and --contact-sheet work without a display",
-                        SDL_GetError());
+        return fail_to_open(SDL_GetError());
     w->window = SDL_CreateWindow("imgstore-view", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 640, 480,
                                  SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIDDEN);
     if (w->window)
         w->renderer = SDL_CreateRenderer(w->window, -1, 0);
-    if (!w->renderer || !view_init(&w->view, w->renderer))
-        return cli_fail("no window can be opened: %s", SDL_GetError());
+    if (!w->renderer || !view_init(&w->view))
+        return fail_to_open(SDL_GetError());
+    w->view.renderer = w->renderer;
     SDL_StopTextInput();
     w->arrived_event = SDL_RegisterEvents(1);
     return CLI_GO_ON;
@@ -461,33 +589,32 @@ static int create(struct window *w)
 static int open_recordings(struct window *w)
 {
     const struct window_plan *plan = w->plan;
-    w->view.alignment = plan->alignment;
-    for (int i = 0; i < plan->path_count; i++) {
-        ist_error error;
-        if (view_add(&w->view, plan->paths[i], wake, w, &error) < 0)
-            return cli_fail("%s", error.message);
-        w->view.panes[i].levels = plan->levels;
-    }
-    if (plan->index >= view_frame_count(&w->view) && plan->index > 0)
-        return cli_fail("%s: there is no frame %" PRId64 "; it has %" PRId64, plan->paths[0], plan->index,
-                        view_frame_count(&w->view));
-    return CLI_GO_ON;
+    const int result = view_open(&w->view, &plan->view, wake, w);
+    if (result == CLI_GO_ON && plan->index >= view_frame_count(&w->view) && plan->index > 0)
+        return cli_fail("%s: there is no frame %lld; the last is %lld", plan->view.paths[0], (long long)plan->index,
+                        (long long)view_frame_count(&w->view) - 1);
+    return result;
+}
+
+static void begin(struct window *w)
+{
+    int width, height;
+    choose_size(w->plan, &w->view, &width, &height);
+    SDL_SetWindowSize(w->window, width, height);
+    SDL_ShowWindow(w->window);
+    go(w, w->plan->index);
+    set_playing(w, w->plan->plays);
 }
 
 int window_run(const struct window_plan *plan)
 {
-    struct window w = {.plan = plan, .speed = 1, .loops = plan->loops, .dirty = true};
+    struct window w = {.plan = plan, .player = {.speed = 1, .loops = plan->loops}, .dirty = true};
     int result = create(&w);
     if (result == CLI_GO_ON)
         result = open_recordings(&w);
     if (result == CLI_GO_ON) {
-        int width, height;
-        choose_size(plan, &w.view, &width, &height);
-        SDL_SetWindowSize(w.window, width, height);
-        SDL_ShowWindow(w.window);
-        go(&w, plan->index);
-        set_playing(&w, plan->plays);
         cli_catch_stop(NULL, NULL);
+        begin(&w);
         loop(&w);
         result = CLI_SUCCESS;
     }

@@ -5,13 +5,11 @@
 #include "view.h"
 
 struct window_plan {
-    const char *const *paths;
-    int path_count;
-    int width, height; /* px; 0: from the pictures */
-    int64_t index;     /* to begin with */
-    enum alignment alignment;
-    struct levels levels;
-    bool follow; /* go on as a store that is being recorded grows */
+    struct view_plan view;
+    int width, height;     /* px; 0: from the pictures */
+    int64_t index;         /* to begin with */
+    const char *save_rois; /* where what was drawn is saved; NULL: in view.rois, or beside the first recording */
+    bool follow;           /* go on as a store that is being recorded grows */
     bool plays;
     bool loops;
 };
