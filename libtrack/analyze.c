@@ -33,6 +33,7 @@ struct slot {
 struct analysis {
     const trk_tracker *tracker;
     struct feature *features; /* NULL: nothing is remembered of ROIs */
+    double *turns;            /* NULL: no whole turns */
     int batch_size;           /* ROIs in a batch; the last one may have fewer */
     int batch_count;
 
@@ -179,7 +180,9 @@ static bool hand_over(struct analysis *analysis, int64_t most, trk_row_handler *
     while (analysis->first < analysis->end) {
         if (!oldest_is_done(analysis, analysis->end - analysis->first > most))
             return true;
-        if (!handler(context, slot_of(analysis, analysis->first)->rows, analysis->tracker->roi_count))
+        trk_row *rows = slot_of(analysis, analysis->first)->rows;
+        unwrap_rotations(analysis->turns, rows, analysis->tracker->roi_count);
+        if (!handler(context, rows, analysis->tracker->roi_count))
             return false;
         pthread_mutex_lock(&analysis->mutex);
         analysis->first++;
@@ -287,6 +290,7 @@ static void finish(struct analysis *analysis)
         free(analysis->slots[i].rows);
     }
     features_destroy(&analysis->features, analysis->tracker->roi_count);
+    free(analysis->turns);
     free(analysis->slots);
     free(analysis->workers);
     pthread_cond_destroy(&analysis->frame_done);
@@ -324,6 +328,8 @@ ist_status trk_analyze(trk_tracker *tracker, ist_reader *reader, int64_t first, 
     status = make_ring(&analysis, error);
     if (status >= 0)
         status = features_create(&analysis.features, tracker, error);
+    if (status >= 0)
+        status = turns_create(&analysis.turns, tracker, error);
     if (status >= 0)
         status = start_workers(&analysis, error);
     if (status >= 0)

@@ -176,11 +176,12 @@ ist_status search_init(struct search *search, const struct kernels *kernels, con
     search->sum = allocate_aligned((size_t)positions, sizeof *search->sum);
     search->square = allocate_aligned((size_t)positions, sizeof *search->square);
     search->variance = allocate_aligned((size_t)positions, sizeof *search->variance);
+    search->scores = allocate_aligned(BLOCK * (size_t)positions, sizeof *search->scores);
     search->products = allocate_aligned(2 * (size_t)positions, sizeof *search->products);
     search->dot = allocate_aligned((size_t)positions, sizeof *search->dot);
     search->ffts = calloc((size_t)count, sizeof(struct fft *));
     if (!search->column_sum || !search->column_square || !search->sum || !search->square || !search->variance ||
-        !search->products || !search->dot || !search->ffts)
+        !search->scores || !search->products || !search->dot || !search->ffts)
         return trk_fail_memory(error);
     ist_status status = init_groups(search, matchers, count, error);
     for (int i = 0; status >= 0 && i < count; i++)
@@ -198,6 +199,7 @@ void search_finish(struct search *search)
     free(search->sum);
     free(search->square);
     free(search->variance);
+    free(search->scores);
     free(search->products);
     free(search->peaks);
     free(search->least);
@@ -256,34 +258,25 @@ double matcher_score(const struct matcher *matcher, const struct search *search,
     return matcher_score_sums(matcher, dot, sum, square);
 }
 
-bool match_is_better(const struct match *match, const struct match *best)
-{
-    if (isnan(match->score))
-        return false;
-    if (isnan(best->score) || match->score > best->score)
-        return true;
-    return match->score == best->score && (match->y < best->y || (match->y == best->y && match->x < best->x));
-}
-
-/* Puts the best of a row of positions in the place of `best`, if it is better. */
-static void find_in_row(const struct matcher *matcher, const struct search *search, int y, int count,
-                        struct match *best)
+/* The scores of a row of positions, those that matter; -HUGE_VAL for the others, and where there is none. */
+static void score_row(const struct matcher *matcher, const struct search *search, int count, double bar, double *scores)
 {
     for (int i = 0; i < count; i++) {
         double covariance, variance;
         moments(matcher, search->dot[i], search->sum[i], search->square[i], &covariance, &variance);
-        // Most are far below the best, and go out without a root and a division; rounding is far below 1e-12.
-        if (best->score > 0 && !(covariance > 0 && covariance * covariance >= best->score * best->score * (1 - 1e-12) *
-                                                                                  matcher->variance * variance))
+        scores[i] = -HUGE_VAL;
+        // Most are far below the bar, and go out without a root and a division; rounding is far below 1e-12.
+        if (bar > 0 &&
+            !(covariance > 0 && covariance * covariance >= bar * bar * (1 - 1e-12) * matcher->variance * variance))
             continue;
         const double score = matcher_score_sums(matcher, search->dot[i], search->sum[i], search->square[i]);
-        // Row-major order: a later equal does not replace the first. The negation lets the first score in.
-        if (!(score <= best->score) && !isnan(score))
-            *best = (struct match){matcher->x_min + i, y, score};
+        if (score >= bar)
+            scores[i] = score;
     }
 }
 
-static struct match find_directly(const struct matcher *matcher, struct search *search, const struct plane *plane)
+static void find_directly(const struct matcher *matcher, struct search *search, const struct plane *plane,
+                          struct peaks *peaks)
 {
     struct windows windows = {
         .kernels = &search->kernels,
@@ -295,7 +288,7 @@ static struct match find_directly(const struct matcher *matcher, struct search *
         .column_sum = search->column_sum,
         .column_square = search->column_square,
     };
-    struct match best = {.score = (double)NAN};
+    double *above = NULL, *row = NULL;
     for (int y = matcher->y_min; y <= matcher->y_max; y++) {
         if (y == matcher->y_min)
             windows_start(&windows, y);
@@ -303,14 +296,27 @@ static struct match find_directly(const struct matcher *matcher, struct search *
             windows_advance(&windows);
         windows_row(&windows, search->sum, search->square);
         matcher_dots(matcher, search, plane, matcher->x_min, y, windows.count, search->dot);
-        find_in_row(matcher, search, y, windows.count, &best);
+        double *below = search->scores + (ptrdiff_t)(y % 3) * windows.count;
+        score_row(matcher, search, windows.count, peaks_bar(peaks), below);
+        // A row has its peaks when the one below it is known.
+        if (row)
+            peaks_add_row(peaks, &(struct peak_rows){above, row, below, windows.count, matcher->x_min, y - 1}, NULL,
+                          NULL);
+        above = row;
+        row = below;
     }
-    return best;
+    peaks_add_row(peaks, &(struct peak_rows){above, row, NULL, windows.count, matcher->x_min, matcher->y_max}, NULL,
+                  NULL);
 }
 
-struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane)
+struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane, double *gap)
 {
-    if (matcher->variance <= 0)
-        return (struct match){.score = (double)NAN};
-    return matcher->spectrum ? tiles_find(matcher, search, plane) : find_directly(matcher, search, plane);
+    struct peaks peaks = {.most = gap ? PEAKS_KEPT : 1};
+    if (matcher->variance > 0 && matcher->spectrum)
+        tiles_find(matcher, search, plane, &peaks);
+    else if (matcher->variance > 0)
+        find_directly(matcher, search, plane, &peaks);
+    if (gap)
+        *gap = peaks_gap(&peaks);
+    return peaks.count > 0 ? peaks.list[0] : (struct match){.score = (double)NAN};
 }

@@ -18,7 +18,6 @@ struct kernels kernels_get(unsigned mask)
         .dot_u8 = dot_u8_c,
         .dot_u16 = dot_u16_c,
         .filter = filter_c,
-        .taps4 = taps4_c,
         .normal = normal_c,
         .sift = sift_c,
         .interleave_u8 = interleave_u8_c,

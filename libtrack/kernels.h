@@ -23,17 +23,14 @@ typedef void kernel_dot_u8(const int8_t *template, ptrdiff_t template_stride, co
 typedef void kernel_dot_u16(const int16_t *template, ptrdiff_t template_stride, const uint16_t *image,
                             ptrdiff_t image_stride, int width, int height, int count, int64_t *sums);
 
-/* A symmetric filter: out[i] = taps[0] in[i] + sum over k of taps[k] (in[i - k step] + in[i + k step]). */
-typedef void kernel_filter(float *out, const float *in, int count, ptrdiff_t step, const float *taps, int radius);
-
-/* Four neighbours weighted: out[i] = weights[0] in[i] + weights[1] in[i + step] + ... weights[3] in[i + 3 step]. */
-typedef void kernel_taps4(float *out, const float *in, int count, ptrdiff_t step, const float *weights);
+/* Neighbours weighted: out[i] = sum over k < taps, in this order, of weights[k] in[i + k step]. */
+typedef void kernel_filter(float *out, const float *in, int count, ptrdiff_t step, const float *weights, int taps);
 
 /*
  * One row of a Gauss-Newton step: adds the products of the residual r[i] = image[i] - model[i] with gx[i], gy[i],
- * model[i] and 1 to sums[0..3][i modulo KERNEL_LANES]; in single precision within the row.
+ * model[i], 1 and itself to sums[0..4][i modulo KERNEL_LANES]; in single precision within the row.
  */
-enum { KERNEL_LANES = 8 };
+enum { KERNEL_LANES = 8, KERNEL_SUMS = 5 };
 typedef void kernel_normal(const float *image, const float *model, const float *gx, const float *gy, int count,
                            double (*sums)[KERNEL_LANES]);
 
@@ -74,7 +71,6 @@ struct kernels {
     kernel_dot_u8 *dot_u8;
     kernel_dot_u16 *dot_u16;
     kernel_filter *filter;
-    kernel_taps4 *taps4;
     kernel_normal *normal;
     kernel_sift *sift;
     kernel_interleave_u8 *interleave_u8;

@@ -236,7 +236,6 @@ void kernels_add_avx2(struct kernels *kernels)
     kernels->dot_u8 = dot_u8_avx2;
     kernels->dot_u16 = dot_u16_avx2;
     kernels->filter = filter_plain;
-    kernels->taps4 = taps4_plain;
     kernels->normal = normal_plain;
     kernels->sift = sift_plain;
     kernels->interleave_u8 = interleave_u8_plain;

@@ -53,58 +53,45 @@ typedef float floats __attribute__((vector_size(VECTOR * sizeof(float))));
 enum { FILTER_PARTS = 32 / VECTOR }; // registers of sums that stay registers over all taps
 
 static inline __attribute__((always_inline)) void KERNEL(filter_block)(float *restrict out, const float *restrict in,
-                                                                       ptrdiff_t step, const float *restrict taps,
-                                                                       int radius, int parts)
+                                                                       ptrdiff_t step, const float *restrict weights,
+                                                                       int taps, int parts)
 {
-    floats sum[FILTER_PARTS], middle, before, after;
-    for (int j = 0; j < parts; j++) {
-        LOAD(middle, in + j * VECTOR);
-        sum[j] = taps[0] * middle;
-    }
-    for (int k = 1; k <= radius; k++)
+    floats sum[FILTER_PARTS] = {{0}}, sample;
+    for (int k = 0; k < taps; k++)
         for (int j = 0; j < parts; j++) {
-            LOAD(before, in + j * VECTOR - k * step);
-            LOAD(after, in + j * VECTOR + k * step);
-            sum[j] += taps[k] * (before + after);
+            LOAD(sample, in + j * VECTOR + k * step);
+            sum[j] += weights[k] * sample;
         }
     for (int j = 0; j < parts; j++) {
-        middle = sum[j];
-        STORE(out + j * VECTOR, middle);
+        sample = sum[j];
+        STORE(out + j * VECTOR, sample);
     }
 }
 
 static void KERNEL(filter)(float *restrict out, const float *restrict in, int count, ptrdiff_t step,
-                           const float *restrict taps, int radius)
+                           const float *restrict weights, int taps)
 {
     const int block = count >= FILTER_PARTS * VECTOR ? FILTER_PARTS * VECTOR : VECTOR;
     for (int i = 0; i < count && count >= block; i += block) {
         // The last block overlaps the one before it, and computes the same again.
         const int at = i + block <= count ? i : count - block;
         if (block == VECTOR)
-            KERNEL(filter_block)(out + at, in + at, step, taps, radius, 1);
+            KERNEL(filter_block)(out + at, in + at, step, weights, taps, 1);
         else
-            KERNEL(filter_block)(out + at, in + at, step, taps, radius, FILTER_PARTS);
+            KERNEL(filter_block)(out + at, in + at, step, weights, taps, FILTER_PARTS);
     }
     for (int i = 0; i < count && count < block; i++) {
-        out[i] = taps[0] * in[i];
-        for (int k = 1; k <= radius; k++)
-            out[i] += taps[k] * (in[i - k * step] + in[i + k * step]);
+        out[i] = 0;
+        for (int k = 0; k < taps; k++)
+            out[i] += weights[k] * in[i + k * step];
     }
-}
-
-static void KERNEL(taps4)(float *restrict out, const float *restrict in, int count, ptrdiff_t step,
-                          const float *restrict weights)
-{
-    const float w0 = weights[0], w1 = weights[1], w2 = weights[2], w3 = weights[3];
-    for (int i = 0; i < count; i++)
-        out[i] = w0 * in[i] + w1 * in[i + step] + w2 * in[i + 2 * step] + w3 * in[i + 3 * step];
 }
 
 static void KERNEL(normal)(const float *restrict image, const float *restrict model, const float *restrict gx,
                            const float *restrict gy, int count, double (*restrict sums)[KERNEL_LANES])
 {
     enum { PARTS = KERNEL_LANES / VECTOR };
-    floats sum[4][PARTS] = {{{0}}};
+    floats sum[KERNEL_SUMS][PARTS] = {{{0}}};
     int i = 0;
     for (; i + KERNEL_LANES <= count; i += KERNEL_LANES)
         for (int part = 0; part < PARTS; part++) {
@@ -119,8 +106,9 @@ static void KERNEL(normal)(const float *restrict image, const float *restrict mo
             sum[1][part] += y * residual;
             sum[2][part] += m * residual;
             sum[3][part] += residual;
+            sum[4][part] += residual * residual;
         }
-    float lanes[4][KERNEL_LANES];
+    float lanes[KERNEL_SUMS][KERNEL_LANES];
     memcpy(lanes, sum, sizeof lanes);
     for (int j = 0; i + j < count; j++) {
         const float residual = image[i + j] - model[i + j];
@@ -128,8 +116,9 @@ static void KERNEL(normal)(const float *restrict image, const float *restrict mo
         lanes[1][j] += gy[i + j] * residual;
         lanes[2][j] += model[i + j] * residual;
         lanes[3][j] += residual;
+        lanes[4][j] += residual * residual;
     }
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < KERNEL_SUMS; k++)
         for (int j = 0; j < KERNEL_LANES; j++)
             sums[k][j] += (double)lanes[k][j];
 }

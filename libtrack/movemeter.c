@@ -516,7 +516,7 @@ static struct finding find_smaller(const trk_movemeter *movemeter, struct worker
     const struct plane window = make_smaller(worker, reference, &station->window, matcher->x_max + matcher->width,
                                              matcher->y_max + matcher->height, worker->window);
     matcher_cut(matcher, &worker->search, &template, 0, 0);
-    const struct match match = matcher_find(matcher, &worker->search, &window);
+    const struct match match = matcher_find(matcher, &worker->search, &window, NULL);
     const double scale = movemeter->params.upscale;
     return (struct finding){match.x / scale + station->window.x, match.y / scale + station->window.y, (double)NAN,
                             match.score};
@@ -533,7 +533,7 @@ static struct finding find_place(const trk_movemeter *movemeter, struct worker *
     if (matcher->variance <= 0)
         return NOTHING;
     if (movemeter->params.upscale == 1) {
-        const struct match match = matcher_find(matcher, &worker->search, reference);
+        const struct match match = matcher_find(matcher, &worker->search, reference, NULL);
         return (struct finding){match.x, match.y, (double)NAN, match.score};
     }
     struct upscaler *upscaler = &movemeter->upscalers[roi];

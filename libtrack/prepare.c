@@ -16,7 +16,8 @@ static void make_blur(struct preparation *preparation, double sigma_px)
         total += k ? 2 * taps[k] : taps[k];
     }
     for (int k = 0; k <= preparation->radius; k++)
-        preparation->taps[k] = (float)(taps[k] / total);
+        preparation->taps[preparation->radius + k] = preparation->taps[preparation->radius - k] =
+            (float)(taps[k] / total);
 }
 
 /* Chooses whole numbers that hold all there can be: no gray level is clipped, and none that matters is rounded away. */
@@ -124,7 +125,7 @@ static void blur_rows(const struct preparation *preparation, struct prepare_room
             line[-i] = line[plane_mirror(-i, width)];
             line[width - 1 + i] = line[plane_mirror(width - 1 + i, width)];
         }
-        preparation->kernels.filter(out, line, width, 1, preparation->taps, radius);
+        preparation->kernels.filter(out, room->line, width, 1, preparation->taps, 2 * radius + 1);
     }
     for (int i = 1; i <= radius; i++) {
         const int above = plane_mirror(-i, height), below = plane_mirror(height - 1 + i, height);
@@ -158,8 +159,8 @@ struct plane prepare_picture(const struct preparation *preparation, struct prepa
         const ptrdiff_t at = (ptrdiff_t)y * width;
         float *line = room->line;
         if (radius)
-            preparation->kernels.filter(line, room->rows + (ptrdiff_t)(y + radius) * width, width, width,
-                                        preparation->taps, radius);
+            preparation->kernels.filter(line, room->rows + (ptrdiff_t)y * width, width, width, preparation->taps,
+                                        2 * radius + 1);
         else
             load_row(preparation, picture, y, line, room->line + width);
         for (int x = 0; x < width; x++)

@@ -25,7 +25,7 @@ struct preparation {
     float steps, zero;   /* of planes */
     struct kernels kernels;
     int radius; /* of the blur; 0: none */
-    float taps[PREPARE_RADIUS_MAX + 1];
+    float taps[2 * PREPARE_RADIUS_MAX + 1];
 };
 
 /* A picture before it is prepared: a frame, or rows of floats without gaps. */

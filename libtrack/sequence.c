@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fail.h"
 #include "memory.h"
@@ -15,6 +16,7 @@ struct trk_sequence {
     ist_frame before;         // the frame last measured, where differences are
     bool has_before;
     int roi_count;
+    double *turns; // see unwrap_rotations()
 };
 
 /* ---- features ---- */
@@ -164,6 +166,10 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
                      .x_px = (double)NAN,
                      .y_px = (double)NAN,
                      .score = (double)NAN,
+                     .second_peak_gap = (double)NAN,
+                     .standard_error_x_px = (double)NAN,
+                     .standard_error_y_px = (double)NAN,
+                     .rotation_deg = (double)NAN,
                      .status = TRK_MISSING,
                      .renewals = features ? features[roi].renewals : 0};
 }
@@ -171,10 +177,28 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
 void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,
                  const struct plane *plane, int roi, trk_row *row)
 {
-    if (features)
+    if (tracker->rotators)
+        tracker_find_turned(tracker, scratch, roi, plane, row);
+    else if (features)
         measure_feature(tracker, scratch, &features[roi], plane, roi, row);
     else
         tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row);
+}
+
+ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error)
+{
+    *turns = NULL;
+    if (tracker->params.max_rotation_deg < 180)
+        return IST_OK;
+    *turns = calloc((size_t)tracker->roi_count, sizeof **turns);
+    return *turns ? IST_OK : trk_fail_memory(error);
+}
+
+void unwrap_rotations(double *turns, trk_row *rows, int row_count)
+{
+    for (int i = 0; turns && i < row_count; i++)
+        if (!isnan(rows[i].rotation_deg))
+            rows[i].rotation_deg = turns[i] = rotation_unwrap(rows[i].rotation_deg, turns[i]);
 }
 
 /* ---- sequences ---- */
@@ -190,6 +214,8 @@ ist_status trk_sequence_create(trk_sequence **sequence, const trk_tracker *track
     ist_status status = scratch_init(&new->scratch, tracker, error);
     if (status >= 0)
         status = features_create(&new->features, tracker, error);
+    if (status >= 0)
+        status = turns_create(&new->turns, tracker, error);
     const size_t size = prepare_samples_size(&tracker->preparation);
     if (status >= 0 && size > 0) {
         new->samples = allocate_aligned(size, 1);
@@ -211,6 +237,7 @@ void trk_sequence_destroy(trk_sequence **sequence)
     features_destroy(&old->features, old->roi_count);
     ist_frame_free(&old->before);
     free(old->samples);
+    free(old->turns);
     free(old);
     *sequence = NULL;
 }
@@ -220,6 +247,8 @@ static void begin_anew(trk_sequence *sequence, const trk_tracker *tracker)
 {
     if (sequence->features)
         features_restart(sequence->features, tracker);
+    if (sequence->turns)
+        memset(sequence->turns, 0, (size_t)tracker->roi_count * sizeof *sequence->turns);
     sequence->has_before = false;
     sequence->template_serial = tracker->template_serial;
 }
@@ -250,6 +279,7 @@ ist_status trk_tracker_measure(const trk_tracker *tracker, trk_sequence *sequenc
                                                  &sequence->before, sequence->samples);
         for (int i = 0; i < tracker->roi_count; i++)
             measure_roi(tracker, &sequence->scratch, sequence->features, &plane, i, &rows[i]);
+        unwrap_rotations(sequence->turns, rows, tracker->roi_count);
     }
     return tracker->preparation.difference ? remember_frame(sequence, frame, error) : IST_OK;
 }

@@ -38,4 +38,13 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
 void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,
                  const struct plane *plane, int roi, trk_row *row);
 
+/*
+ * The angle at which each ROI was last seen, in degrees, in which whole turns count; all 0 to begin with. *turns
+ * becomes NULL where there are no whole turns: with a limit, or without rotation. free() releases it.
+ */
+ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error);
+
+/* Makes the angles of a frame's rows go on from the last ones, and remembers them. Frames in order. */
+void unwrap_rotations(double *turns, trk_row *rows, int row_count);
+
 #endif

@@ -83,6 +83,15 @@ static ist_status check_params(const trk_params *params, ist_error *error)
     if (params->threads < 0 || params->threads > THREADS_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "%d threads: it must be 0 (one for each processor) to %d",
                         params->threads, THREADS_MAX);
+    if (!(params->max_rotation_deg >= 0 && params->max_rotation_deg <= 180))
+        return trk_fail(error, IST_ERROR_ARGUMENT, "largest rotation of %g degrees: it must be 0 (none) to 180",
+                        params->max_rotation_deg);
+    if (params->max_rotation_deg > 0 &&
+        (params->follow || params->renew_every || params->renew_below != 0 || params->upscale != 0))
+        return trk_fail(
+            error, IST_ERROR_ARGUMENT,
+            "rotation is measured against one template, in place, in fractions of any size: neither with ROIs "
+            "that follow, nor with templates that are renewed, nor on a grid (upscale)");
     if (params->upscale != 0 && !(params->upscale >= 1 && params->upscale <= TRK_UPSCALE_MAX))
         return trk_fail(error, IST_ERROR_ARGUMENT, "upscale %g: it must be 1 to %g, or 0 for fractions of any size",
                         params->upscale, TRK_UPSCALE_MAX);
@@ -165,6 +174,19 @@ static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, ist_error
     return status;
 }
 
+static ist_status init_rotators(trk_tracker *tracker, ist_error *error)
+{
+    const trk_params *params = &tracker->params;
+    if (params->max_rotation_deg == 0)
+        return IST_OK;
+    tracker->rotators = calloc((size_t)tracker->roi_count, sizeof *tracker->rotators);
+    ist_status status = tracker->rotators ? IST_OK : trk_fail_memory(error);
+    for (int i = 0; i < tracker->roi_count && status >= 0; i++)
+        status = rotator_init(&tracker->rotators[i], &tracker->rois[i], tracker->width, tracker->height,
+                              params->max_movement_px, params->max_rotation_deg, error);
+    return status;
+}
+
 ist_status trk_tracker_create(trk_tracker **tracker, int width, int height, int channels, ist_pixel_type type,
                               const trk_roi *rois, int roi_count, const trk_params *params, ist_error *error)
 {
@@ -192,6 +214,8 @@ ist_status trk_tracker_create(trk_tracker **tracker, int width, int height, int 
     if (status >= 0)
         status = init_rois(new, rois, error);
     if (status >= 0)
+        status = init_rotators(new, error);
+    if (status >= 0)
         status = scratch_init(&new->scratch, new, error);
     if (status < 0)
         trk_tracker_destroy(&new);
@@ -210,6 +234,9 @@ void trk_tracker_destroy(trk_tracker **tracker)
         matcher_finish(&old->matchers[i]);
     for (int i = 0; old->refiners && i < old->roi_count; i++)
         refiner_finish(&old->refiners[i]);
+    for (int i = 0; old->rotators && i < old->roi_count; i++)
+        rotator_finish(&old->rotators[i]);
+    free(old->rotators);
     for (int i = 0; old->upscalers && i < old->roi_count; i++)
         upscaler_finish(&old->upscalers[i]);
     free(old->upscalers);
@@ -234,6 +261,8 @@ ist_status scratch_init(struct scratch *scratch, const trk_tracker *tracker, ist
         status = refine_room_init(&scratch->room, width_max, height_max, error);
     if (status >= 0)
         status = prepare_room_init(&scratch->prepare, &tracker->preparation, error);
+    if (status >= 0 && tracker->rotators)
+        status = rotation_room_init(&scratch->rotation, tracker->rotators, tracker->roi_count, error);
     if (status >= 0 && tracker->upscalers)
         status = upscale_room_init(&scratch->fine, tracker->upscalers, tracker->roi_count, error);
     return status;
@@ -244,6 +273,7 @@ void scratch_finish(struct scratch *scratch)
     search_finish(&scratch->search);
     refine_room_finish(&scratch->room);
     prepare_room_finish(&scratch->prepare);
+    rotation_room_finish(&scratch->rotation);
     upscale_room_finish(&scratch->fine);
 }
 
@@ -304,6 +334,8 @@ static void cut_templates(trk_tracker *tracker, const struct plane *plane)
         matcher->home_y = roi->y;
         if (i < tracker->roi_count)
             refiner_cut(&tracker->refiners[i], &scratch->room, &tracker->kernels, plane, x, y);
+        if (i < tracker->roi_count && tracker->rotators)
+            rotator_cut(&tracker->rotators[i], &scratch->rotation, &tracker->kernels, plane, x, y);
     }
     tracker->has_template = true;
     tracker->template_serial++;
@@ -482,7 +514,7 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
     row->status = TRK_FLAT;
     if (template_is_flat(tracker, matcher))
         return;
-    const struct match match = matcher_find(matcher, &scratch->search, plane);
+    const struct match match = matcher_find(matcher, &scratch->search, plane, &row->second_peak_gap);
     if (isnan(match.score))
         return;
     row->score = fmin(1, fmax(-1, match.score)); // rounding may lead past 1
@@ -494,16 +526,37 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
         return;
     }
 
-    double dx = 0, dy = 0;
+    struct refinement found = {.error_x = (double)NAN, .error_y = (double)NAN};
     const bool refined =
         tracker->params.upscale > 0
-            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &dx, &dy)
-            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &dx, &dy);
+            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found.dx, &found.dy)
+            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
     if (!refined && tracker->params.upscale == 0)
-        fit_scores(matcher, scratch, plane, &match, &dx, &dy);
-    row->x_px = match.x - matcher->home_x + dx;
-    row->y_px = match.y - matcher->home_y + dy;
-    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, dx) ||
-                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, dy);
+        fit_scores(matcher, scratch, plane, &match, &found.dx, &found.dy);
+    row->x_px = match.x - matcher->home_x + found.dx;
+    row->y_px = match.y - matcher->home_y + found.dy;
+    row->standard_error_x_px = found.error_x;
+    row->standard_error_y_px = found.error_y;
+    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found.dx) ||
+                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found.dy);
     row->status = edge ? TRK_EDGE : TRK_MEASURED;
+}
+
+void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, int roi, const struct plane *plane,
+                         trk_row *row)
+{
+    row->status = TRK_FLAT;
+    if (template_is_flat(tracker, &tracker->matchers[roi]))
+        return;
+    const struct pose pose = rotator_find(&tracker->rotators[roi], &scratch->rotation, &tracker->kernels, plane);
+    if (isnan(pose.score))
+        return;
+    row->score = pose.score;
+    row->status = TRK_LOST;
+    if (pose.score < tracker->params.min_score)
+        return;
+    row->x_px = pose.dx;
+    row->y_px = pose.dy;
+    row->rotation_deg = pose.angle_rad * 180 / M_PI;
+    row->status = pose.at_edge ? TRK_EDGE : TRK_MEASURED;
 }

@@ -7,6 +7,7 @@
 #include "correlate.h"
 #include "prepare.h"
 #include "refine.h"
+#include "rotation.h"
 #include "upscale.h"
 
 /* Working memory of one thread. All zero is empty. */
@@ -14,6 +15,7 @@ struct scratch {
     struct search search;
     struct refine_room room;
     struct prepare_room prepare;
+    struct rotation_room rotation; // only where rotation is measured
     struct upscale_room fine;
 };
 
@@ -28,6 +30,7 @@ struct trk_tracker {
     struct matcher *matchers;   // one for each ROI, then, if tracker_searches_again(), one each for the larger window
     struct refiner *refiners;   // one for each ROI
     struct upscaler *upscalers; // one for each ROI, if params.upscale is above 1
+    struct rotator *rotators;   // one for each ROI; NULL: rotation is not measured
     bool has_template;
     unsigned template_serial; // rises with each set of templates
     struct scratch scratch;   // for cutting templates
@@ -60,5 +63,9 @@ bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels)
  */
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
                   const struct refiner *refiner, const struct plane *plane, trk_row *row);
+
+/* The same for a ROI that may turn, with the tracker's own template. The angle is within -180..180 degrees. */
+void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, int roi, const struct plane *plane,
+                         trk_row *row);
 
 #endif

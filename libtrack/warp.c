@@ -32,7 +32,7 @@ struct sampling {
 
 struct trk_warp {
     struct kernels kernels;
-    float taps[RADIUS + 1];
+    float taps[2 * RADIUS + 1];
     int columns_max, rows_max;
     float *line;             /* a row of samples, with RADIUS more on each side, later of coefficients */
     float *filtered;         /* rows filtered along themselves, with RADIUS more above and below */
@@ -68,7 +68,7 @@ static void make_taps(float *taps)
     for (int k = 1; k <= RADIUS; k++)
         total += 2 * pow(z, k);
     for (int k = 0; k <= RADIUS; k++)
-        taps[k] = (float)(pow(z, k) / total);
+        taps[RADIUS + k] = taps[RADIUS - k] = (float)(pow(z, k) / total);
 }
 
 ist_status trk_warp_create(trk_warp **warp, ist_error *error)
@@ -146,12 +146,12 @@ static void make_spline(trk_warp *warp, const ist_frame *frame, int channel)
     const int columns = columns_of(frame), rows = rows_of(frame);
     for (int i = 0; i < rows + 2 * RADIUS; i++) {
         load_line(warp->line, frame, channel, plane_mirror(i - RADIUS - BEFORE, frame->height));
-        warp->kernels.filter(warp->filtered + (ptrdiff_t)i * columns, warp->line + RADIUS, columns, 1, warp->taps,
-                             RADIUS);
+        warp->kernels.filter(warp->filtered + (ptrdiff_t)i * columns, warp->line, columns, 1, warp->taps,
+                             2 * RADIUS + 1);
     }
     for (int i = 0; i < rows; i++)
-        warp->kernels.filter(warp->spline + (ptrdiff_t)i * columns, warp->filtered + (ptrdiff_t)(i + RADIUS) * columns,
-                             columns, columns, warp->taps, RADIUS);
+        warp->kernels.filter(warp->spline + (ptrdiff_t)i * columns, warp->filtered + (ptrdiff_t)i * columns, columns,
+                             columns, warp->taps, 2 * RADIUS + 1);
 }
 
 /* ---- pixels ---- */
@@ -193,7 +193,8 @@ static void shift_back(trk_warp *warp, const struct job *job)
         warp->across[x] = sample_at(job->part.x + x + job->motion->x_px, job->from->width);
     for (int y = 0; y < job->part.height; y++) {
         const struct sampling down = sample_at(job->part.y + y + job->motion->y_px, job->from->height);
-        warp->kernels.taps4(warp->line, warp->spline + (ptrdiff_t)down.first * columns, columns, columns, down.weights);
+        warp->kernels.filter(warp->line, warp->spline + (ptrdiff_t)down.first * columns, columns, columns, down.weights,
+                             4);
         for (int x = 0; x < job->part.width; x++) {
             const struct sampling *across = &warp->across[x];
             const bool black = job->border == TRK_BORDER_BLACK && (across->outside || down.outside);

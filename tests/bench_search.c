@@ -66,7 +66,7 @@ static void search_opencv(struct scene *scene)
 
 static void search_ours(struct scene *scene)
 {
-    const struct match match = matcher_find(&scene->matcher, &scene->search, &scene->plane);
+    const struct match match = matcher_find(&scene->matcher, &scene->search, &scene->plane, NULL);
     scene->x = match.x;
     scene->y = match.y;
 }

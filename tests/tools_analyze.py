@@ -13,8 +13,8 @@ from toolkit import ANALYZE, INFO, ToolTest, run
 
 HEADER = "frame_index,frame_number,frame_time,roi,x,y,score,status"
 PICTURES = ["movement.svg", "rois.svg"]
-RESULTS = sorted(["curves.dat", "frame.pgm", "movement.csv", "movement.gnuplot", "pictures.gnuplot", "rois.gnuplot",
-                  "settings.json"] + PICTURES)
+RESULTS = sorted(["curves.dat", "frame.pgm", "movement.csv", "movement.gnuplot", "pictures.gnuplot", "quality.csv",
+                  "rois.gnuplot", "settings.json"] + PICTURES)
 
 
 class Analysis(ToolTest):
@@ -79,6 +79,43 @@ class Results(Analysis):
         self.assertEqual([(int(row["frame_index"]), row["roi"]) for row in rows],
                          [(i, roi) for i in range(2, 11) for roi in ("0", "a b")])
         self.assertEqual([(row["x"], row["score"]) for row in rows if row["frame_index"] == "3"], [("0", "1")] * 2)
+
+    def table(self, directory, name):
+        with open(os.path.join(directory, name), encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_quality(self):
+        store = self.save("store", "--format", "npy", source="test:frames=60,size=160x120,noise=4")
+        self.analyze(store)
+        output = store + "-movement"
+        rows, quality = self.rows(output), self.table(output, "quality.csv")
+        self.assertEqual(list(quality[0]), ["frame_index", "frame_number", "frame_time", "roi", "score",
+                                            "second_peak_gap", "standard_error_x", "standard_error_y"])
+        key = ("frame_index", "frame_number", "frame_time", "roi", "score")
+        self.assertEqual([[row[name] for name in key] for row in quality], [[row[name] for name in key] for row in rows])
+        squares = 0
+        for row, measured, (x, y) in list(zip(quality, rows, self.truth(store)))[1:]:
+            self.assertTrue(0 < float(row["second_peak_gap"]) <= 2)
+            squares += ((float(measured["x"]) - x) / float(row["standard_error_x"])) ** 2
+            squares += ((float(measured["y"]) - y) / float(row["standard_error_y"])) ** 2
+        self.assertTrue(0.5 < math.sqrt(squares / (2 * 59)) < 2, math.sqrt(squares / (2 * 59)))
+
+    def test_rotation(self):
+        store = self.save("store", "--format", "npy", source="test:frames=20,size=160x120")
+        said = self.analyze(store, "--rotation", "--max-rotation", "30", "--max-movement", "20")
+        self.assertIn("rotation.csv", said)
+        rotation = self.table(store + "-movement", "rotation.csv")
+        self.assertEqual(list(rotation[0]), ["frame_index", "frame_number", "frame_time", "roi", "rotation_deg", "x", "y",
+                                             "score", "status"])
+        self.assertEqual(len(rotation), 20)
+        for row, (x, y) in zip(rotation, self.truth(store)):
+            self.assertLess(abs(float(row["rotation_deg"])), 0.1)
+            self.assertLess(math.hypot(float(row["x"]) - x, float(row["y"]) - y), 0.1)
+            self.assertEqual(row["status"], "")
+        self.assertEqual(self.settings(store + "-movement")["parameters"]["max_rotation_deg"], 30)
+        result = run(ANALYZE, "--max-rotation", "30", store)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--rotation", result.stderr)
 
     def test_threads_and_locale_do_not_matter(self):
         store = self.save("store")
@@ -394,6 +431,11 @@ class Rois(Analysis):
         self.assertEqual([(group["group"], group["roi_count"]) for group in summary["groups"]], [("g", 2)])
         self.assertAlmostEqual(summary["groups"][0]["rms"], rms([row for row in rows if row["roi"] != "lid"]), places=9)
         self.assertEqual(sum(summary["rows"].values()), 60)
+        with open(store + "-movement/quality.csv", encoding="utf-8", newline="") as file:
+            quality = [row for row in csv.DictReader(file) if row["standard_error_x"] != "nan"]
+        self.assertAlmostEqual(summary["quality"]["standard_error_x_rms"], math.sqrt(
+            sum(float(row["standard_error_x"]) ** 2 for row in quality) / len(quality)), places=9)
+        self.assertEqual(summary["quality"]["score_min"], min(float(row["score"]) for row in rows))
 
     def test_names_that_are_parts_of_file_names(self):
         store = self.save("store", "--format", "npy", source="test:frames=3,size=128x96")
@@ -508,7 +550,7 @@ class Interruption(Analysis):
             self.assertEqual((process.returncode, out), (1, ""))
             self.assertIn("interrupted", err)
             self.assertIn(part, err)
-            self.assertEqual(os.listdir(store + "-movement"), ["movement.csv.part"])
+            self.assertEqual(sorted(os.listdir(store + "-movement")), ["movement.csv.part", "quality.csv.part"])
             with open(part, encoding="utf-8") as file:
                 lines = file.read().splitlines()
             self.assertEqual(lines[0], HEADER)
@@ -524,7 +566,8 @@ class Interruption(Analysis):
         os.mkdir(store + "-movement")
         os.symlink("/dev/full", store + "-movement/movement.csv.part")
         self.assert_fails(run(ANALYZE, store), 1, "movement.csv.part", "No space left on device")
-        self.assertEqual(os.listdir(store + "-movement"), ["movement.csv.part"])
+        # The other table is whole.
+        self.assertEqual(sorted(os.listdir(store + "-movement")), ["movement.csv.part", "quality.csv"])
 
 
 toolkit.main()

@@ -111,7 +111,7 @@ class Heatmaps(MapsTest):
         process.send_signal(signal.SIGINT)
         process.communicate()
         self.assertEqual(process.returncode, 1)
-        self.assertEqual(os.listdir(store + "-movement"), ["movement.csv.part"])
+        self.assertEqual(sorted(os.listdir(store + "-movement")), ["movement.csv.part", "quality.csv.part"])
 
 
 class Stabilise(MapsTest):

@@ -84,6 +84,19 @@ class Golden(Movemeter):
     def test_minimum(self):
         self.check_case("faint")
 
+    def test_rotation(self):
+        store, runs = self.store_of_case("rotation")
+        compared = 0
+        for asked in runs:
+            if asked["max_rotation"] or asked.get("shows_defect_of_peer"):
+                continue
+            first = {**asked, "rois_xywh": asked["rois_xywh"][:1]}
+            self.analyze(store, "--rotation", *self.options(first))
+            ours, = self.column("rotation.csv", "rotation_deg", 1)
+            numpy.testing.assert_allclose(ours, asked["rotation_deg"][0], rtol=1e-9)
+            compared += 1
+        self.assertGreater(compared, 3)
+
     def test_brightness(self):
         store, runs = self.store_of_case("brightness")
         scales = {"absolute": "absolute", "roimin": "minimum", "roi": "movemeter"}

@@ -60,7 +60,7 @@ static void time_motion(struct bench *bench, const struct plane *reference, cons
         times[i] = HUGE_VAL;
     for (int i = 0; i < 5; i++) {
         const double start = now_us();
-        (void)matcher_find(&bench->matcher, &bench->search, plane);
+        (void)matcher_find(&bench->matcher, &bench->search, plane, NULL);
         const double whole = now_us();
         upscaler_cut(&bench->upscaler, &bench->room, &bench->matcher);
         const double cut = now_us();

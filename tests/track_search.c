@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "correlate.h"
+#include "track_rows.h"
 #include "track_texture.h"
 #include "windows.h"
 
@@ -14,6 +15,7 @@ static struct match find(const struct matcher *layout, const struct plane *refer
                          const struct plane *plane)
 {
     struct match first = {0};
+    double first_gap = 0;
     const unsigned masks[] = {0, TRK_CPU_AVX2, ~0u};
     for (int i = 0; i < 6; i++) {
         const struct kernels kernels = kernels_get(masks[i / 2]);
@@ -23,9 +25,16 @@ static struct match find(const struct matcher *layout, const struct plane *refer
         ck_assert((matcher.spectrum != NULL) == ((i & 1) != 0));
         ck_assert_int_eq(search_init(&search, &kernels, &matcher, 1, NULL), IST_OK);
         matcher_cut(&matcher, &search, reference, x, y);
-        const struct match match = matcher_find(&matcher, &search, plane);
-        if (i == 0)
+        double gap;
+        const struct match match = matcher_find(&matcher, &search, plane, &gap);
+        if (i == 0) {
             first = match;
+            first_gap = gap;
+        }
+        ck_assert_msg(memcmp(&gap, &first_gap, sizeof gap) == 0 || (isnan(gap) && isnan(first_gap)),
+                      "way %d: gap %.17g, not %.17g", i, gap, first_gap);
+        const struct match alone = matcher_find(&matcher, &search, plane, NULL);
+        ck_assert(alone.x == match.x && alone.y == match.y && same_double(alone.score, match.score));
         ck_assert_msg(memcmp(&match.score, &first.score, sizeof match.score) == 0 ||
                           (isnan(match.score) && isnan(first.score)),
                       "way %d: score %.17g, not %.17g", i, match.score, first.score);

@@ -1,5 +1,6 @@
 #include "analyze.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,9 @@ int analyze_resolve_movemeter(struct movement_job *job, const struct analyze_req
     job->movemeter_params = (trk_movemeter_params){.upscale = request->upscale == 0 ? 1 : request->upscale,
                                                    .max_movement_px = (int)request->max_movement,
                                                    .absolute = request->absolute,
+                                                   .rotation = request->rotation,
+                                                   // The whole range, of which movemeter leaves out the last degree.
+                                                   .max_rotation_deg = fmin(359, 2 * request->max_rotation),
                                                    .threads = (int)request->threads};
     int result = check_options(request);
     if (result == CLI_GO_ON)
@@ -122,6 +126,7 @@ static bool convert_rows(void *context, const trk_movemeter_row *rows, int row_c
                                        .roi = rows[i].roi,
                                        .x_px = rows[i].x_px,
                                        .y_px = rows[i].y_px,
+                                       .rotation_deg = rows[i].rotation_deg,
                                        .score = rows[i].score,
                                        .status = rows[i].status};
     return converter->handler(converter->context, converter->rows, row_count);

@@ -49,12 +49,15 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
+        .max_rotation_deg = request->rotation ? (request->max_rotation > 0 ? request->max_rotation : 180) : 0,
         .upscale = request->upscale,
         .threads = (int)request->threads,
     };
     if (request->upscale > 0 && request->upscale < 1 && !request->movemeter)
         return cli_usage("--upscale %g: it must be at least 1; only with --movemeter pictures can be made smaller",
                          request->upscale);
+    if (request->max_rotation > 0 && !request->rotation)
+        return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);
     if (result == CLI_GO_ON)
         result = analyze_resolve_template(job, request);

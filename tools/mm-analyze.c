@@ -19,6 +19,8 @@ static const char more[] =
     "  movement.csv      a line for each frame and ROI: frame_index,frame_number,frame_time,roi,x,y,score,status\n"
     "                    status is empty, or flat (no texture), lost (score too low), edge (at the border of the\n"
     "                    search: the motion may be larger), missing (the frame could not be read)\n"
+    "  quality.csv       score, how far the second best peak is behind, and standard errors of x and y, for each\n"
+    "  rotation.csv      with --rotation: rotation_deg, clockwise, with x, y, score and status, for each\n"
     "  groups.csv        a line for each frame and group:\n"
     "                    frame_index,frame_number,frame_time,group,mean_displacement,displacement_of_mean,measured\n"
     "  movement.svg      x and y over time, and the path; movement-GROUP.svg: of a group, and displacement\n"
@@ -75,6 +77,10 @@ int main(int argc, char **argv)
          INT32_MAX},
         {"renew-below", CLI_NUMBER, &request.renew_below, "S", "cut a template anew when its score falls below S", -1,
          1},
+        {"rotation", CLI_FLAG, &request.rotation, NULL,
+         "measure how far ROIs turn, too: the disc that fits into each,\nagainst one template", 0, 0},
+        {"max-rotation", CLI_NUMBER, &request.max_rotation, "DEG",
+         "with --rotation: angles up to DEG either way, at most 180\n(default: any, and whole turns count)", 0, 180},
         {"blur", CLI_NUMBER, &request.blur, "PX", "blur frames first, with a Gaussian of this standard deviation", 0,
          TRK_BLUR_MAX_PX},
         {"background", CLI_TEXT, &request.background, "WHAT",

@@ -1,7 +1,7 @@
 /*
  * What mm-analyze writes, into one directory (schema/results.md):
  *
- *   movement_tables.c     the tables that get lines with every frame: movement.csv, groups.csv
+ *   movement_tables.c     the tables that get lines with every frame: movement.csv, quality.csv, groups.csv, ...
  *   movement_summary.c    what the rows add up to
  *   movement_report.c     what is said of it on standard output, for people and for programs
  *   movement_settings.c   settings.json, which also knows what files there are
@@ -145,6 +145,10 @@ struct movement_sum {
     double x_min, x_max, y_min, y_max; /* px */
     double squares;                    /* sum of x^2 + y^2 */
     trk_row largest;                   /* row with the largest displacement */
+    double score_min;
+    double second_peak_gap_min;              /* NaN: not known */
+    int64_t errors;                          /* rows with standard errors */
+    double error_x_squares, error_y_squares; /* sums of their squares */
 };
 
 double movement_sum_largest_px(const struct movement_sum *sum);

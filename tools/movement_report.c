@@ -69,12 +69,26 @@ static json_t *row_json(const struct movement_job *job, const trk_row *row)
     return object;
 }
 
+static json_t *quality_json(const struct movement_sum *sum)
+{
+    if (sum->measured == 0)
+        return json_null();
+    const double count = (double)sum->errors;
+    json_t *quality = json_object();
+    json_object_set_new(quality, "score_min", movement_number_json(sum->score_min));
+    json_object_set_new(quality, "second_peak_gap_min", movement_number_json(sum->second_peak_gap_min));
+    json_object_set_new(quality, "standard_error_x_rms", movement_number_json(sqrt(sum->error_x_squares / count)));
+    json_object_set_new(quality, "standard_error_y_rms", movement_number_json(sqrt(sum->error_y_squares / count)));
+    return quality;
+}
+
 /* Adds what rows add up to. */
 static void add_sum(json_t *object, const struct movement_job *job, const struct movement_sum *sum)
 {
     json_object_set_new(object, "rows", movement_counts_json(sum));
     json_object_set_new(object, "rms", movement_number_json(movement_sum_rms_px(sum)));
     json_object_set_new(object, "largest", sum->measured ? row_json(job, &sum->largest) : json_null());
+    json_object_set_new(object, "quality", quality_json(sum));
 }
 
 static json_t *rois_json(const struct movement_job *job, const struct movement_summary *summary)

@@ -119,12 +119,13 @@ static json_t *parameters_json(const struct movement_job *job)
         json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
     json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
     json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "max_rotation_deg", json_real(job->params.max_rotation_deg));
     json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
     json_object_set_new(parameters, "upscale", job->params.upscale > 0 ? json_real(job->params.upscale) : json_null());
     json_object_set_new(parameters, "method",
-                        json_string("zero-mean normalised cross-correlation; Gauss-Newton on a cubic B-spline, "
-                                    "gain and offset free, smoothed with sigma 1 px"));
+                        json_string("zero-mean normalised cross-correlation; Gauss-Newton between the pixels, "
+                                    "gain and offset free"));
     json_object_set_new(parameters, "threads", json_integer(job->params.threads));
     return parameters;
 }

@@ -5,6 +5,19 @@
 
 #include "cli.h"
 
+/* The quality of a row that has a displacement. */
+static void add_quality(struct movement_sum *sum, const trk_row *row, bool first)
+{
+    // fmin() passes over a NaN.
+    sum->score_min = first ? row->score : fmin(sum->score_min, row->score);
+    sum->second_peak_gap_min = first ? row->second_peak_gap : fmin(sum->second_peak_gap_min, row->second_peak_gap);
+    if (isnan(row->standard_error_x_px) || isnan(row->standard_error_y_px))
+        return;
+    sum->errors++;
+    sum->error_x_squares += row->standard_error_x_px * row->standard_error_x_px;
+    sum->error_y_squares += row->standard_error_y_px * row->standard_error_y_px;
+}
+
 static void add_row(struct movement_sum *sum, const trk_row *row)
 {
     sum->rows[row->status]++;
@@ -18,6 +31,7 @@ static void add_row(struct movement_sum *sum, const trk_row *row)
     sum->squares += row->x_px * row->x_px + row->y_px * row->y_px;
     if (first || hypot(row->x_px, row->y_px) > movement_sum_largest_px(sum))
         sum->largest = *row;
+    add_quality(sum, row, first);
 }
 
 double movement_sum_largest_px(const struct movement_sum *sum)

@@ -15,14 +15,67 @@ struct kind {
 
 /* ---- movement.csv ---- */
 
+/* The first four columns, which all tables have: the frame, and the ROI or group. */
+static void write_key(FILE *stream, const trk_row *row, const char *name)
+{
+    char time[CLI_NUMBER_SIZE];
+    fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s", row->frame_index, row->frame_number,
+            cli_format_number(time, row->frame_time_s), name);
+}
+
+static void write_number(FILE *stream, double value)
+{
+    char number[CLI_NUMBER_SIZE];
+    fprintf(stream, ",%s", cli_format_number(number, value));
+}
+
 static void write_movement(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
 {
-    char time[CLI_NUMBER_SIZE], x[CLI_NUMBER_SIZE], y[CLI_NUMBER_SIZE], score[CLI_NUMBER_SIZE];
-    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++)
-        fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%s,%s\n", row->frame_index, row->frame_number,
-                cli_format_number(time, row->frame_time_s), trk_roi_set_name(job->rois, row->roi),
-                cli_format_number(x, row->x_px), cli_format_number(y, row->y_px), cli_format_number(score, row->score),
-                trk_row_status_name(row->status));
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++) {
+        write_key(stream, row, trk_roi_set_name(job->rois, row->roi));
+        write_number(stream, row->x_px);
+        write_number(stream, row->y_px);
+        write_number(stream, row->score);
+        fprintf(stream, ",%s\n", trk_row_status_name(row->status));
+    }
+}
+
+/* ---- quality.csv ---- */
+
+static bool quality_is_wanted(const struct movement_job *job)
+{
+    return !job->movemeter; // which knows the score alone
+}
+
+static void write_quality(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
+{
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++) {
+        write_key(stream, row, trk_roi_set_name(job->rois, row->roi));
+        write_number(stream, row->score);
+        write_number(stream, row->second_peak_gap);
+        write_number(stream, row->standard_error_x_px);
+        write_number(stream, row->standard_error_y_px);
+        fputc('\n', stream);
+    }
+}
+
+/* ---- rotation.csv ---- */
+
+static bool rotation_is_wanted(const struct movement_job *job)
+{
+    return job->params.max_rotation_deg > 0;
+}
+
+static void write_rotation(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
+{
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++) {
+        write_key(stream, row, trk_roi_set_name(job->rois, row->roi));
+        write_number(stream, row->rotation_deg);
+        write_number(stream, row->x_px);
+        write_number(stream, row->y_px);
+        write_number(stream, row->score);
+        fprintf(stream, ",%s\n", trk_row_status_name(row->status));
+    }
 }
 
 /* ---- groups.csv ---- */
@@ -35,13 +88,12 @@ static bool has_groups(const struct movement_job *job)
 static void write_groups(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
 {
     const trk_row *row = &frame->rows[0];
-    char time[CLI_NUMBER_SIZE], mean[CLI_NUMBER_SIZE], of_mean[CLI_NUMBER_SIZE];
-    cli_format_number(time, row->frame_time_s);
     for (int i = 0; i < trk_roi_set_group_count(job->rois); i++) {
         const struct movement_group *group = &frame->groups[i];
-        fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s,%s,%d\n", row->frame_index, row->frame_number, time,
-                trk_roi_set_group_name(job->rois, i), cli_format_number(mean, group->mean_displacement_px),
-                cli_format_number(of_mean, group->displacement_of_mean_px), group->measured);
+        write_key(stream, row, trk_roi_set_group_name(job->rois, i));
+        write_number(stream, group->mean_displacement_px);
+        write_number(stream, group->displacement_of_mean_px);
+        fprintf(stream, ",%d\n", group->measured);
     }
 }
 
@@ -49,6 +101,10 @@ static void write_groups(FILE *stream, const struct movement_job *job, const str
 
 static const struct kind kinds[] = {
     {"movement.csv", "frame_index,frame_number,frame_time,roi,x,y,score,status", NULL, write_movement},
+    {"quality.csv", "frame_index,frame_number,frame_time,roi,score,second_peak_gap,standard_error_x,standard_error_y",
+     quality_is_wanted, write_quality},
+    {"rotation.csv", "frame_index,frame_number,frame_time,roi,rotation_deg,x,y,score,status", rotation_is_wanted,
+     write_rotation},
     {"groups.csv", "frame_index,frame_number,frame_time,group,mean_displacement,displacement_of_mean,measured",
      has_groups, write_groups},
 };

@@ -36,6 +36,11 @@ typedef struct trk_row {
     double x_px;  /* motion since the first template was cut: to the right */
     double y_px;  /* downwards */
     double score; /* zero-mean normalised cross-correlation at the integer peak, -1..1 */
+    /* Quality, NaN where nothing was measured; see below. */
+    double second_peak_gap;     /* how much less the second best peak scores, 0..2 */
+    double standard_error_x_px; /* NaN also where it cannot be estimated */
+    double standard_error_y_px;
+    double rotation_deg; /* clockwise, from x towards y; NaN unless max_rotation_deg was given */
     trk_row_status status;
     int renewals; /* how often the ROI's template had been renewed when the row was measured */
 } trk_row;
@@ -82,6 +87,8 @@ typedef struct trk_params {
     int renew_every;     /* renew templates after so many frames; 1: each frame is measured against the one before; 0:
                             never */
     double renew_below;  /* renew a template when the score is below this, min_score..1; 0: never */
+    double max_rotation_deg; /* measure rotation, up to this either way, 0..180; 0: no. 180 sets no limit: whole
+                                turns count. Not with follow and renewals */
     trk_preparation prepare;
     double upscale; /* motion in steps of 1 / upscale px from where the ROI stands, on pictures enlarged bilinearly so
                        many times around the whole pixel that matches best; 1 to TRK_UPSCALE_MAX. 0: by Gauss-Newton,
@@ -100,11 +107,28 @@ typedef struct trk_params {
  * picture's border; of equal ones the first, row by row. Sums are exact integers, so the way of
  * searching (directly or by FFT, whatever is cheaper; plain C or vectors) does not show in the result.
  *
- * Fractions: Gauss-Newton with gain and offset free on the cubic B-spline picture, template and
- * picture smoothed with sigma 1 px, with their real surroundings (the picture's border mirrored). If
- * the texture does not fix both directions (stripes), or the steps lead more than a pixel away, the
+ * Fractions: Gauss-Newton with gain and offset free, on template and picture between the pixels (a
+ * kernel of 16 x 16 taps that smooths as much as suits the texture, sigma 0.5 to 1.4 px), with their real
+ * surroundings (the picture's border mirrored). On textures with waves of 3 px and more the RMS error is within
+ * 1.2 of the Cramer-Rao bound, and the bias below 0.005 px. If
+ * the texture does not fix both directions (stripes), or the steps lead more than two pixels away, the
  * quadratic through the 3 x 3 scores around the best; and where that has no maximum, none: the motion
  * is then in whole pixels.
+ *
+ * Quality: second_peak_gap is how much less the second best peak scores than the best. A peak is a place that no
+ * neighbour beats; of the four highest the second is the best that lies more than 2 px from the best in x or y, and
+ * where there is none such the gap is that to a score of -1. standard_error_x_px and _y_px come from the texture
+ * and from what is left of the difference of the two pictures, for white noise in both, and are at least what rounding
+ * to whole gray levels causes; NaN where the texture does not fix the direction, drowns in noise, or a ROI is too small
+ * to tell the two apart.
+ * They are of the right match: the gap tells whether it is that.
+ *
+ * Rotation, with max_rotation_deg: motion and angle of the disc that fits into the ROI, found together. A search over
+ * all places and angles in a smaller picture, then Gauss-Newton on the cubic B-spline. The angle counts from the
+ * template and is positive clockwise on the screen, from x to y. The score is that of the disc brought back; gap and
+ * standard errors are not estimated. Without a limit (180) the angle is that nearest to the last frame's, and so has no
+ * seam. Cost: with 48 px and +-10 px about a millisecond; a search of the whole picture takes longer than one without
+ * rotation by the number of angles, 70 to 300.
  *
  * Thread-safety: setting a background or templates needs the tracker alone; after it any number of
  * threads may call trk_tracker_measure(), each with a trk_sequence of its own.
