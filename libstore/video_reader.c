@@ -3,6 +3,7 @@
  * time stamps of the container make of it.
  */
 #include <libavutil/frame.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,12 +76,16 @@ static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
     return r->converter && r->cache && r->lost ? IST_OK : error_memory(error);
 }
 
-/* The finished file, or the one that is being recorded. */
-static bool find_path(struct chunk_reader *r, const char *directory, int chunk, const char *extension)
+/* A plain file itself, or the chunk's: the finished one, or the one that is being recorded. */
+static bool find_path(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk)
 {
+    if (metadata->is_file) {
+        snprintf(r->path, sizeof r->path, "%s", directory);
+        return fs_exists(r->path);
+    }
     // The recorder may finish the chunk between the two looks: then the first name is there now.
     for (int look = 0; look < 2; look++) {
-        chunk_path_video(r->path, directory, chunk, extension);
+        chunk_path_video(r->path, directory, chunk, metadata->extension);
         if (fs_exists(r->path))
             return true;
         strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
@@ -103,7 +108,7 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->cache_bytes = DEFAULT_CACHE_BYTES;
     r->skipping_is_safe = true;
     ist_status status = IST_OK;
-    if (!find_path(r, directory, chunk, metadata->extension))
+    if (!find_path(r, metadata, directory, chunk))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%06d%s: the chunk is missing", chunk, metadata->extension);
     r->name = fs_basename(r->path);
     struct ffmpeg_log log;

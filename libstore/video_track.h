@@ -22,6 +22,11 @@ const struct packet_table *video_track_table(const struct video_track *track);
 /* Makes this key packet (or packet 0) the next that is decoded. IST_ERROR_DATA: no way leads there. */
 ist_status video_track_seek(struct video_track *track, int64_t packet, ist_error *error);
 
+/*
+ * When a frame is shown, in seconds from the first frame: as the file says, or where it does not, as its rate says.
+ */
+double video_track_time_s(const struct video_track *track, int64_t frame);
+
 /* The packet that is decoded next; -1: video_track_seek() comes first. */
 int64_t video_track_position(const struct video_track *track);
 
