@@ -29,12 +29,26 @@ static bool add_gap(struct bar *bar, int64_t index, int64_t count)
     return true;
 }
 
+/* The first frame of the first chunk behind one that is not there. */
+static int64_t place_of_lost_chunk(const struct bar *bar, const ist_reader *reader, int lost)
+{
+    for (int i = 0; i < bar->chunk_count; i++) {
+        int chunk;
+        ist_reader_chunk(reader, i, &chunk, NULL, NULL);
+        if (chunk > lost)
+            return bar->chunks[i];
+    }
+    return bar->frame_count - 1;
+}
+
 static bool add_problems(struct bar *bar, const ist_reader *reader)
 {
     const ist_problem *problem;
     for (int i = 0; (problem = ist_reader_problem(reader, i)); i++) {
-        const bool left_out = problem->kind != IST_PROBLEM_NO_PIXELS && problem->kind != IST_PROBLEM_BAD_CHUNK;
-        if (problem->first_index >= 0 && !add_gap(bar, problem->first_index, left_out ? 0 : problem->frame_count))
+        const bool is_lost = problem->kind != IST_PROBLEM_NO_PIXELS && problem->kind != IST_PROBLEM_BAD_CHUNK;
+        const int64_t index =
+            problem->first_index < 0 ? place_of_lost_chunk(bar, reader, problem->chunk) : problem->first_index;
+        if (problem->kind != IST_PROBLEM_BAD_EXTRA && !add_gap(bar, index, is_lost ? 0 : problem->frame_count))
             return false;
     }
     return true;

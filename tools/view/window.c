@@ -567,21 +567,13 @@ static int fail_to_open(const char *reason)
     return cli_fail("no window can be opened: %s; --export and --contact-sheet work without a display", reason);
 }
 
-static int create(struct window *w)
+static int init_video(struct window *w)
 {
     if (!has_display())
         return fail_to_open("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
     SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("DISPLAY") ? "x11" : "wayland");
-    if (SDL_Init(SDL_INIT_VIDEO) < 0)
+    if (SDL_Init(SDL_INIT_VIDEO) < 0 || !view_init(&w->view))
         return fail_to_open(SDL_GetError());
-    w->window = SDL_CreateWindow("imgstore-view", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 640, 480,
-                                 SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIDDEN);
-    if (w->window)
-        w->renderer = SDL_CreateRenderer(w->window, -1, 0);
-    if (!w->renderer || !view_init(&w->view))
-        return fail_to_open(SDL_GetError());
-    w->view.renderer = w->renderer;
-    SDL_StopTextInput();
     w->arrived_event = SDL_RegisterEvents(1);
     return CLI_GO_ON;
 }
@@ -596,25 +588,33 @@ static int open_recordings(struct window *w)
     return result;
 }
 
-static void begin(struct window *w)
+static int create_window(struct window *w)
 {
     int width, height;
     choose_size(w->plan, &w->view, &width, &height);
-    SDL_SetWindowSize(w->window, width, height);
-    SDL_ShowWindow(w->window);
-    go(w, w->plan->index);
-    set_playing(w, w->plan->plays);
+    w->window = SDL_CreateWindow("imgstore-view", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
+                                 SDL_WINDOW_RESIZABLE);
+    if (w->window)
+        w->renderer = SDL_CreateRenderer(w->window, -1, 0);
+    if (!w->renderer)
+        return fail_to_open(SDL_GetError());
+    w->view.renderer = w->renderer;
+    SDL_StopTextInput();
+    return CLI_GO_ON;
 }
 
 int window_run(const struct window_plan *plan)
 {
     struct window w = {.plan = plan, .player = {.speed = 1, .loops = plan->loops}, .dirty = true};
-    int result = create(&w);
+    int result = init_video(&w);
     if (result == CLI_GO_ON)
         result = open_recordings(&w);
+    if (result == CLI_GO_ON)
+        result = create_window(&w);
     if (result == CLI_GO_ON) {
         cli_catch_stop(NULL, NULL);
-        begin(&w);
+        go(&w, plan->index);
+        set_playing(&w, plan->plays);
         loop(&w);
         result = CLI_SUCCESS;
     }
