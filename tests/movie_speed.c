@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { DRAG_STEPS = 200, PLAY_FRAMES = 300 };
+enum { DRAG_STEPS = 100, PLAY_FRAMES = 180 };
 
 static const double PLAY_HZ = 60, LONGEST_WAIT_S = 10;
 
