@@ -33,6 +33,7 @@ struct chunk_reader {
     const char *name;  /* for messages, with .live where it is one */
     int width, height; /* px, as the store has them */
     struct pixel_layout layout;
+    enum pixel_rule rule;
 
     struct video_track *track;
     const struct packet_table *table;
@@ -70,7 +71,7 @@ static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
     if (status < 0)
         return status;
     r->table = video_track_table(r->track);
-    r->converter = pixel_converter_create(PIXEL_RULE_OPENCV);
+    r->converter = pixel_converter_create(r->rule);
     r->cache = picture_cache_create(r->table->frame_count, DEFAULT_CACHE_BYTES);
     r->lost = calloc((size_t)r->table->frame_count + 1, sizeof *r->lost);
     return r->converter && r->cache && r->lost ? IST_OK : error_memory(error);
@@ -96,7 +97,7 @@ static bool find_path(struct chunk_reader *r, const struct metadata *metadata, c
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                             int chunk, ist_error *error)
+                             int chunk, struct index *index, ist_error *error)
 {
     struct chunk_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
@@ -104,6 +105,8 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->width = metadata->width;
     r->height = metadata->height;
     r->layout = (struct pixel_layout){metadata->channels, metadata->type};
+    // A plain file is read as a source of frames reads it.
+    r->rule = metadata->is_file ? PIXEL_RULE_FFMPEG : PIXEL_RULE_OPENCV;
     r->last_asked = -1;
     r->cache_bytes = DEFAULT_CACHE_BYTES;
     r->skipping_is_safe = true;
@@ -115,6 +118,8 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     ffmpeg_log_begin(&log);
     if (status >= 0)
         status = open_chunk(r, error);
+    if (status >= 0)
+        video_track_set_checksums(r->track, index, chunk);
     ffmpeg_log_end(&log);
     if (status < 0)
         video_close(reader);
@@ -238,13 +243,14 @@ static ist_status read_frame(struct chunk_reader *r, int64_t frame_idx, ist_fram
     if (status < 0)
         return status;
     r->last_asked = frame_idx;
-    if (picture->width < r->width || picture->height < r->height)
+    // imgstore rounds sizes down to even ones; a file of an odd size has a column or row more.
+    const int more_columns = picture->width - r->width, more_rows = picture->height - r->height;
+    if (more_columns < 0 || more_columns > 1 || more_rows < 0 || more_rows > 1)
         return error_set(error, IST_ERROR_DATA, "%s: frame %lld: %d x %d pixels, but the store says %d x %d", r->name,
                          (long long)frame_idx, picture->width, picture->height, r->width, r->height);
     status = pixel_converter_convert(r->converter, picture, r->layout, frame, error);
     if (status < 0)
         return error_prefix(error, status, "%s: frame %lld", r->name, (long long)frame_idx);
-    // imgstore rounds sizes down to even ones; a file of an odd size has a column or row more.
     frame->width = r->width;
     frame->height = r->height;
     return IST_OK;

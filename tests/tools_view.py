@@ -250,6 +250,11 @@ class WithoutScreen(ViewTest):
             numpy.testing.assert_array_equal(self.export("--frame", index, self.path("stack.tif"))[..., 1],
                                              stack[index][..., 1])
         self.assertEqual(sorted(os.listdir(self.dir)), sorted(before + ["out.png"]))
+        # What is recorded from the file without loss is the same.
+        lossy = self.clip("lossy.mp4", "-pix_fmt", "yuv420p", frames=30, size="320x240")
+        store = self.save("store", "--format", "npy", "--chunksize", "20", source=lossy)
+        for index in (25, 0, 11):
+            numpy.testing.assert_array_equal(self.export("--frame", index, lossy), pixels(store, index))
         self.assertEqual(self.info(clip)["frame_count"], 30)
         self.assert_fails(run(VIEW, "--export", self.path("x.png"), self.write("bad.mp4", "no video")), 1, "bad.mp4")
 

@@ -74,7 +74,7 @@ typedef struct ist_problem {
 /*
  * Opens the store in directory `path`; the path of its metadata.yaml serves as well. The path of a plain video or of a
  * TIFF stack (.tif, .tiff) opens that file as if it were a store of one chunk: numbers are indices, times are those of
- * presentation, seconds from the first frame (of pages 25 a second).
+ * presentation, seconds from the first frame (of pages 25 a second), and pixels are those that ist_source_open() has.
  *
  * Of Motif and of forks of imgstore it reads what differs: VideoImgStoreFFMPEG, extra data in
  * .extra_data.json and .extra_data.h5, and index.db. A store that has an index.db counts its times in
