@@ -1,6 +1,6 @@
 /*
- * How fast the viewer's reading is: movie_speed FILE. Prints a line for a drag along the bar, one for the same way back,
- * and one for playing at 60 frames a second.
+ * How fast the viewer's reading is: movie_speed FILE. Prints a line for a drag along the bar, one for the same way
+ * back, and one for playing at 60 frames a second.
  */
 #include "view/movie.h"
 
