@@ -2,7 +2,8 @@
 #include "analyze.h"
 
 static const char purpose[] =
-    "Measures the motion of regions of interest (ROIs) in the recording STORE (its directory or its metadata.yaml).\n"
+    "Measures the motion of regions of interest (ROIs) in the recording STORE (its directory or its metadata.yaml,\n"
+    "or a plain video or TIFF stack).\n"
     "With no option: the middle 60 % of the picture, against the first frame.\n"
     "A ROI is cut from one frame and found again in every other; its motion is in pixels, x to the right, y down.";
 
