@@ -74,9 +74,10 @@ int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(v
         result = tracks_read(&view->overlay.tracks, plan->tracks);
     if (view->overlay.tracks)
         overlay_fit_arrows(&view->overlay);
-    if (result == CLI_GO_ON)
-        view->bar = bar_create(movie_reader(view->panes[0].movie));
-    return result;
+    if (result != CLI_GO_ON)
+        return result;
+    view->bar = bar_create(movie_reader(view->panes[0].movie));
+    return view->bar ? CLI_GO_ON : cli_fail("out of memory");
 }
 
 /* ---- where we are ---- */
@@ -429,7 +430,7 @@ void view_draw(struct view *view)
     SDL_RenderClear(view->renderer);
     for (int i = 0; i < view->pane_count; i++)
         draw_pane(view, &view->panes[i]);
-    if (view->shows_bar && view->bar)
+    if (view->shows_bar)
         bar_draw(view->bar, view->renderer, view_bar_place(view), view->index);
     draw_status(view);
     draw_hint(view);

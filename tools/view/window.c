@@ -213,7 +213,7 @@ static void quit(struct window *w)
     w->quit = w->warned || !regions_unsaved(w->view.regions);
     w->warned = true;
     if (!w->quit)
-        say(w, "The ROIs are not saved. s saves; q again quits without");
+        say(w, "The ROIs are not saved. s saves them; q again ends without");
 }
 
 static void leave(struct window *w)
@@ -456,7 +456,7 @@ static void handle(struct window *w, const SDL_Event *event)
 {
     switch (event->type) {
     case SDL_QUIT:
-        w->quit = true;
+        quit(w);
         break;
     case SDL_WINDOWEVENT:
         handle_window(w, &event->window);
@@ -489,6 +489,14 @@ static void handle(struct window *w, const SDL_Event *event)
     }
 }
 
+static void show_title(struct window *w)
+{
+    char where[192], title[512];
+    view_describe(&w->view, where, sizeof where);
+    snprintf(title, sizeof title, "%s - %s - imgstore-view", w->view.panes[0].path, where);
+    SDL_SetWindowTitle(w->window, title);
+}
+
 /* A store that is being recorded grows; who stands at its end goes along. */
 static void follow(struct window *w)
 {
@@ -502,19 +510,15 @@ static void follow(struct window *w)
         grew |= movie_refresh(w->view.panes[i].movie);
     if (!grew)
         return;
-    bar_destroy(&w->view.bar);
-    w->view.bar = bar_create(movie_reader(w->view.panes[0].movie));
+    struct bar *bar = bar_create(movie_reader(w->view.panes[0].movie));
+    if (bar) {
+        bar_destroy(&w->view.bar);
+        w->view.bar = bar;
+    }
+    show_title(w);
     if (at_end && !w->player.plays)
         view_go(&w->view, view_frame_count(&w->view) - 1);
     w->dirty = true;
-}
-
-static void show_title(struct window *w)
-{
-    char where[192], title[512];
-    view_describe(&w->view, where, sizeof where);
-    snprintf(title, sizeof title, "%s - %s - imgstore-view", w->view.panes[0].path, where);
-    SDL_SetWindowTitle(w->window, title);
 }
 
 static void loop(struct window *w)
