@@ -295,14 +295,24 @@ static void draw_frame(const struct view *view, const struct pane *pane)
     sketch_draw(&view->sketch, view->renderer, lens);
 }
 
+/* What is behind the last slash. */
+static const char *name_of(const struct pane *pane)
+{
+    const char *name = pane->path;
+    for (const char *c = pane->path; *c; c++)
+        if (*c == '/' && c[1] && c[1] != '/')
+            name = c + 1;
+    return name;
+}
+
 /* One of several recordings: its name, where it is, and how much later than the first. */
 static void describe_pane(const struct view *view, const struct pane *pane, char *text, size_t size)
 {
     const ist_frame *frame = &pane->frame, *first = &view->panes[0].frame;
     if (!pane->has_frame || pane == view->panes)
-        snprintf(text, size, "%s", pane->path);
+        snprintf(text, size, "%s", name_of(pane));
     else
-        snprintf(text, size, "%s  %" PRId64 "  number %" PRId64 "  %+.6g s", pane->path, frame->index, frame->number,
+        snprintf(text, size, "%s  %" PRId64 "  number %" PRId64 "  %+.6g s", name_of(pane), frame->index, frame->number,
                  frame->time_s - first->time_s);
 }
 
