@@ -38,6 +38,31 @@ struct video_track {
 
 /* ---- the file ---- */
 
+static bool is_mp4(const AVFormatContext *file)
+{
+    return strstr(file->iformat->name, "mp4") != NULL;
+}
+
+/*
+ * A mp4 without fragments describes H.264, and every packet of it, in its header: looking for that in the pictures
+ * would take longer than decoding some.
+ */
+static bool header_describes(const AVFormatContext *file, const AVStream *stream)
+{
+    const AVCodecParameters *video = stream->codecpar;
+    return is_mp4(file) && video->codec_id == AV_CODEC_ID_H264 && video->extradata_size > 0 && video->width > 0 &&
+           stream->nb_frames > 0 && avformat_index_get_entries_count(stream) == stream->nb_frames;
+}
+
+static bool header_describes_videos(const AVFormatContext *file)
+{
+    bool described = file->nb_streams > 0;
+    for (unsigned i = 0; i < file->nb_streams; i++)
+        if (file->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+            described &= header_describes(file, file->streams[i]);
+    return described;
+}
+
 /* Opens the file, picks its video and stands at its beginning. */
 static ist_status open_file(struct video_track *t, ist_error *error)
 {
@@ -49,7 +74,7 @@ static ist_status open_file(struct video_track *t, ist_error *error)
         return error_memory(error);
     t->file->pb = t->io;
     int result = avformat_open_input(&t->file, t->path, NULL, NULL);
-    if (result >= 0)
+    if (result >= 0 && !header_describes_videos(t->file))
         result = avformat_find_stream_info(t->file, NULL);
     if (result < 0)
         return media_error(error, result, t->name, "not a video that can be read");
@@ -123,7 +148,7 @@ static int seek_by_time(struct video_track *t, int64_t packet)
     const struct packet_entry *first = &t->table.packets[0], *entry = &t->table.packets[packet];
     int64_t target = entry->pts != AV_NOPTS_VALUE ? entry->pts : entry->dts;
     // mp4 seeks by decoding time, shifted so that presentation begins at the first frame.
-    if (strstr(t->file->iformat->name, "mp4") && entry->dts != AV_NOPTS_VALUE && first->pts != AV_NOPTS_VALUE)
+    if (is_mp4(t->file) && entry->dts != AV_NOPTS_VALUE && first->pts != AV_NOPTS_VALUE)
         target = entry->dts + (first->pts - first->dts);
     if (target == AV_NOPTS_VALUE)
         return AVERROR(EINVAL);
@@ -165,16 +190,27 @@ static ist_status seek_from_beginning(struct video_track *t, int64_t target, ist
     return status;
 }
 
+/* Reads this packet, which is decoded next then. */
+static ist_status go_to(struct video_track *t, int64_t packet, ist_error *error)
+{
+    // A container may come out behind the packet that was asked for: then from an earlier key, then from the beginning.
+    const bool found = try_seek(t, seek_by_place, packet, packet) || try_seek(t, seek_by_time, packet, packet) ||
+                       try_seek(t, seek_by_time, packet_table_key_before(&t->table, packet), packet);
+    const ist_status status = found ? IST_OK : seek_from_beginning(t, packet, error);
+    if (status >= 0)
+        packet_table_check_key(&t->table, packet, t->packet);
+    return status;
+}
+
 ist_status video_track_seek(struct video_track *t, int64_t packet, ist_error *error)
 {
     t->next_packet = -1;
     avcodec_flush_buffers(t->decoder);
     if (t->unpack)
         av_bsf_flush(t->unpack);
-    // A container may come out behind the packet that was asked for: then from an earlier key, then from the beginning.
-    const bool found = try_seek(t, seek_by_place, packet, packet) || try_seek(t, seek_by_time, packet, packet) ||
-                       try_seek(t, seek_by_time, packet_table_key_before(&t->table, packet), packet);
-    const ist_status status = found ? IST_OK : seek_from_beginning(t, packet, error);
+    ist_status status;
+    while ((status = go_to(t, packet, error)) >= 0 && packet > 0 && !t->table.packets[packet].key)
+        packet = packet_table_key_before(&t->table, packet);
     if (status < 0)
         return status;
     t->next_packet = t->start = packet;
@@ -249,6 +285,7 @@ static int feed(struct video_track *t, int64_t skip_to)
     if (!packet_table_is(&t->table, at, t->packet))
         return AVERROR_INVALIDDATA;
     t->next_packet++;
+    packet_table_check_key(&t->table, at, t->packet);
     if (add_palette(t) < 0)
         return AVERROR(ENOMEM);
     if (unpack_packet(t) < 0) {
@@ -339,6 +376,20 @@ static ist_status drop_undecodable_beginning(struct video_track *t, ist_error *e
     return status < 0 ? status : IST_OK;
 }
 
+static ist_status read_table(struct video_track *t, ist_error *error)
+{
+    if (header_describes(t->file, t->file->streams[t->stream])) {
+        ist_status status = packet_table_read_header(&t->table, t->file, t->stream, t->name, error);
+        if (status == IST_END)
+            status = rewind_file(t, error);
+        else
+            return status;
+        if (status < 0)
+            return status;
+    }
+    return packet_table_read(&t->table, t->file, t->stream, t->unpack, t->name, error);
+}
+
 static ist_status open_track(struct video_track *t, ist_error *error)
 {
     t->packet = av_packet_alloc();
@@ -351,7 +402,7 @@ static ist_status open_track(struct video_track *t, ist_error *error)
     if (status >= 0)
         status = open_decoder(t, error);
     if (status >= 0)
-        status = packet_table_read(&t->table, t->file, t->stream, t->unpack, t->name, error);
+        status = read_table(t, error);
     if (status >= 0)
         status = keep_palette(t, error);
     return status < 0 ? status : drop_undecodable_beginning(t, error);

@@ -19,7 +19,10 @@ void video_track_close(struct video_track **track);
 
 const struct packet_table *video_track_table(const struct video_track *track);
 
-/* Makes this key packet (or packet 0) the next that is decoded. IST_ERROR_DATA: no way leads there. */
+/*
+ * Makes this key packet (or packet 0) the next that is decoded; where it turns out to be no key, the one before.
+ * IST_ERROR_DATA: no way leads there.
+ */
 ist_status video_track_seek(struct video_track *track, int64_t packet, ist_error *error);
 
 /* The packet that is decoded next; -1: video_track_seek() comes first. */
