@@ -8,14 +8,16 @@
 #include "metadata.h"
 
 struct chunk_reader;
+struct picture_cache;
 
 struct chunk_reader_calls {
     /*
-     * Opens the chunk with this number in the store's directory, finished or still being recorded.
+     * Opens the chunk with this number in the store's directory, finished or still being recorded. Decoded pictures are
+     * kept in `cache`, which must outlive the reader.
      * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
-                       ist_error *error);
+                       struct picture_cache *cache, ist_error *error);
 
     /*
      * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number
@@ -27,8 +29,8 @@ struct chunk_reader_calls {
     /* Frames in the chunk's file, the damaged ones too. May be NULL. */
     int64_t (*frame_count)(const struct chunk_reader *reader);
 
-    /* Keeps decoded pictures up to this many bytes, 0: none. May be NULL: the chunk keeps nothing. */
-    void (*set_cache)(struct chunk_reader *reader, size_t bytes);
+    /* Gives back what only the next read takes, decoders above all, as others will be read first. May be NULL. */
+    void (*rest)(struct chunk_reader *reader);
 
     /* Frees the reader and sets *reader to NULL. Takes a NULL reader. */
     void (*close)(struct chunk_reader **reader);
