@@ -3,7 +3,7 @@
 #include <libavutil/frame.h>
 #include <stdlib.h>
 
-enum { FEW_BYTES = 8 << 20 };
+enum { FEW_BYTES = 2 << 20 };
 
 /* A place for one picture; those that are filled form a ring by age. */
 struct place {

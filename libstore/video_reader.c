@@ -201,9 +201,8 @@ static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t fram
             return status;
         r->use_threads = false;
     }
-    // Who goes back within a GOP wants what lies between as well.
-    const bool goes_back =
-        last_asked > frame_idx && !r->lost[last_asked] && packet_table_key_for(r->table, last_asked) == key;
+    // Who goes back by a small step goes on like that and wants what lies between as well.
+    const bool goes_back = last_asked > frame_idx && last_asked - frame_idx <= LONGEST_STEP && !r->lost[last_asked];
     return decode_from(r, key, frame_idx, goes_back ? 0 : skip_to, error);
 }
 
