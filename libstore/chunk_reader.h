@@ -8,16 +8,17 @@
 #include "metadata.h"
 
 struct chunk_reader;
+struct index;
 struct picture_cache;
 
 struct chunk_reader_calls {
     /*
-     * Opens the chunk with this number in the store's directory, finished or still being recorded. Decoded pictures are
-     * kept in `cache`, which must outlive the reader.
+     * Opens the chunk with this number in the store's directory, finished or still being recorded. `index` has the
+     * checksums of its frames, in `cache` decoded pictures are kept; both must outlive the reader.
      * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
-                       struct picture_cache *cache, ist_error *error);
+                       struct index *index, struct picture_cache *cache, ist_error *error);
 
     /*
      * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number

@@ -20,14 +20,19 @@
 #include "error.h"
 #include "export_sink.h"
 #include "fs.h"
+#include "reader_ranges.h"
 
 struct kind {
     const char *ending;
     const struct export_sink_calls *calls;
-    bool no_pixels;    /* only numbers and times are needed */
-    bool any_shape;    /* frames may differ */
-    bool needs_times;  /* the plan must know them */
-    bool is_directory; /* of its own files */
+    bool no_pixels;   /* only numbers and times are needed */
+    bool any_shape;   /* frames may differ */
+    bool needs_times; /* the plan must know them */
+    enum output_kind {
+        OUTPUT_FILE = 0,
+        OUTPUT_PICTURES, /* a directory of its own files */
+        OUTPUT_STORE,    /* is made in a directory, out of which it moves when it is whole */
+    } output;
 };
 
 static const struct kind kinds[] = {
@@ -40,7 +45,8 @@ static const struct kind kinds[] = {
     {.ending = ".txt", .calls = &export_timecodes, .no_pixels = true},
 };
 
-static const struct kind folder = {.calls = &export_folder, .any_shape = true, .is_directory = true};
+static const struct kind folder = {.calls = &export_folder, .any_shape = true, .output = OUTPUT_PICTURES};
+static const struct kind new_store = {.calls = &export_store, .needs_times = true, .output = OUTPUT_STORE};
 
 const char *ist_export_ending(int i)
 {
@@ -56,6 +62,8 @@ struct walk {
     ist_selection selection; /* with the defaults filled in */
     int64_t position;        /* the next index to look at */
     int64_t met;             /* frames before it that meet the conditions */
+    const struct chunk_range *ranges;
+    int range, range_count; /* the chunk of the block */
     int64_t block_first, block_count;
     int64_t numbers[BLOCK]; /* of the frames in the block */
     double times_s[BLOCK];
@@ -77,12 +85,43 @@ static void walk_begin(struct walk *walk, ist_reader *reader, const ist_selectio
         walk->selection.step = 1;
     walk->position = selection->index_first;
     walk->met = 0;
+    walk->range = 0;
+    walk->ranges = reader_ranges(reader, &walk->range_count);
     walk->block_first = walk->block_count = 0;
+}
+
+static bool may_meet(const ist_selection *selection, const struct chunk_range *range)
+{
+    if (selection->by_number &&
+        (range->number_max < selection->number_first || range->number_min >= selection->number_end))
+        return false;
+    return !selection->by_time ||
+           (range->time_max_s >= selection->time_first_s && range->time_min_s < selection->time_end_s);
+}
+
+/* Passes over chunks none of whose frames meets the conditions; gives where the one that may ends. */
+static int64_t walk_to_chunk(struct walk *walk)
+{
+    for (; walk->range < walk->range_count; walk->range++) {
+        const struct chunk_range *range = &walk->ranges[walk->range];
+        const int64_t end = range->first_index + range->frame_count;
+        if (walk->position >= end)
+            continue;
+        if (may_meet(&walk->selection, range))
+            return end;
+        walk->position = end;
+    }
+    return walk->position;
 }
 
 static ist_status walk_load(struct walk *walk, ist_error *error)
 {
-    const int64_t left = walk->selection.index_end - walk->position;
+    int64_t end = walk->selection.index_end;
+    if (is_filtered(&walk->selection)) {
+        const int64_t chunk_end = walk_to_chunk(walk);
+        end = chunk_end < end ? chunk_end : end;
+    }
+    const int64_t left = end > walk->position ? end - walk->position : 0;
     // Of a long step little more than the frame itself would be used.
     const int64_t wanted = !is_filtered(&walk->selection) && walk->selection.step > BLOCK / 8 ? 1 : BLOCK;
     walk->block_first = walk->position;
@@ -107,6 +146,8 @@ static ist_status walk_next(struct walk *walk, ist_frame *frame, ist_error *erro
             const ist_status status = walk_load(walk, error);
             if (status < 0)
                 return status;
+            if (walk->block_count == 0)
+                break;
         }
         frame->index = walk->position;
         frame->number = walk->numbers[walk->position - walk->block_first];
@@ -164,7 +205,7 @@ static ist_status survey(struct walk *walk, bool needs_times, struct export_plan
 struct output {
     char path[PATH_MAX];
     char part[PATH_MAX];
-    bool is_directory;
+    enum output_kind kind;
     bool created;
     int lock_fd; /* of the .part; held while it is written; -1: none */
 };
@@ -191,8 +232,13 @@ static ist_status set_paths(struct output *output, const char *path, ist_error *
     return IST_OK;
 }
 
-/* Removes the pictures of an export; false, and nothing removed: there is something else among them. */
-static bool clear_directory(const char *path)
+static bool owns(const struct output *output, const char *name)
+{
+    return output->kind == OUTPUT_STORE ? strcmp(name, export_store_name) == 0 : export_folder_owns(name);
+}
+
+/* Removes what an export put into its directory; false, and nothing removed: there is something else in it. */
+static bool clear_directory(const struct output *output, const char *path)
 {
     bool ours = true;
     for (int removing = 0; removing < 2 && ours; removing++) {
@@ -203,8 +249,12 @@ static bool clear_directory(const char *path)
             const char *name = entry->d_name;
             if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                 continue;
-            ours = ours && export_folder_owns(name);
-            if (removing && (size_t)snprintf(child, sizeof child, "%s/%s", path, name) < sizeof child)
+            ours = ours && owns(output, name);
+            if (!removing || (size_t)snprintf(child, sizeof child, "%s/%s", path, name) >= sizeof child)
+                continue;
+            if (output->kind == OUTPUT_STORE)
+                fs_remove_tree(child);
+            else
                 fs_calls.unlink(child);
         }
         if (directory)
@@ -213,19 +263,25 @@ static bool clear_directory(const char *path)
     return ours;
 }
 
-static bool remove_directory(const char *path)
+static void remove_part(const struct output *output)
 {
-    return clear_directory(path) && fs_calls.rmdir(path) == 0;
+    if (output->kind == OUTPUT_FILE)
+        fs_calls.unlink(output->part);
+    else if (clear_directory(output, output->part))
+        fs_calls.rmdir(output->part);
 }
 
-static bool remove_output(const struct output *output, const char *path)
+static void remove_whole(const struct output *output)
 {
-    return output->is_directory ? remove_directory(path) : fs_calls.unlink(path) == 0;
+    if (output->kind == OUTPUT_FILE)
+        fs_calls.unlink(output->path);
+    else
+        fs_remove_tree(output->path);
 }
 
 static int open_part(const struct output *output)
 {
-    if (!output->is_directory)
+    if (output->kind == OUTPUT_FILE)
         return fs_calls.open(output->part, O_RDWR | O_CREAT, 0666);
     if (fs_calls.mkdir(output->part, 0777) < 0 && errno != EEXIST)
         return -1;
@@ -239,7 +295,7 @@ static ist_status begin_output(struct output *output, ist_error *error)
     output->lock_fd = open_part(output);
     if (output->lock_fd < 0) {
         const int reason = errno;
-        if (output->is_directory && !was_there)
+        if (output->kind != OUTPUT_FILE && !was_there)
             fs_calls.rmdir(output->part);
         return error_errno(error, reason, "%s: cannot create", output->path);
     }
@@ -248,7 +304,7 @@ static ist_status begin_output(struct output *output, ist_error *error)
     if (refused || fstat(output->lock_fd, &locked) < 0 || stat(output->part, &named) < 0 ||
         locked.st_ino != named.st_ino)
         return error_set(error, IST_ERROR_STATE, "%s: another export to it is under way", output->path);
-    if (was_there && output->is_directory && !clear_directory(output->part))
+    if (was_there && output->kind != OUTPUT_FILE && !clear_directory(output, output->part))
         return error_set(error, IST_ERROR_EXISTS, "%s: is there, with files in it that are not of an export",
                          output->part);
     output->created = true;
@@ -278,27 +334,55 @@ static ist_status sync_pictures(const char *path, ist_error *error)
     return status;
 }
 
+static ist_status sync_part(const struct output *output, ist_error *error)
+{
+    switch (output->kind) {
+    case OUTPUT_PICTURES:
+        return sync_pictures(output->part, error);
+    case OUTPUT_STORE: // its writer did that
+        return IST_OK;
+    case OUTPUT_FILE:
+        break;
+    }
+    return fs_sync_file(output->part, error);
+}
+
+static ist_status rename_part(const struct output *output, ist_error *error)
+{
+    char from[PATH_MAX];
+    const bool inside = output->kind == OUTPUT_STORE;
+    if ((size_t)snprintf(from, sizeof from, "%s%s%s", output->part, inside ? "/" : "",
+                         inside ? export_store_name : "") >= sizeof from)
+        return error_errno(error, ENAMETOOLONG, "%s", output->part);
+    if (fs_calls.rename(from, output->path) < 0)
+        return error_errno(error, errno, "%s: cannot rename", from);
+    if (inside)
+        fs_calls.rmdir(output->part);
+    return IST_OK;
+}
+
 /* Brings it to the disk, then under its name. */
 static ist_status publish_output(struct output *output, ist_error *error)
 {
-    ist_status status = output->is_directory ? sync_pictures(output->part, error) : fs_sync_file(output->part, error);
+    ist_status status = sync_part(output, error);
     if (status < 0)
         return status;
     if (is_there(output->path)) // rename() would replace it
         return error_set(error, IST_ERROR_EXISTS, "%s: exists already; it is left alone", output->path);
-    if (fs_calls.rename(output->part, output->path) < 0)
-        return error_errno(error, errno, "%s: cannot rename", output->part);
+    status = rename_part(output, error);
+    if (status < 0)
+        return status;
     output->created = false;
     status = fs_sync_directory_of(output->path, error);
     if (status < 0)
-        remove_output(output, output->path);
+        remove_whole(output);
     return status;
 }
 
 static void end_output(struct output *output)
 {
     if (output->created)
-        remove_output(output, output->part);
+        remove_part(output);
     if (output->lock_fd >= 0)
         fs_calls.close(output->lock_fd);
 }
@@ -313,7 +397,8 @@ struct export
     struct export_sink *sink;
     struct walk walk;
     ist_frame frame;
-    ist_frame first; /* its shape only */
+    ist_frame changed; /* in its place, with params.change */
+    ist_frame first;   /* of those exported, its shape only */
     ist_export_report report;
 };
 
@@ -332,6 +417,10 @@ static ist_status find_kind(const struct kind **kind, const char *path, const is
                             ist_error *error)
 {
     const size_t length = strlen(path);
+    if (params->store) {
+        *kind = &new_store;
+        return IST_OK;
+    }
     if (params->images && !export_folder_knows(params->images))
         return error_set(error, IST_ERROR_ARGUMENT, "'%s' is not a kind of pictures; choose png, tif or jpg",
                          params->images);
@@ -365,9 +454,9 @@ static bool same_shape(const ist_frame *a, const ist_frame *b)
     return a->width == b->width && a->height == b->height && a->channels == b->channels && a->type == b->type;
 }
 
-static ist_status check_shape(const struct export *e, ist_error *error)
+static ist_status check_shape(const struct export *e, const ist_frame *b, ist_error *error)
 {
-    const ist_frame *a = &e->first, *b = &e->frame;
+    const ist_frame *a = &e->first;
     if (e->kind->any_shape || e->kind->no_pixels || same_shape(a, b))
         return IST_OK;
     return error_set(error, IST_ERROR_DATA,
@@ -395,21 +484,41 @@ static ist_status read_pixels(struct export *e, ist_error *error)
     return IST_END;
 }
 
+/* Gives the frame that is to be exported, which is the one that was read unless it is changed. */
+static ist_status change_frame(struct export *e, const ist_frame **frame, ist_error *error)
+{
+    const ist_export_params *params = e->plan.params;
+    *frame = &e->frame;
+    if (!params->change || e->kind->no_pixels)
+        return IST_OK;
+    const ist_status status = params->change(params->context, &e->frame, &e->changed, error);
+    e->changed.index = e->frame.index;
+    e->changed.number = e->frame.number;
+    e->changed.time_s = e->frame.time_s;
+    *frame = &e->changed;
+    return status;
+}
+
+static ist_status begin_sink(struct export *e, const ist_frame *frame, ist_error *error)
+{
+    e->first = *frame;
+    if (!e->kind->no_pixels) {
+        e->report.width = frame->width;
+        e->report.height = frame->height;
+    }
+    return e->kind->calls->open(&e->sink, &e->plan, frame, error);
+}
+
 static ist_status add_frame(struct export *e, ist_error *error)
 {
-    ist_status status = IST_OK;
-    if (!e->sink) {
-        e->first = e->frame;
-        if (!e->kind->no_pixels) {
-            e->report.width = e->frame.width;
-            e->report.height = e->frame.height;
-        }
-        status = e->kind->calls->open(&e->sink, &e->plan, &e->frame, error);
-    }
+    const ist_frame *frame;
+    ist_status status = change_frame(e, &frame, error);
+    if (status >= 0 && !e->sink)
+        status = begin_sink(e, frame, error);
     if (status >= 0)
-        status = check_shape(e, error);
+        status = check_shape(e, frame, error);
     if (status >= 0)
-        status = e->kind->calls->add(e->sink, &e->frame, error);
+        status = e->kind->calls->add(e->sink, frame, error);
     if (status >= 0)
         e->report.frame_count++;
     return status;
@@ -467,7 +576,7 @@ ist_status ist_export(ist_reader *reader, const char *path, const ist_export_par
         output->lock_fd = -1;
         e->reader = reader;
         e->report.first_skipped = -1;
-        e->plan = (struct export_plan){.path = output->path, .part = output->part, .params = params};
+        e->plan = (struct export_plan){.path = output->path, .part = output->part, .params = params, .reader = reader};
         status = find_kind(&e->kind, path, params, error);
     }
     if (status >= 0)
@@ -475,10 +584,11 @@ ist_status ist_export(ist_reader *reader, const char *path, const ist_export_par
     if (status >= 0 && is_there(output->path))
         status = error_set(error, IST_ERROR_EXISTS, "%s: exists already; it is left alone", output->path);
     if (status >= 0) {
-        output->is_directory = e->kind->is_directory;
+        output->kind = e->kind->output;
         status = export_frames(e, output, error);
         end_output(output);
         ist_frame_free(&e->frame);
+        ist_frame_free(&e->changed);
     }
     if (report)
         *report = e ? e->report : (ist_export_report){0};

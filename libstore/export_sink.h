@@ -11,6 +11,7 @@ struct export_plan {
     const char *path; /* the final name, for messages */
     const char *part; /* to be written; a file is there, empty, or the directory */
     const ist_export_params *params;
+    ist_reader *reader;  /* of the frames */
     int64_t frame_count; /* frames that meet the conditions; some may turn out to be missing */
     int64_t index_max;   /* no index of theirs is larger */
     double mean_rate;    /* frames per second, by the first and last time; 0: the times do not tell */
@@ -32,7 +33,11 @@ struct export_sink_calls {
     void (*close)(struct export_sink **sink);
 };
 
-extern const struct export_sink_calls export_npy, export_tiff, export_video, export_folder, export_timecodes;
+extern const struct export_sink_calls export_npy, export_tiff, export_video, export_folder, export_store,
+    export_timecodes;
+
+/* Name of the store in the directory that becomes it. */
+extern const char export_store_name[];
 
 /* True for the name of a picture in an exported directory, "000012.png". */
 bool export_folder_owns(const char *name);

@@ -256,3 +256,19 @@ ist_status extra_data_load(struct index *index, const char *directory, int chunk
     }
     return status;
 }
+
+ist_status extra_data_check(const char *json, ist_error *error)
+{
+    static const char *const reserved[] = {"frame_time", "frame_number", "frame_index"};
+    json_error_t where;
+    json_t *object = json_loads(json, 0, &where);
+    ist_status status = IST_OK;
+    if (!json_is_object(object))
+        status = error_set(error, IST_ERROR_ARGUMENT, "extra data is not a JSON object%s%s", object ? "" : ": ",
+                           object ? "" : where.text);
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved && status >= 0; i++)
+        if (json_object_get(object, reserved[i]))
+            status = error_set(error, IST_ERROR_ARGUMENT, "extra data: the key %s belongs to the store", reserved[i]);
+    json_decref(object);
+    return status;
+}

@@ -18,4 +18,7 @@ ist_status extra_data_load(struct index *index, const char *directory, int chunk
                            const struct npz_index *frames, int64_t first_index, struct problems *problems,
                            ist_error *error);
 
+/* IST_ERROR_ARGUMENT unless `json` is the text of a JSON object without keys that belong to the store. */
+ist_status extra_data_check(const char *json, ist_error *error);
+
 #endif

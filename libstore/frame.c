@@ -7,6 +7,13 @@
 
 enum { SIZE_MAX_PX = 65535, CACHE_LINE = 64 };
 
+const char *ist_drop_cause_name(ist_drop_cause cause)
+{
+    static const char *const names[IST_DROP_CAUSE_COUNT] = {
+        [IST_DROP_CAMERA] = "camera", [IST_DROP_BUS] = "bus", [IST_DROP_QUEUE] = "queue"};
+    return cause >= 0 && cause < IST_DROP_CAUSE_COUNT ? names[cause] : "unknown";
+}
+
 size_t ist_pixel_size(ist_pixel_type type)
 {
     return type == IST_PIXEL_U16 ? 2 : 1;

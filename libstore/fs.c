@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -155,6 +156,24 @@ bool fs_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0;
+}
+
+int64_t fs_file_size(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
+int64_t fs_disk_bytes(const char *path)
+{
+    struct statvfs disk;
+    return statvfs(path, &disk) == 0 ? (int64_t)disk.f_blocks * (int64_t)disk.f_frsize : 0;
+}
+
+int64_t fs_free_bytes(const char *path)
+{
+    struct statvfs disk;
+    return statvfs(path, &disk) == 0 ? (int64_t)disk.f_bavail * (int64_t)disk.f_frsize : -1;
 }
 
 void fs_remove_tree(const char *path)

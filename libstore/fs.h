@@ -55,6 +55,15 @@ ist_status fs_sync_directory_of(const char *path, ist_error *error);
 
 bool fs_exists(const char *path);
 
+/* Bytes in a file; 0 if there is none. */
+int64_t fs_file_size(const char *path);
+
+/* Size of the disk where `path` lies; 0: unknown. */
+int64_t fs_disk_bytes(const char *path);
+
+/* Bytes that may still be written where `path` lies; -1: unknown. */
+int64_t fs_free_bytes(const char *path);
+
 /* Removes a directory and all below it, as far as it goes. */
 void fs_remove_tree(const char *path);
 

@@ -88,37 +88,66 @@ static TIFF *open_target(struct target *target)
     return tiff;
 }
 
-static int row_bytes_of(const ist_frame *frame)
+/* The shape of a page, and how its rows are had as TIFF wants them. */
+struct page {
+    int width, height, samples; /* samples of a pixel */
+    size_t sample_size;
+    int sample_format, predictor;
+    void (*pack_row)(const void *pixels, int y, uint8_t *to);
+    const void *pixels;
+};
+
+static size_t row_bytes_of(const struct page *page)
 {
-    return frame->width * frame->channels * (int)ist_pixel_size(frame->type);
+    return (size_t)page->width * (size_t)page->samples * page->sample_size;
 }
 
-static int strip_rows_of(const ist_frame *frame)
+static int strip_rows_of(const struct page *page)
 {
-    const int row_bytes = row_bytes_of(frame);
-    const int rows = row_bytes < STRIP_BYTES ? STRIP_BYTES / row_bytes : 1;
-    return rows < frame->height ? rows : frame->height;
+    const size_t row_bytes = row_bytes_of(page);
+    const int rows = row_bytes < STRIP_BYTES ? (int)(STRIP_BYTES / row_bytes) : 1;
+    return rows < page->height ? rows : page->height;
 }
 
 // Deflate at its fastest: against LZW, which OpenCV writes, it packs a little better, unpacks in half of the time,
 // and does not make noise of 16 bits larger than it was.
-static bool set_fields(TIFF *tiff, const ist_frame *frame)
+static bool set_fields(TIFF *tiff, const struct page *page)
 {
-    return TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, (uint32_t)frame->width) &&
-           TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, (uint32_t)frame->height) &&
-           TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * ist_pixel_size(frame->type))) &&
-           TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, frame->channels) &&
-           TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) &&
-           TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, frame->channels == 1 ? PHOTOMETRIC_MINISBLACK : PHOTOMETRIC_RGB) &&
+    return TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, (uint32_t)page->width) &&
+           TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, (uint32_t)page->height) &&
+           TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * page->sample_size)) &&
+           TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, page->samples) &&
+           TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, page->sample_format) &&
+           TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, page->samples == 1 ? PHOTOMETRIC_MINISBLACK : PHOTOMETRIC_RGB) &&
            TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
            TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE) &&
-           TIFFSetField(tiff, TIFFTAG_ZIPQUALITY, 1) && TIFFSetField(tiff, TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL) &&
-           TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, (uint32_t)strip_rows_of(frame));
+           TIFFSetField(tiff, TIFFTAG_ZIPQUALITY, 1) && TIFFSetField(tiff, TIFFTAG_PREDICTOR, page->predictor) &&
+           TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, (uint32_t)strip_rows_of(page));
 }
 
-// A row as TIFF has it: red first. libtiff's predictor works in place, so gray rows are copied as well.
-static void pack_row(const ist_frame *frame, int y, uint8_t *to)
+// Whole strips, because libtiff then has them compressed in one go by the faster libdeflate. Its predictor works in
+// place, so all rows are copied.
+static bool write_strips(TIFF *tiff, const struct page *page)
 {
+    const size_t row_bytes = row_bytes_of(page);
+    const int strip_rows = strip_rows_of(page);
+    uint8_t *strip = malloc(row_bytes * (size_t)strip_rows);
+    bool written = strip != NULL;
+    for (int y = 0, i = 0; y < page->height && written; y += strip_rows, i++) {
+        const int left = page->height - y;
+        const int rows = left < strip_rows ? left : strip_rows;
+        for (int j = 0; j < rows; j++)
+            page->pack_row(page->pixels, y + j, strip + (size_t)j * row_bytes);
+        written = TIFFWriteEncodedStrip(tiff, (uint32_t)i, strip, (tmsize_t)(row_bytes * (size_t)rows)) >= 0;
+    }
+    free(strip);
+    return written;
+}
+
+// A row of a frame: red first.
+static void pack_frame_row(const void *pixels, int y, uint8_t *to)
+{
+    const ist_frame *frame = pixels;
     const uint8_t *from = frame->data + y * frame->stride;
     const size_t size = ist_pixel_size(frame->type);
     if (frame->channels == 1) {
@@ -132,27 +161,45 @@ static void pack_row(const ist_frame *frame, int y, uint8_t *to)
     }
 }
 
-// Whole strips, because libtiff then has them compressed in one go by the faster libdeflate.
-static bool write_strips(TIFF *tiff, const ist_frame *frame)
-{
-    const size_t row_bytes = (size_t)row_bytes_of(frame);
-    const int strip_rows = strip_rows_of(frame);
-    uint8_t *strip = malloc(row_bytes * (size_t)strip_rows);
-    bool written = strip != NULL;
-    for (int y = 0, i = 0; y < frame->height && written; y += strip_rows, i++) {
-        const int left = frame->height - y;
-        const int rows = left < strip_rows ? left : strip_rows;
-        for (int j = 0; j < rows; j++)
-            pack_row(frame, y + j, strip + (size_t)j * row_bytes);
-        written = TIFFWriteEncodedStrip(tiff, (uint32_t)i, strip, (tmsize_t)(row_bytes * (size_t)rows)) >= 0;
-    }
-    free(strip);
-    return written;
-}
-
 bool tiff_page_write(TIFF *tiff, const ist_frame *frame)
 {
-    return set_fields(tiff, frame) && write_strips(tiff, frame);
+    const struct page page = {
+        .width = frame->width,
+        .height = frame->height,
+        .samples = frame->channels,
+        .sample_size = ist_pixel_size(frame->type),
+        .sample_format = SAMPLEFORMAT_UINT,
+        .predictor = PREDICTOR_HORIZONTAL,
+        .pack_row = pack_frame_row,
+        .pixels = frame,
+    };
+    return set_fields(tiff, &page) && write_strips(tiff, &page);
+}
+
+struct floats {
+    const float *first;
+    int width;
+};
+
+static void pack_float_row(const void *pixels, int y, uint8_t *to)
+{
+    const struct floats *floats = pixels;
+    memcpy(to, floats->first + (ptrdiff_t)y * floats->width, (size_t)floats->width * sizeof(float));
+}
+
+bool tiff_page_write_floats(TIFF *tiff, const float *pixels, int width, int height)
+{
+    const struct page page = {
+        .width = width,
+        .height = height,
+        .samples = 1,
+        .sample_size = sizeof(float),
+        .sample_format = SAMPLEFORMAT_IEEEFP,
+        .predictor = PREDICTOR_NONE,
+        .pack_row = pack_float_row,
+        .pixels = &(struct floats){pixels, width},
+    };
+    return set_fields(tiff, &page) && write_strips(tiff, &page);
 }
 
 static ist_status encode_tiff(const ist_frame *frame, struct buffer *out, ist_error *error)

@@ -1,5 +1,7 @@
 #include "index.h"
 
+#include <libstore/json.h>
+
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -19,7 +21,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_SUMMARY] = "UPDATE summary SET value = CASE name WHEN 'frame_time_min' THEN ?1 "
                           "WHEN 'frame_time_max' THEN ?2 WHEN 'frame_min' THEN ?3 WHEN 'frame_max' THEN ?4 END",
     [STATEMENT_ADD_EXTRA] = "INSERT INTO extra_data (frame, data) VALUES (?1, ?2)",
+    [STATEMENT_ADD_DROP] = "INSERT INTO drops (frame, cause, first_number, count, time) VALUES (?1, ?2, ?3, ?4, ?5)",
     [STATEMENT_ENTRIES] = "SELECT frame_number, frame_time FROM frames WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
+    [STATEMENT_SET_CHECKSUMS] = "INSERT OR REPLACE INTO checksums (first, sums) VALUES (?1, ?2)",
+    [STATEMENT_CHECKSUMS] = "SELECT sums FROM checksums WHERE first = ?1",
 };
 
 void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number, double last_time_s)
@@ -260,6 +265,7 @@ static ist_status load_ranges(struct index *index, ist_error *error)
 ist_status index_reload(struct index *index, ist_error *error)
 {
     const struct index before = *index;
+    index->checksums.count = 0;
     index->ranges = NULL;
     index->range_count = index->range_capacity = 0;
     const ist_status status = load_ranges(index, error);
@@ -333,8 +339,9 @@ const struct chunk_range *index_range_of(const struct index *index, int64_t fram
     return &index->ranges[low];
 }
 
-ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
-                         ist_error *error)
+/* The rows as they are. */
+static ist_status read_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
+                               ist_error *error)
 {
     sqlite3_stmt *query = index_statement(index, STATEMENT_ENTRIES);
     if (!query)
@@ -344,7 +351,8 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
     int64_t found = 0;
     int result;
     while ((result = sqlite3_step(query)) == SQLITE_ROW && found < count)
-        entries[found++] = (struct index_entry){sqlite3_column_int64(query, 0), sqlite3_column_double(query, 1)};
+        entries[found++] =
+            (struct index_entry){.number = sqlite3_column_int64(query, 0), .time_s = sqlite3_column_double(query, 1)};
     ist_status status = IST_OK;
     if (result != SQLITE_DONE)
         status = index_sql_failure(index, error);
@@ -352,6 +360,20 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
         status = error_set(error, IST_ERROR_DATA, "%s: frame %lld is missing", index->name, (long long)(first + found));
     sqlite3_reset(query);
     return status;
+}
+
+ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
+                         ist_error *error)
+{
+    ist_status status = read_entries(index, first, count, entries, error);
+    for (int64_t i = 0; i < count && status >= 0; i++)
+        status = index_checksums_compare(index, first + i, &entries[i], error);
+    return status;
+}
+
+ist_status index_peek(struct index *index, int64_t frame_index, struct index_entry *entry, ist_error *error)
+{
+    return read_entries(index, frame_index, 1, entry, error);
 }
 
 /* One row of extra data as the user gets it. */
@@ -399,6 +421,8 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
     if (status >= 0) {
         char *text = json_dumps(array, JSON_REAL_PRECISION(17));
         out->size = 0;
+        if (text)
+            ist_json_shorten(text);
         status = text ? buffer_append(out, text, strlen(text) + 1, error) : error_memory(error);
         if (status >= 0)
             out->size--;
@@ -407,6 +431,53 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
     json_decref(array);
     sqlite3_finalize(query);
     return status;
+}
+
+/* The cause of this name; IST_DROP_CAUSE_COUNT: there is none. */
+static ist_drop_cause find_cause(const char *name)
+{
+    ist_drop_cause cause = 0;
+    while (cause < IST_DROP_CAUSE_COUNT && (!name || strcmp(name, ist_drop_cause_name(cause)) != 0))
+        cause++;
+    return cause;
+}
+
+ist_status index_drops(struct index *index, index_drop_handler *handler, void *context, ist_error *error)
+{
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(index->db, "SELECT cause, first_number, count, time FROM drops ORDER BY frame, rowid", -1,
+                           &query, NULL) != SQLITE_OK)
+        return (sqlite3_errcode(index->db) & 0xff) == SQLITE_ERROR ? IST_OK : index_sql_failure(index, error);
+    ist_status status = IST_OK;
+    int result;
+    while (status >= 0 && (result = sqlite3_step(query)) == SQLITE_ROW) {
+        const ist_drop drop = {.cause = find_cause((const char *)sqlite3_column_text(query, 0)),
+                               .first_number = sqlite3_column_int64(query, 1),
+                               .count = sqlite3_column_int64(query, 2),
+                               .time_s = sqlite3_column_double(query, 3)};
+        if (drop.cause == IST_DROP_CAUSE_COUNT || drop.count < 1)
+            status = error_set(error, IST_ERROR_DATA, "%s: the list of dropped frames is damaged", index->name);
+        else
+            status = handler(context, &drop, error);
+    }
+    if (status >= 0 && result != SQLITE_DONE)
+        status = index_sql_failure(index, error);
+    sqlite3_finalize(query);
+    return status;
+}
+
+static ist_status add_drop(void *context, const ist_drop *drop, ist_error *error)
+{
+    (void)error;
+    int64_t *dropped = context;
+    dropped[drop->cause] += drop->count;
+    return IST_OK;
+}
+
+ist_status index_count_drops(struct index *index, int64_t dropped[IST_DROP_CAUSE_COUNT], ist_error *error)
+{
+    memset(dropped, 0, IST_DROP_CAUSE_COUNT * sizeof *dropped);
+    return index_drops(index, add_drop, dropped, error);
 }
 
 void index_close(struct index **index)

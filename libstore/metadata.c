@@ -1,5 +1,7 @@
 #include "metadata.h"
 
+#include <libstore/json.h>
+
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -26,30 +28,6 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
-/* IANA name of the machine's time zone. */
-static void local_timezone(char name[METADATA_TEXT_SIZE])
-{
-    const char *tz = getenv("TZ");
-    if (tz && *tz == ':')
-        tz++;
-    if (tz && strchr(tz, '/') && *tz != '/') {
-        copy_text(name, METADATA_TEXT_SIZE, tz);
-        return;
-    }
-    char link[PATH_MAX];
-    const ssize_t length = readlink("/etc/localtime", link, sizeof link - 1);
-    if (length > 0) {
-        static const char folder[] = "zoneinfo/";
-        link[length] = '\0';
-        const char *zone = strstr(link, folder);
-        if (zone) {
-            copy_text(name, METADATA_TEXT_SIZE, zone + strlen(folder));
-            return;
-        }
-    }
-    copy_text(name, METADATA_TEXT_SIZE, "Etc/UTC");
-}
-
 void metadata_begin(struct metadata *metadata)
 {
     unsigned char random[16];
@@ -64,7 +42,7 @@ void metadata_begin(struct metadata *metadata)
     clock_gettime(CLOCK_REALTIME, &now);
     metadata->created_s = (double)now.tv_sec + (double)(now.tv_nsec / 1000) * 1e-6;
     if (!*metadata->timezone)
-        local_timezone(metadata->timezone);
+        ist_time_machine_zone(metadata->timezone);
 }
 
 static void format_created(double created_s, char text[METADATA_TEXT_SIZE])
@@ -127,6 +105,13 @@ static json_t *store_to_json(const struct metadata *m)
                               m->timezone, "uuid", m->uuid, "version", STORE_VERSION);
     if (store && m->is_video)
         json_object_set_new(store, "extension", json_string(m->extension));
+    json_t *dropped = json_object();
+    for (ist_drop_cause cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        if (m->dropped[cause] > 0)
+            json_object_set_new(dropped, ist_drop_cause_name(cause), json_integer(m->dropped[cause]));
+    if (store && json_object_size(dropped) > 0)
+        json_object_set(store, "dropped", dropped);
+    json_decref(dropped);
     return store;
 }
 
@@ -223,6 +208,9 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
         m->type = IST_PIXEL_U16;
     else if (*dtype && strcmp(dtype, "uint8") != 0)
         return error_set(error, IST_ERROR_UNSUPPORTED, "imgdtype '%s': only uint8 and uint16 can be read", dtype);
+    // Those that leave it out are older than the uuid.
+    if (!*dtype && *text_of(store, "uuid"))
+        return error_set(error, IST_ERROR_DATA, "imgdtype is missing");
 
     const json_int_t chunksize = json_integer_value(json_object_get(store, "chunksize"));
     m->chunksize = chunksize > 0 && chunksize <= INT_MAX ? (int)chunksize
@@ -253,6 +241,15 @@ static double created_from_path(const char *directory, const char *file, const c
     return stat(file, &info) == 0 ? (double)info.st_mtim.tv_sec + (double)info.st_mtim.tv_nsec * 1e-9 : 0;
 }
 
+static void read_dropped(struct metadata *m, const json_t *store)
+{
+    const json_t *dropped = json_object_get(store, "dropped");
+    for (ist_drop_cause cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++) {
+        const json_int_t count = json_integer_value(json_object_get(dropped, ist_drop_cause_name(cause)));
+        m->dropped[cause] = count > 0 ? count : 0;
+    }
+}
+
 static ist_status read_root(struct metadata *m, json_t *root, const char *directory, const char *path, ist_error *error)
 {
     const json_t *store = json_object_get(root, "__store");
@@ -269,12 +266,16 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
     if (!*m->timezone)
         copy_text(m->timezone, sizeof m->timezone, text_of(root, "timezone"));
     if (!*m->timezone)
-        local_timezone(m->timezone);
+        ist_time_machine_zone(m->timezone);
     if (!parse_created(text_of(store, "created_utc"), &m->created_s))
         m->created_s = created_from_path(directory, path, m->timezone);
 
+    read_dropped(m, store);
+
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (m->user_json)
+        ist_json_shorten(m->user_json);
     return m->user_json ? IST_OK : error_memory(error);
 }
 

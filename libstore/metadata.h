@@ -3,6 +3,7 @@
 #define METADATA_H
 
 #include <libstore/frame.h>
+#include <libstore/time.h>
 #include <stdbool.h>
 
 enum { METADATA_UUID_SIZE = 33, METADATA_TEXT_SIZE = 64 };
@@ -15,14 +16,15 @@ struct metadata {
     bool extension_guessed;             /* an old store that does not say it */
     char encoding[METADATA_TEXT_SIZE];  /* "": none */
     char uuid[METADATA_UUID_SIZE];      /* "": none */
-    char timezone[METADATA_TEXT_SIZE];  /* IANA name */
+    char timezone[IST_TIME_ZONE_SIZE];  /* IANA name */
     double created_s;                   /* seconds since 1970 UTC */
     int width;                          /* px, as stored: even for most video, and of raw data where encoding says so */
     int height;
     int channels; /* 1 or 3; of raw data also 2 or 4 */
     ist_pixel_type type;
     int chunksize;
-    char *user_json; /* text of a JSON object */
+    int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came */
+    char *user_json;                       /* text of a JSON object */
 };
 
 /* Fills in uuid, created_s and, where it is empty, timezone for a store that begins now. */

@@ -19,6 +19,7 @@
 #include "metadata.h"
 #include "picture_cache.h"
 #include "problems.h"
+#include "reader_ranges.h"
 #include "store_index.h"
 #include "store_lock.h"
 #include "store_path.h"
@@ -141,6 +142,20 @@ static void fill_info(ist_reader *r)
     }
 }
 
+/* metadata.yaml knows them when a store was closed, the index as they come. */
+static ist_status count_drops(ist_reader *r, ist_error *error)
+{
+    memcpy(r->info.dropped, r->metadata.dropped, sizeof r->info.dropped);
+    if (!r->info.unfinished)
+        return IST_OK;
+    int64_t dropped[IST_DROP_CAUSE_COUNT];
+    const ist_status status = index_count_drops(r->index, dropped, error);
+    for (int cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        if (dropped[cause] > r->info.dropped[cause])
+            r->info.dropped[cause] = dropped[cause];
+    return status;
+}
+
 ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error)
 {
     ist_reader *r = *reader = calloc(1, sizeof *r);
@@ -158,9 +173,11 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
         status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
     if (status >= 0)
         status = index_search_create(&r->search, r->index, error);
-    if (status >= 0)
+    if (status >= 0) {
         fill_info(r);
-    else
+        status = count_drops(r, error);
+    }
+    if (status < 0)
         ist_reader_close(reader);
     return status;
 }
@@ -179,7 +196,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
     index_search_destroy(&r->search);
     r->search = search;
     fill_info(r);
-    return IST_OK;
+    return count_drops(r, error);
 }
 
 const ist_reader_info *ist_reader_get_info(const ist_reader *reader)
@@ -251,7 +268,7 @@ static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, ist
         chunk->number = range->chunk;
         chunk->frame_count = range->frame_count;
         const ist_status status =
-            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->cache, error);
+            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->index, r->cache, error);
         if (status < 0)
             return status;
     }
@@ -375,7 +392,7 @@ ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match 
     int64_t index;
     struct index_entry entry;
     const ist_status status = search_number(reader, number, match, &index, &entry, error);
-    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+    return status < 0 ? status : ist_reader_read_index(reader, index, frame, error);
 }
 
 ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *frame, ist_error *error)
@@ -383,7 +400,7 @@ ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *fr
     int64_t index;
     struct index_entry entry;
     const ist_status status = search_time(reader, time_s, &index, &entry, error);
-    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+    return status < 0 ? status : ist_reader_read_index(reader, index, frame, error);
 }
 
 ist_status ist_reader_find_number(ist_reader *reader, int64_t number, ist_match match, int64_t *index, ist_error *error)
@@ -401,6 +418,11 @@ ist_status ist_reader_find_time(ist_reader *reader, double time_s, int64_t *inde
 /*
  * What is known of the frames
  */
+
+const struct chunk_range *reader_ranges(const ist_reader *reader, int *count)
+{
+    return index_ranges(reader->index, count);
+}
 
 static ist_status check_range(const ist_reader *r, int64_t first, int64_t count, ist_error *error)
 {
@@ -459,7 +481,40 @@ const ist_problem *ist_reader_problem(const ist_reader *reader, int i)
     return i >= 0 && i < reader->problems.count ? reader->problems.items[i] : NULL;
 }
 
-void ist_free(void *text)
+/* A list of drops that grows. */
+struct drop_list {
+    ist_drop *items;
+    int64_t count;
+};
+
+static ist_status append_drop(void *context, const ist_drop *drop, ist_error *error)
 {
-    free(text);
+    struct drop_list *list = context;
+    // Room doubles whenever the count is a power of two.
+    if ((list->count & (list->count - 1)) == 0) {
+        ist_drop *items = realloc(list->items, (list->count ? 2 * (size_t)list->count : 1) * sizeof *items);
+        if (!items)
+            return error_memory(error);
+        list->items = items;
+    }
+    list->items[list->count++] = *drop;
+    return IST_OK;
+}
+
+ist_status ist_reader_drops(ist_reader *reader, ist_drop **drops, int64_t *count, ist_error *error)
+{
+    struct drop_list list = {0};
+    const ist_status status = index_drops(reader->index, append_drop, &list, error);
+    if (status < 0) {
+        free(list.items);
+        list = (struct drop_list){0};
+    }
+    *drops = list.items;
+    *count = list.count;
+    return status;
+}
+
+void ist_free(void *memory)
+{
+    free(memory);
 }

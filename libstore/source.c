@@ -141,7 +141,8 @@ static ist_status next_frame(ist_source *source, ist_frame *frame, ist_error *er
                         frame->channels != info->channels || frame->type != info->type))
         return fail_shape(source, frame, error);
     frame->index = source->delivered;
-    frame->number = source->delivered + source->lost;
+    if (!source->numbers)
+        frame->number = source->delivered + source->lost;
     return IST_OK;
 }
 
@@ -249,6 +250,24 @@ void source_lose(ist_source *source, const ist_error *error)
         source->lost_reason = *error;
 }
 
+void source_note_drop(ist_source *source, const ist_drop *drop)
+{
+    ist_drop *drops = realloc(source->drops, ((size_t)source->drop_count + 1) * sizeof *drops);
+    if (!drops)
+        return; // the gap in the numbers still tells of it
+    source->drops = drops;
+    drops[source->drop_count++] = *drop;
+}
+
+bool ist_source_next_drop(ist_source *source, ist_drop *drop)
+{
+    if (source->drop_count == 0)
+        return false;
+    *drop = source->drops[0];
+    memmove(source->drops, source->drops + 1, (size_t)--source->drop_count * sizeof *source->drops);
+    return true;
+}
+
 const char *ist_source_lost_reason(const ist_source *source)
 {
     return source->lost_reason.message;
@@ -272,6 +291,7 @@ void ist_source_close(ist_source **source)
         (*source)->kind->close(*source);
     ist_frame_free(&(*source)->first);
     free((*source)->location);
+    free((*source)->drops);
     free(*source);
     *source = NULL;
 }

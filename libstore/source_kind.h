@@ -35,12 +35,15 @@ struct ist_source {
     const char *detail; /* which file of a folder was delivered last; NULL: only the location has a name */
     void *state;        /* the kind's own */
     bool gray;          /* the caller wants one channel */
+    bool numbers;       /* the kind sets frame->number, too: the device's own count */
     bool ended;         /* nothing more comes, whether it was the end or a failure */
     bool has_first;     /* `first` waits to be delivered */
     ist_frame first;
     int64_t delivered;
     int64_t lost;
     ist_error lost_reason; /* of the last one */
+    ist_drop *drops;       /* not given yet */
+    int drop_count;
     atomic_bool interrupted;
 };
 
@@ -48,6 +51,9 @@ extern const struct source_kind source_test;
 extern const struct source_kind source_folder;
 extern const struct source_kind source_tiff;
 extern const struct source_kind source_ffmpeg;
+
+/* Keeps a drop for ist_source_next_drop(). */
+void source_note_drop(ist_source *source, const ist_drop *drop);
 
 /* Counts a frame that is there but cannot be decoded, for the reason in `error`, which may be NULL. */
 void source_lose(ist_source *source, const ist_error *error);

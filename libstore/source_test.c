@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "error.h"
 #include "source_kind.h"
@@ -39,6 +40,7 @@ struct pattern {
     int64_t seed;
     bool is_colour;
     bool is_deep;
+    bool is_live; // comes by the clock
 };
 
 struct wave {
@@ -53,6 +55,8 @@ struct state {
     double *sines;
     double *row; // one channel of one row, in gray levels
     int64_t next;
+    double start_s;      // of frame 0 when it is live, by the monotonic clock; 0: not begun
+    double start_time_s; // the same since 1970
     double motion_x, motion_y;
     char extra[80];
 };
@@ -167,9 +171,15 @@ static ist_status set_option(struct pattern *pattern, const struct source_option
         pattern->is_colour = value;
         return status;
     }
+    if (strcmp(key, "live") == 0) {
+        int64_t value = 0;
+        const ist_status status = source_option_integer(option, 0, 1, &value, error);
+        pattern->is_live = value;
+        return status;
+    }
     return error_set(error, IST_ERROR_ARGUMENT,
                      "unknown key '%s' (known: size, rate, frames, motion, amplitude, period, noise, contrast, seed, "
-                     "color, depth)",
+                     "color, depth, live)",
                      key);
 }
 
@@ -212,6 +222,7 @@ static ist_status open_test(ist_source *source, const char *location, const ist_
     source->info.type = pattern->is_deep ? IST_PIXEL_U16 : IST_PIXEL_U8;
     source->info.frame_rate = pattern->rate;
     source->info.frame_count = pattern->frames ? pattern->frames : -1;
+    source->info.live = source->numbers = pattern->is_live;
     create_waves(state);
     return create_tables(state, error);
 }
@@ -289,14 +300,46 @@ static uint64_t noise_seed(int64_t seed, int64_t index)
     return random_bits(&random);
 }
 
+static double clock_s(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+// Waits until the next frame is due. As a camera with a few buffers: who comes later than they reach misses frames.
+static ist_status wait_for_frame(ist_source *source, ist_error *error)
+{
+    enum { BUFFERS = 4 };
+    const struct timespec nap = {.tv_nsec = 500000};
+    struct state *state = source->state;
+    if (state->start_s == 0) {
+        state->start_s = clock_s(CLOCK_MONOTONIC);
+        state->start_time_s = clock_s(CLOCK_REALTIME);
+    }
+    double past;
+    while ((past = (clock_s(CLOCK_MONOTONIC) - state->start_s) * state->pattern.rate) < (double)state->next) {
+        if (source_is_interrupted(source))
+            return error_set(error, IST_ERROR_INTERRUPTED, "%s: interrupted", source->location);
+        nanosleep(&nap, NULL);
+    }
+    const int64_t oldest = (int64_t)past - BUFFERS + 1;
+    if (oldest > state->next)
+        state->next = oldest;
+    return IST_OK;
+}
+
 static ist_status next_test(ist_source *source, ist_frame *frame, ist_error *error)
 {
     struct state *state = source->state;
     const struct pattern *pattern = &state->pattern;
+    ist_status status = pattern->is_live ? wait_for_frame(source, error) : IST_OK;
+    if (status < 0)
+        return status;
     if (pattern->frames && state->next >= pattern->frames)
         return IST_END;
-    const ist_status status = ist_frame_alloc(frame, (int)pattern->width, (int)pattern->height,
-                                              pattern->is_colour ? 3 : 1, source->info.type, error);
+    status = ist_frame_alloc(frame, (int)pattern->width, (int)pattern->height, pattern->is_colour ? 3 : 1,
+                             source->info.type, error);
     if (status < 0)
         return status;
     const int64_t index = state->next++;
@@ -309,7 +352,8 @@ static ist_status next_test(ist_source *source, ist_frame *frame, ist_error *err
                 add_noise(state, &random);
             store_row(state, frame, c, y);
         }
-    frame->time_s = (double)index / pattern->rate;
+    frame->number = index;
+    frame->time_s = state->start_time_s + (double)index / pattern->rate;
     snprintf(state->extra, sizeof state->extra, "{\"motion_x\": %.17g; \"motion_y\": %.17g}", state->motion_x,
              state->motion_y);
     // In some locales the point is a comma.

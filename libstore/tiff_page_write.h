@@ -7,7 +7,8 @@
 
 struct tiff; /* libtiff's TIFF */
 
-/* Sets the fields of the current page and writes its pixels, deflated. The page is for the caller to end. */
+/* These set the fields of the current page and write its pixels, deflated. The page is for the caller to end. */
 bool tiff_page_write(struct tiff *tiff, const ist_frame *frame);
+bool tiff_page_write_floats(struct tiff *tiff, const float *pixels, int width, int height);
 
 #endif

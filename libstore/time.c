@@ -1,11 +1,14 @@
 #include <libstore/time.h>
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "timezone.h"
@@ -24,6 +27,23 @@ static bool is_utc(const char *zone)
 static ist_status unknown_zone(const char *zone, ist_error *error)
 {
     return error_set(error, IST_ERROR_NOT_FOUND, "time zone '%s' is not known on this machine", zone);
+}
+
+void ist_time_machine_zone(char zone[IST_TIME_ZONE_SIZE])
+{
+    static const char folder[] = "zoneinfo/";
+    const char *name = getenv("TZ");
+    if (name && *name == ':')
+        name++;
+    char link[PATH_MAX];
+    if (!name || !strchr(name, '/') || *name == '/') {
+        const ssize_t length = readlink("/etc/localtime", link, sizeof link - 1);
+        link[length > 0 ? length : 0] = '\0';
+        name = strstr(link, folder);
+        if (name)
+            name += strlen(folder);
+    }
+    snprintf(zone, IST_TIME_ZONE_SIZE, "%s", name ? name : "Etc/UTC");
 }
 
 ist_status ist_time_to_local(double time_s, const char *zone, char text[IST_TIME_TEXT_SIZE], ist_error *error)

@@ -12,6 +12,7 @@
 #include "chunk_writer.h"
 #include "encoding.h"
 #include "error.h"
+#include "extra_data.h"
 #include "fs.h"
 #include "index.h"
 #include "keeper.h"
@@ -19,6 +20,7 @@
 #include "repair.h"
 #include "store_lock.h"
 #include "store_path.h"
+#include "video_encoder.h"
 
 /* The frames that the caller gives. */
 struct input {
@@ -42,12 +44,14 @@ struct ist_writer {
     char index_path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
     struct keeper *keeper;
 
+    struct video_encoder *video;    /* for all chunks; NULL: none yet, or images */
     struct chunk_writer *chunk;     /* NULL: none is open */
     struct chunk_range range;       /* of the open chunk */
     char chunk_path[NAME_MAX + 32]; /* of the open chunk, for imgstore */
     int next_chunk;
     int64_t frame_count;
     struct index_entry last; /* of the frame last added */
+    bool dropped;            /* metadata.dropped is more than metadata.yaml says */
 
     ist_error failure; /* what stopped the recording; status IST_OK: nothing did */
 };
@@ -75,6 +79,9 @@ static ist_status check_shape(const struct chunk_format *format, const ist_write
     if (!isfinite(params->frame_rate) || params->frame_rate < 0 || params->frame_rate > 1e6)
         return error_set(error, IST_ERROR_ARGUMENT, "a frame rate of %g per second cannot be noted",
                          params->frame_rate);
+    if (!isfinite(params->chunk_duration_s) || params->chunk_duration_s < 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "a chunk of %g seconds: it must be 0 or more",
+                         params->chunk_duration_s);
     return format->calls->check ? format->calls->check(format, params, error) : IST_OK;
 }
 
@@ -232,6 +239,7 @@ static void destroy(ist_writer **writer)
     if (w->chunk)
         w->format->calls->abandon(&w->chunk);
     keeper_stop(&w->keeper);
+    video_encoder_close(&w->video);
     index_close(&w->index);
     store_lock_abandon(&w->lock_fd);
     metadata_free(&w->metadata);
@@ -428,7 +436,8 @@ ist_status ist_writer_open(ist_writer **writer, const char *path, const ist_writ
 static ist_status begin_chunk(ist_writer *w, ist_error *error)
 {
     const int chunk = w->next_chunk;
-    const ist_status status = w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, error);
+    const ist_status status =
+        w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, &w->video, error);
     if (status < 0)
         return status;
     snprintf(w->chunk_path, sizeof w->chunk_path, w->format->is_video ? "%s/%06d" : "%s/%06d/index", w->folder_name,
@@ -498,23 +507,30 @@ static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_e
     return IST_OK;
 }
 
+/* True if a frame of this time belongs to the next chunk. */
+static bool is_full(const ist_writer *w, double time_s)
+{
+    const double longest_s = w->params.chunk_duration_s;
+    return w->range.frame_count >= w->params.chunksize || (longest_s > 0 && time_s - w->range.time_min_s >= longest_s);
+}
+
 /* Pixels first, then the row in the index: what the index names is there. */
 static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *error)
 {
     ist_status status = note_finished_chunk(w, false, error);
     // The chunk ends only now, so that extra data of its last frame could still come.
-    if (status >= 0 && w->chunk && w->range.frame_count >= w->params.chunksize)
+    if (status >= 0 && w->chunk && is_full(w, frame->time_s))
         status = end_chunk(w, error);
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
     const ist_frame *stored = w->input.decode ? &w->decoded : frame;
+    struct index_entry entry = {.number = frame->number, .time_s = frame->time_s};
     if (status >= 0 && w->input.decode)
         status = encoding_decode(w->input.encoding, frame, &w->decoded, error);
     if (status >= 0)
-        status = w->format->calls->add(w->chunk, stored, error);
+        status = w->format->calls->add(w->chunk, stored, &entry.checksum, error);
     if (status >= 0 && w->params.durable)
         status = keeper_sync_pixels(w->keeper, w->range.chunk, w->range.frame_count, error);
-    const struct index_entry entry = {frame->number, frame->time_s};
     if (status >= 0)
         status = index_add_frame(w->index, w->frame_count, w->range.chunk, w->chunk_path, (int)w->range.frame_count,
                                  &entry, error);
@@ -548,25 +564,46 @@ ist_status ist_writer_add(ist_writer *writer, const ist_frame *frame, ist_error 
 
 ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error)
 {
-    static const char *const reserved[] = {"frame_time", "frame_number", "frame_index"};
     if (!writer)
         return refuse_closed(error);
     if (writer->failure.status < 0)
         return refuse_after_failure(writer, error);
     if (writer->frame_count == 0)
         return error_set(error, IST_ERROR_ARGUMENT, "extra data: there is no frame yet that it could belong to");
-    json_error_t where;
-    json_t *object = json_loads(json, 0, &where);
-    ist_status status = IST_OK;
-    if (!json_is_object(object))
-        status = error_set(error, IST_ERROR_ARGUMENT, "extra data is not a JSON object%s%s", object ? "" : ": ",
-                           object ? "" : where.text);
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved && status >= 0; i++)
-        if (json_object_get(object, reserved[i]))
-            status = error_set(error, IST_ERROR_ARGUMENT, "extra data: the key %s belongs to the store", reserved[i]);
-    json_decref(object);
+    const ist_status status = extra_data_check(json, error);
     // A failure here takes nothing away from the frames, so that the recording may go on.
     return status < 0 ? status : index_add_extra(writer->index, writer->frame_count - 1, json, error);
+}
+
+ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_error *error)
+{
+    if (!writer)
+        return refuse_closed(error);
+    if (writer->failure.status < 0)
+        return refuse_after_failure(writer, error);
+    if (drop->cause < 0 || drop->cause >= IST_DROP_CAUSE_COUNT || drop->count < 1)
+        return error_set(error, IST_ERROR_ARGUMENT, "%lld dropped frames of cause %d cannot be noted",
+                         (long long)drop->count, (int)drop->cause);
+    const ist_status status = index_add_drop(writer->index, writer->frame_count, drop, error);
+    if (status < 0)
+        return status;
+    writer->metadata.dropped[drop->cause] += drop->count;
+    writer->dropped = true;
+    return IST_OK;
+}
+
+int64_t ist_writer_closing_bytes(const ist_writer *writer)
+{
+    // The open chunk, and the one before it while it is being closed.
+    int64_t bytes = 0;
+    for (int chunk = writer->next_chunk - 1; writer->format->is_video && chunk >= 0 && chunk > writer->next_chunk - 3;
+         chunk--) {
+        char path[PATH_MAX + sizeof CHUNK_LIVE_ENDING];
+        chunk_path_video(path, writer->directory, chunk, writer->format->extension);
+        strcat(path, CHUNK_LIVE_ENDING);
+        bytes += fs_file_size(path);
+    }
+    return bytes;
 }
 
 int64_t ist_writer_frame_count(const ist_writer *writer)
@@ -589,6 +626,8 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
     if (status >= 0)
         status = index_finish(w->index, error);
     index_close(&w->index);
+    if (status >= 0 && w->dropped)
+        status = metadata_write(&w->metadata, w->directory, error);
     // The lock goes last: while it is there, the store counts as unfinished.
     if (status >= 0)
         status = store_lock_release(&w->lock_fd, w->directory, error);

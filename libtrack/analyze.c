@@ -1,34 +1,41 @@
 /*
  * A store's frames through many hands: the calling thread reads frames into a ring and hands finished rows over in
- * order; workers take the oldest frame's next few ROIs. Who measures a ROI has no bearing on its row.
+ * order; workers take the oldest frame's next few ROIs, a batch. Who measures a ROI has no bearing on its row. Where
+ * ROIs are remembered from frame to frame, a batch waits for the same batch of the frame before.
  */
 #include <libtrack/libtrack.h>
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "fail.h"
 #include "memory.h"
-#include "tracker.h"
+#include "sequence.h"
+
+enum batch_state { BATCH_OPEN = 0, BATCH_TAKEN, BATCH_DONE };
 
 /* One frame on its way. */
 struct slot {
     ist_frame frame;
-    void *gray; /* room for plane, if frames need it */
+    bool is_read;    /* the frame has its pixels */
+    bool is_missing; /* there is nothing to measure */
+    void *samples;   /* room for plane, if frames need it */
     struct plane plane;
     trk_row *rows;
-    bool is_plane; /* plane is there, ROIs can be taken */
-    bool is_taken; /* somebody is making the plane */
-    int taken;     /* ROIs that were given to workers */
-    int done;      /* ROIs that are finished; all of them: the slot is ready to be handed over */
+    bool is_plane;   /* plane is there, or will not be as the frame is missing: batches can be taken */
+    bool is_taken;   /* somebody is making the plane */
+    uint8_t *states; /* of batches: enum batch_state */
+    int done;        /* batches that are; all of them: the slot is ready to be handed over */
 };
 
 struct analysis {
     const trk_tracker *tracker;
-    int roi_count;
-    int batch; /* ROIs that a worker takes at once */
+    struct feature *features; /* NULL: nothing is remembered of ROIs */
+    double *turns;            /* NULL: no whole turns */
+    int batch_size;           /* ROIs in a batch; the last one may have fewer */
+    int batch_count;
 
     pthread_mutex_t mutex;
     pthread_cond_t work_came;  /* for the workers */
@@ -44,81 +51,112 @@ struct analysis {
 
 struct worker {
     struct analysis *analysis;
-    trk_scratch *scratch;
+    struct scratch scratch;
     pthread_t thread;
     bool runs;
 };
 
+/* Something to do: with the plane not there yet, to make it; else a batch. */
+struct task {
+    struct slot *slot; /* NULL: there is nothing */
+    const struct slot *before;
+    int batch;
+};
+
+/* The slot of a frame, -1 for the frame before the first one. */
 static struct slot *slot_of(const struct analysis *analysis, int64_t number)
 {
-    return &analysis->slots[number % analysis->slot_count];
+    return &analysis->slots[(number + analysis->slot_count) % analysis->slot_count];
 }
 
-/* The oldest frame with something to do; NULL: none. With the mutex held. */
-static struct slot *find_work(const struct analysis *analysis)
+/* True if the batch needs nothing that is not there yet. */
+static bool batch_is_open(const struct analysis *analysis, int64_t number, int batch)
 {
-    for (int64_t i = analysis->first; i < analysis->end; i++) {
-        struct slot *slot = slot_of(analysis, i);
-        if (slot->is_plane ? slot->taken < analysis->roi_count : !slot->is_taken)
-            return slot;
+    if (slot_of(analysis, number)->states[batch] != BATCH_OPEN)
+        return false;
+    const bool waits = analysis->features && number > analysis->first;
+    return !waits || slot_of(analysis, number - 1)->states[batch] == BATCH_DONE;
+}
+
+/* What there is to do for the oldest frame that has something. With the mutex held. */
+static struct task find_task(const struct analysis *analysis)
+{
+    for (int64_t number = analysis->first; number < analysis->end; number++) {
+        struct slot *slot = slot_of(analysis, number);
+        struct task task = {.slot = slot, .before = slot_of(analysis, number - 1)};
+        if (!slot->is_plane && !slot->is_taken)
+            return task;
+        for (; slot->is_plane && task.batch < analysis->batch_count; task.batch++)
+            if (batch_is_open(analysis, number, task.batch))
+                return task;
     }
-    return NULL;
+    return (struct task){0};
 }
 
-static void make_plane(struct analysis *analysis, struct slot *slot)
+static void make_plane(struct analysis *analysis, const struct task *task, struct scratch *scratch)
 {
+    struct slot *slot = task->slot;
     slot->is_taken = true;
     pthread_mutex_unlock(&analysis->mutex);
-    slot->plane = plane_from_frame(&slot->frame, slot->gray);
+    slot->plane = prepare_frame(&analysis->tracker->preparation, &scratch->prepare, &slot->frame, &task->before->frame,
+                                slot->samples);
     pthread_mutex_lock(&analysis->mutex);
     slot->is_plane = true;
     pthread_cond_broadcast(&analysis->work_came);
 }
 
-static void measure_batch(struct analysis *analysis, struct slot *slot, trk_scratch *scratch)
+static void measure_batch(struct analysis *analysis, const struct task *task, struct scratch *scratch)
 {
-    const int first = slot->taken;
-    const int count = analysis->roi_count - first < analysis->batch ? analysis->roi_count - first : analysis->batch;
-    slot->taken += count;
+    struct slot *slot = task->slot;
+    const int first = task->batch * analysis->batch_size;
+    const int left = analysis->tracker->roi_count - first;
+    const int end = first + (left < analysis->batch_size ? left : analysis->batch_size);
+    slot->states[task->batch] = BATCH_TAKEN;
     pthread_mutex_unlock(&analysis->mutex);
-    for (int i = first; i < first + count; i++) {
-        slot->rows[i] = tracker_blank_row(&slot->frame, i, TRK_MISSING);
-        tracker_measure_roi(analysis->tracker, scratch, &slot->plane, i, &slot->rows[i]);
+    for (int i = first; i < end; i++) {
+        slot->rows[i] = blank_row(&slot->frame, analysis->features, i);
+        if (!slot->is_missing)
+            measure_roi(analysis->tracker, scratch, analysis->features, &slot->plane, i, &slot->rows[i]);
     }
     pthread_mutex_lock(&analysis->mutex);
-    slot->done += count;
-    if (slot->done == analysis->roi_count)
+    slot->states[task->batch] = BATCH_DONE;
+    slot->done++;
+    if (slot->done == analysis->batch_count)
         pthread_cond_signal(&analysis->frame_done);
+    if (analysis->features)
+        pthread_cond_signal(&analysis->work_came);
 }
 
 static void *work(void *argument)
 {
-    const struct worker *worker = argument;
+    struct worker *worker = argument;
     struct analysis *analysis = worker->analysis;
     pthread_mutex_lock(&analysis->mutex);
     while (!analysis->stop) {
-        struct slot *slot = find_work(analysis);
-        if (!slot)
+        const struct task task = find_task(analysis);
+        if (!task.slot)
             pthread_cond_wait(&analysis->work_came, &analysis->mutex);
-        else if (!slot->is_plane)
-            make_plane(analysis, slot);
+        else if (!task.slot->is_plane)
+            make_plane(analysis, &task, &worker->scratch);
         else
-            measure_batch(analysis, slot, worker->scratch);
+            measure_batch(analysis, &task, &worker->scratch);
     }
     pthread_mutex_unlock(&analysis->mutex);
     return NULL;
 }
 
-/* Puts a frame that is in its slot before the workers; a missing one is finished at once. */
-static void publish(struct analysis *analysis, bool missing)
+/* Puts a frame that is in its slot before the workers. */
+static void publish(struct analysis *analysis)
 {
+    const trk_tracker *tracker = analysis->tracker;
     struct slot *slot = slot_of(analysis, analysis->end);
-    if (missing)
-        for (int i = 0; i < analysis->roi_count; i++)
-            slot->rows[i] = tracker_blank_row(&slot->frame, i, TRK_MISSING);
+    const struct slot *before = slot_of(analysis, analysis->end - 1);
     pthread_mutex_lock(&analysis->mutex);
-    slot->is_plane = slot->is_taken = missing;
-    slot->taken = slot->done = missing ? analysis->roi_count : 0;
+    // A difference to a frame that is not there cannot be measured either.
+    slot->is_missing = !slot->is_read || (tracker->preparation.difference && !before->is_read);
+    slot->is_plane = slot->is_taken = slot->is_missing;
+    memset(slot->states, BATCH_OPEN, (size_t)analysis->batch_count);
+    slot->done = 0;
     analysis->end++;
     pthread_cond_broadcast(&analysis->work_came);
     pthread_mutex_unlock(&analysis->mutex);
@@ -129,9 +167,9 @@ static bool oldest_is_done(struct analysis *analysis, bool wait)
 {
     pthread_mutex_lock(&analysis->mutex);
     const struct slot *slot = slot_of(analysis, analysis->first);
-    while (wait && slot->done < analysis->roi_count)
+    while (wait && slot->done < analysis->batch_count)
         pthread_cond_wait(&analysis->frame_done, &analysis->mutex);
-    const bool done = slot->done == analysis->roi_count;
+    const bool done = slot->done == analysis->batch_count;
     pthread_mutex_unlock(&analysis->mutex);
     return done;
 }
@@ -142,7 +180,9 @@ static bool hand_over(struct analysis *analysis, int64_t most, trk_row_handler *
     while (analysis->first < analysis->end) {
         if (!oldest_is_done(analysis, analysis->end - analysis->first > most))
             return true;
-        if (!handler(context, slot_of(analysis, analysis->first)->rows, analysis->roi_count))
+        trk_row *rows = slot_of(analysis, analysis->first)->rows;
+        unwrap_rotations(analysis->turns, rows, analysis->tracker->roi_count);
+        if (!handler(context, rows, analysis->tracker->roi_count))
             return false;
         pthread_mutex_lock(&analysis->mutex);
         analysis->first++;
@@ -151,58 +191,55 @@ static bool hand_over(struct analysis *analysis, int64_t most, trk_row_handler *
     return true;
 }
 
-/* Reads a frame into its slot. IST_END: it cannot be read, but its number and time are there. */
-static ist_status read_frame(const struct analysis *analysis, ist_reader *reader, int64_t index, ist_frame *frame,
+/* Reads a frame into its slot. If it cannot be read, its number and time are there all the same. */
+static ist_status read_frame(const struct analysis *analysis, ist_reader *reader, int64_t index, struct slot *slot,
                              ist_error *error)
 {
-    ist_status status = ist_reader_read_index(reader, index, frame, error);
+    ist_frame *frame = &slot->frame;
+    const ist_status status = ist_reader_read_index(reader, index, frame, error);
     if (status == IST_ERROR_MEMORY || status == IST_ERROR_STATE)
         return status;
-    if (status == IST_OK && tracker_check_frame(analysis->tracker, frame, NULL) == IST_OK)
+    slot->is_read = status == IST_OK && tracker_check_frame(analysis->tracker, frame, NULL) == IST_OK;
+    if (slot->is_read)
         return IST_OK;
     frame->index = index;
-    status = ist_reader_frame_metadata(reader, index, 1, &frame->number, &frame->time_s, error);
-    return status < 0 ? status : IST_END;
+    return ist_reader_frame_metadata(reader, index, 1, &frame->number, &frame->time_s, error);
 }
 
 static ist_status run(struct analysis *analysis, ist_reader *reader, int64_t first, int64_t count,
                       trk_row_handler *handler, void *context, ist_error *error)
 {
-    for (int64_t i = 0; i < count; i++) {
-        if (!hand_over(analysis, analysis->slot_count - 1, handler, context))
+    ist_status status = IST_OK;
+    if (analysis->tracker->preparation.difference && first > 0)
+        status = read_frame(analysis, reader, first - 1, slot_of(analysis, -1), error);
+    for (int64_t i = 0; i < count && status >= 0; i++) {
+        // The frame before the oldest one is kept, too: there may be a difference to it.
+        if (!hand_over(analysis, analysis->slot_count - 2, handler, context))
             return IST_END;
-        const ist_status status =
-            read_frame(analysis, reader, first + i, &slot_of(analysis, analysis->end)->frame, error);
-        if (status < 0)
-            return status;
-        publish(analysis, status == IST_END);
+        status = read_frame(analysis, reader, first + i, slot_of(analysis, analysis->end), error);
+        if (status >= 0)
+            publish(analysis);
     }
+    if (status < 0)
+        return status;
     return hand_over(analysis, 0, handler, context) ? IST_OK : IST_END;
 }
 
-static int thread_count(const trk_tracker *tracker)
-{
-    if (tracker_threads(tracker))
-        return tracker_threads(tracker);
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return processors < 1 ? 1 : processors > 256 ? 256 : (int)processors;
-}
-
-static ist_status make_ring(struct analysis *analysis, const ist_reader_info *info, ist_error *error)
+static ist_status make_ring(struct analysis *analysis, ist_error *error)
 {
     // Two frames in work for each worker, so that nobody waits for the slowest ROI of a frame.
-    const int count = 2 * analysis->worker_count + 1;
+    const int count = 2 * analysis->worker_count + 2;
+    const size_t samples_size = prepare_samples_size(&analysis->tracker->preparation);
     analysis->slots = calloc((size_t)count, sizeof *analysis->slots);
     if (!analysis->slots)
         return trk_fail_memory(error);
     analysis->slot_count = count;
-    const bool turns_gray = info->channels != 1 || info->type == IST_PIXEL_U16;
     for (int i = 0; i < count; i++) {
         struct slot *slot = &analysis->slots[i];
-        slot->rows = calloc((size_t)analysis->roi_count, sizeof *slot->rows);
-        if (turns_gray)
-            slot->gray = allocate_aligned((size_t)info->width * (size_t)info->height, ist_pixel_size(info->type));
-        if (!slot->rows || (turns_gray && !slot->gray))
+        slot->rows = calloc((size_t)analysis->tracker->roi_count, sizeof *slot->rows);
+        slot->states = calloc((size_t)analysis->batch_count, sizeof *slot->states);
+        slot->samples = samples_size ? allocate_aligned(samples_size, 1) : NULL;
+        if (!slot->rows || !slot->states || (samples_size && !slot->samples))
             return trk_fail_memory(error);
     }
     return IST_OK;
@@ -220,7 +257,7 @@ static ist_status start_workers(struct analysis *analysis, ist_error *error)
     for (int i = 0; i < analysis->worker_count && status >= 0; i++) {
         struct worker *worker = &analysis->workers[i];
         worker->analysis = analysis;
-        status = trk_scratch_create(&worker->scratch, analysis->tracker, error);
+        status = scratch_init(&worker->scratch, analysis->tracker, error);
         if (status < 0)
             break;
         pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -244,13 +281,16 @@ static void finish(struct analysis *analysis)
     for (int i = 0; analysis->workers && i < analysis->worker_count; i++) {
         if (analysis->workers[i].runs)
             pthread_join(analysis->workers[i].thread, NULL);
-        trk_scratch_destroy(&analysis->workers[i].scratch);
+        scratch_finish(&analysis->workers[i].scratch);
     }
     for (int i = 0; i < analysis->slot_count; i++) {
         ist_frame_free(&analysis->slots[i].frame);
-        free(analysis->slots[i].gray);
+        free(analysis->slots[i].samples);
+        free(analysis->slots[i].states);
         free(analysis->slots[i].rows);
     }
+    features_destroy(&analysis->features, analysis->tracker->roi_count);
+    free(analysis->turns);
     free(analysis->slots);
     free(analysis->workers);
     pthread_cond_destroy(&analysis->frame_done);
@@ -258,33 +298,38 @@ static void finish(struct analysis *analysis)
     pthread_mutex_destroy(&analysis->mutex);
 }
 
-static int batch_size(int roi_count, int threads)
+static void share_out(struct analysis *analysis)
 {
-    // Few enough for a frame to be shared by all, many enough for the mutex not to matter.
-    const int batches = 4 * threads;
-    return (roi_count + batches - 1) / batches;
+    // Few ROIs in a batch, for a frame to be shared by all; many enough for the mutex not to matter.
+    const int most = 4 * analysis->worker_count, rois = analysis->tracker->roi_count;
+    analysis->batch_size = (rois + most - 1) / most;
+    analysis->batch_count = (rois + analysis->batch_size - 1) / analysis->batch_size;
 }
 
 ist_status trk_analyze(trk_tracker *tracker, ist_reader *reader, int64_t first, int64_t count, trk_row_handler *handler,
                        void *context, ist_error *error)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
-    if (!tracker_has_template(tracker))
-        return trk_fail(error, IST_ERROR_STATE, "no template was set");
+    ist_status status = tracker_check_template(tracker, error);
+    if (status < 0)
+        return status;
     if (first < 0 || count < 0 || count > info->frame_count || first > info->frame_count - count)
         return trk_fail(error, IST_ERROR_NOT_FOUND, "%lld frames from frame %lld: the store has %lld", (long long)count,
                         (long long)first, (long long)info->frame_count);
 
     struct analysis analysis = {
         .tracker = tracker,
-        .roi_count = tracker_roi_count(tracker),
-        .worker_count = thread_count(tracker),
+        .worker_count = tracker->params.threads,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
         .work_came = PTHREAD_COND_INITIALIZER,
         .frame_done = PTHREAD_COND_INITIALIZER,
     };
-    analysis.batch = batch_size(analysis.roi_count, analysis.worker_count);
-    ist_status status = make_ring(&analysis, info, error);
+    share_out(&analysis);
+    status = make_ring(&analysis, error);
+    if (status >= 0)
+        status = features_create(&analysis.features, tracker, error);
+    if (status >= 0)
+        status = turns_create(&analysis.turns, tracker, error);
     if (status >= 0)
         status = start_workers(&analysis, error);
     if (status >= 0)

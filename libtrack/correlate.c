@@ -22,14 +22,14 @@ static int64_t pixel_count(const struct matcher *matcher)
 }
 
 // What a position costs beside its products: window sums, a square root and a division. Measured, ns.
-static const double COST_POSITION_NS = 5;
+static const double COST_POSITION_NS = 4;
 
 static double direct_cost(const struct matcher *matcher, const struct kernels *kernels)
 {
     const bool is_short = matcher->width < kernels->step;
-    const double product = is_short                         ? kernels->cost_short_ns
-                           : matcher->type == IST_PIXEL_U16 ? kernels->cost_u16_ns
-                                                            : kernels->cost_u8_ns;
+    const bool deep = matcher->type == IST_PIXEL_U16;
+    const double product = is_short ? (deep ? kernels->cost_short_u16_ns : kernels->cost_short_u8_ns)
+                                    : (deep ? kernels->cost_u16_ns : kernels->cost_u8_ns);
     const int width = is_short ? matcher->width : (matcher->width + kernels->step - 1) / kernels->step * kernels->step;
     const double positions = (double)positions_in_row(matcher) * (matcher->y_max - matcher->y_min + 1);
     return positions * ((double)width * matcher->height * product + COST_POSITION_NS);
@@ -95,11 +95,12 @@ static float sample_at(const struct matcher *matcher, int64_t at)
 static void cut_spectrum(struct matcher *matcher, struct fft *fft)
 {
     const float mean = (float)((double)matcher->sum / (double)pixel_count(matcher));
-    for (int y = 0; y < matcher->height; y++) {
-        float *line = fft_line(fft);
-        for (int x = 0; x < matcher->width; x++)
-            line[x] = sample_at(matcher, (int64_t)y * matcher->width + x) - mean;
-        memset(line + matcher->width, 0, (size_t)(matcher->tile_width - matcher->width) * sizeof *line);
+    float *line = fft_line(fft);
+    for (int y = 0; y < matcher->height; y += 2) {
+        memset(line, 0, 2 * (size_t)matcher->tile_width * sizeof *line);
+        for (int row = y; row < y + 2 && row < matcher->height; row++)
+            for (int x = 0; x < matcher->width; x++)
+                line[2 * x + row - y] = sample_at(matcher, (int64_t)row * matcher->width + x) - mean;
         fft_put(fft, y);
     }
     fft_template(fft, matcher->height, matcher->spectrum);
@@ -110,6 +111,17 @@ void matcher_cut(struct matcher *matcher, struct search *search, const struct pl
     matcher->home_x = x;
     matcher->home_y = y;
     cut_samples(matcher, plane, x, y);
+    if (matcher->spectrum)
+        cut_spectrum(matcher, search_fft(search, matcher));
+}
+
+void matcher_copy(struct matcher *matcher, struct search *search, const struct matcher *from)
+{
+    matcher->home_x = from->home_x;
+    matcher->home_y = from->home_y;
+    matcher->sum = from->sum;
+    matcher->variance = from->variance;
+    memcpy(matcher->samples, from->samples, (size_t)pixel_count(from) * ist_pixel_size(from->type));
     if (matcher->spectrum)
         cut_spectrum(matcher, search_fft(search, matcher));
 }
@@ -133,6 +145,22 @@ static ist_status add_fft(struct search *search, const struct matcher *matcher, 
     return status;
 }
 
+/* Room for the largest tile. */
+static ist_status init_groups(struct search *search, const struct matcher *matchers, int count, ist_error *error)
+{
+    int width = 0, height = 0;
+    for (int i = 0; i < count; i++) {
+        width = matchers[i].tile_width > width ? matchers[i].tile_width : width;
+        height = matchers[i].tile_height > height ? matchers[i].tile_height : height;
+    }
+    const size_t columns = (size_t)width / BLOCK + 1, rows = (size_t)height / BLOCK + 1;
+    search->peaks = allocate_aligned(columns * rows, sizeof *search->peaks);
+    search->least = allocate_aligned(columns, sizeof *search->least);
+    if (!search->peaks || !search->least)
+        return trk_fail_memory(error);
+    return blocks_init(&search->blocks, width, height, error);
+}
+
 ist_status search_init(struct search *search, const struct kernels *kernels, const struct matcher *matchers, int count,
                        ist_error *error)
 {
@@ -148,17 +176,17 @@ ist_status search_init(struct search *search, const struct kernels *kernels, con
     search->sum = allocate_aligned((size_t)positions, sizeof *search->sum);
     search->square = allocate_aligned((size_t)positions, sizeof *search->square);
     search->variance = allocate_aligned((size_t)positions, sizeof *search->variance);
+    search->scores = allocate_aligned(BLOCK * (size_t)positions, sizeof *search->scores);
+    search->products = allocate_aligned(2 * (size_t)positions, sizeof *search->products);
     search->dot = allocate_aligned((size_t)positions, sizeof *search->dot);
     search->ffts = calloc((size_t)count, sizeof(struct fft *));
     if (!search->column_sum || !search->column_square || !search->sum || !search->square || !search->variance ||
-        !search->dot || !search->ffts)
+        !search->scores || !search->products || !search->dot || !search->ffts)
         return trk_fail_memory(error);
-    for (int i = 0; i < count; i++) {
-        const ist_status status = add_fft(search, &matchers[i], error);
-        if (status < 0)
-            return status;
-    }
-    return IST_OK;
+    ist_status status = init_groups(search, matchers, count, error);
+    for (int i = 0; status >= 0 && i < count; i++)
+        status = add_fft(search, &matchers[i], error);
+    return status;
 }
 
 void search_finish(struct search *search)
@@ -171,6 +199,11 @@ void search_finish(struct search *search)
     free(search->sum);
     free(search->square);
     free(search->variance);
+    free(search->scores);
+    free(search->products);
+    free(search->peaks);
+    free(search->least);
+    blocks_finish(&search->blocks);
     free(search->dot);
     *search = (struct search){0};
 }
@@ -186,18 +219,25 @@ void matcher_dots(const struct matcher *matcher, const struct search *search, co
                                matcher->width, matcher->height, count, dots);
 }
 
-double matcher_score_sums(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square)
+/* n sum(t v) - sum(t) sum(v), and n sum(v v) - sum(v)^2. */
+static inline void moments(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square,
+                           double *covariance, double *variance)
 {
     // In 64 bits where they suffice, as the conversion of 128 bits is slow; the double is the same.
     const int64_t n = pixel_count(matcher);
-    double covariance, variance;
     if (n <= (matcher->type == IST_PIXEL_U16 ? 1 << 15 : 1 << 22)) {
-        covariance = (double)(n * dot - matcher->sum * (int64_t)sum);
-        variance = (double)(int64_t)((uint64_t)n * square - sum * sum);
+        *covariance = (double)(n * dot - matcher->sum * (int64_t)sum);
+        *variance = (double)(int64_t)((uint64_t)n * square - sum * sum);
     } else {
-        covariance = (double)((int128)n * dot - (int128)matcher->sum * (int128)sum);
-        variance = (double)((int128)n * (int128)square - (int128)sum * (int128)sum);
+        *covariance = (double)((int128)n * dot - (int128)matcher->sum * (int128)sum);
+        *variance = (double)((int128)n * (int128)square - (int128)sum * (int128)sum);
     }
+}
+
+double matcher_score_sums(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square)
+{
+    double covariance, variance;
+    moments(matcher, dot, sum, square, &covariance, &variance);
     // One root of the product: a perfect match scores exactly 1.
     return variance > 0 ? covariance / sqrt(matcher->variance * variance) : (double)NAN;
 }
@@ -218,18 +258,28 @@ double matcher_score(const struct matcher *matcher, const struct search *search,
     return matcher_score_sums(matcher, dot, sum, square);
 }
 
-bool match_is_better(const struct match *match, const struct match *best)
+/* The scores of a row of positions, those that matter; -HUGE_VAL for the others, and where there is none. */
+static void score_row(const struct matcher *matcher, const struct search *search, int count, double bar, double *scores)
 {
-    if (isnan(match->score))
-        return false;
-    if (isnan(best->score) || match->score > best->score)
-        return true;
-    return match->score == best->score && (match->y < best->y || (match->y == best->y && match->x < best->x));
+    for (int i = 0; i < count; i++) {
+        double covariance, variance;
+        moments(matcher, search->dot[i], search->sum[i], search->square[i], &covariance, &variance);
+        scores[i] = -HUGE_VAL;
+        // Most are far below the bar, and go out without a root and a division; rounding is far below 1e-12.
+        if (bar > 0 &&
+            !(covariance > 0 && covariance * covariance >= bar * bar * (1 - 1e-12) * matcher->variance * variance))
+            continue;
+        const double score = matcher_score_sums(matcher, search->dot[i], search->sum[i], search->square[i]);
+        if (score >= bar)
+            scores[i] = score;
+    }
 }
 
-static struct match find_directly(const struct matcher *matcher, struct search *search, const struct plane *plane)
+static void find_directly(const struct matcher *matcher, struct search *search, const struct plane *plane,
+                          struct peaks *peaks)
 {
     struct windows windows = {
+        .kernels = &search->kernels,
         .plane = plane,
         .x = matcher->x_min,
         .count = positions_in_row(matcher),
@@ -238,7 +288,7 @@ static struct match find_directly(const struct matcher *matcher, struct search *
         .column_sum = search->column_sum,
         .column_square = search->column_square,
     };
-    struct match best = {.score = (double)NAN};
+    double *above = NULL, *row = NULL;
     for (int y = matcher->y_min; y <= matcher->y_max; y++) {
         if (y == matcher->y_min)
             windows_start(&windows, y);
@@ -246,19 +296,27 @@ static struct match find_directly(const struct matcher *matcher, struct search *
             windows_advance(&windows);
         windows_row(&windows, search->sum, search->square);
         matcher_dots(matcher, search, plane, matcher->x_min, y, windows.count, search->dot);
-        for (int i = 0; i < windows.count; i++) {
-            const double score = matcher_score_sums(matcher, search->dot[i], search->sum[i], search->square[i]);
-            // Row-major order: a later equal does not replace the first. The negation lets the first score in.
-            if (!(score <= best.score) && !isnan(score))
-                best = (struct match){matcher->x_min + i, y, score};
-        }
+        double *below = search->scores + (ptrdiff_t)(y % 3) * windows.count;
+        score_row(matcher, search, windows.count, peaks_bar(peaks), below);
+        // A row has its peaks when the one below it is known.
+        if (row)
+            peaks_add_row(peaks, &(struct peak_rows){above, row, below, windows.count, matcher->x_min, y - 1}, NULL,
+                          NULL);
+        above = row;
+        row = below;
     }
-    return best;
+    peaks_add_row(peaks, &(struct peak_rows){above, row, NULL, windows.count, matcher->x_min, matcher->y_max}, NULL,
+                  NULL);
 }
 
-struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane)
+struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane, double *gap)
 {
-    if (matcher->variance <= 0)
-        return (struct match){.score = (double)NAN};
-    return matcher->spectrum ? tiles_find(matcher, search, plane) : find_directly(matcher, search, plane);
+    struct peaks peaks = {.most = gap ? PEAKS_KEPT : 1};
+    if (matcher->variance > 0 && matcher->spectrum)
+        tiles_find(matcher, search, plane, &peaks);
+    else if (matcher->variance > 0)
+        find_directly(matcher, search, plane, &peaks);
+    if (gap)
+        *gap = peaks_gap(&peaks);
+    return peaks.count > 0 ? peaks.list[0] : (struct match){.score = (double)NAN};
 }

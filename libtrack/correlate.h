@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 
+#include "blocks.h"
 #include "fft.h"
 #include "kernels.h"
+#include "peaks.h"
 #include "plane.h"
 
 /* One template, where it is looked for, and how. */
@@ -30,18 +32,17 @@ struct matcher {
     float *spectrum; /* of the template in a tile */
 };
 
-/* A place in the picture and its score. */
-struct match {
-    int x, y;
-    double score; /* NaN: no place has a score */
-};
-
 /* Room for a search with one matcher, or with any of several. */
 struct search {
     struct kernels kernels;
     void *column_sum, *column_square; /* for struct windows */
     uint64_t *sum, *square;           /* a row of positions each */
     double *variance;
+    double *scores;       /* BLOCK rows of them */
+    float *products;      /* room for two rows */
+    struct blocks blocks; /* of a tile, and for each group of its positions: */
+    float *peaks;         /* the largest product */
+    double *least;        /* for one row of groups: the least variance */
     int64_t *dot;
     struct fft **ffts; /* one for each size of tile */
     int fft_count;
@@ -61,13 +62,19 @@ void matcher_finish(struct matcher *matcher);
 /* Takes the template from position x, y of `plane`. Uses the room of `search`. */
 void matcher_cut(struct matcher *matcher, struct search *search, const struct plane *plane, int x, int y);
 
+/* Gives a matcher the template of another one of the same size. Uses the room of `search`. */
+void matcher_copy(struct matcher *matcher, struct search *search, const struct matcher *from);
+
 /* Makes room for searches with these matchers. search_finish() releases it, after a failure too. */
 ist_status search_init(struct search *search, const struct kernels *kernels, const struct matcher *matchers, int count,
                        ist_error *error);
 void search_finish(struct search *search);
 
-/* The best match; of equals, the first in row-major order. Both ways of searching give exactly the same. */
-struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane);
+/*
+ * The best match; of equals, the first in row-major order. With `gap`, also how far it is ahead, see peaks_gap(). Both
+ * ways of searching give exactly the same.
+ */
+struct match matcher_find(const struct matcher *matcher, struct search *search, const struct plane *plane, double *gap);
 
 /* The score at one place inside the picture. */
 double matcher_score(const struct matcher *matcher, const struct search *search, const struct plane *plane, int x,
@@ -77,13 +84,10 @@ double matcher_score(const struct matcher *matcher, const struct search *search,
 double matcher_score_sums(const struct matcher *matcher, int64_t dot, uint64_t sum, uint64_t square);
 
 /* Search by FFT; private to correlate.c and tiles.c. */
-struct match tiles_find(const struct matcher *matcher, struct search *search, const struct plane *plane);
+void tiles_find(const struct matcher *matcher, struct search *search, const struct plane *plane, struct peaks *peaks);
 
 /* Chooses the size of tiles that costs least. Returns its cost in ns, HUGE_VAL if the template is too large. */
 double tiles_plan(struct matcher *matcher);
-
-/* True if `match` beats `best`: a higher score, or the same and earlier in row-major order. */
-bool match_is_better(const struct match *match, const struct match *best);
 
 /* The workspace for the matcher's tiles. */
 struct fft *search_fft(const struct search *search, const struct matcher *matcher);

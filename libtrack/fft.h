@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernels.h"
+
 enum { FFT_LENGTH_MIN = 16, FFT_LENGTH_MAX = 16384 };
 
 /*
- * Transforms of rectangles of one size, and room for one of them. Work goes line by line:
- * write a line into fft_line(), fft_put() it as a row; after all rows fft_correlate(), then
- * fft_get() the rows of the result back into fft_line().
+ * Transforms of rectangles of one size, and room for one of them. Two rows go through one complex transform, as its
+ * real and its imaginary part: write rows y and y + 1, y even, into fft_line(), sample by sample in turn, and fft_put()
+ * them; after all rows fft_correlate(), then fft_get() the rows of the result, two by two.
  *
  * Thread-safety: one thread at a time.
  */
@@ -28,10 +30,10 @@ void fft_destroy(struct fft **fft);
 int fft_width(const struct fft *fft);
 int fft_height(const struct fft *fft);
 
-/* Room for `width` floats. */
+/* Room for two rows: column x of the first is float 2 x, of the second 2 x + 1. */
 float *fft_line(struct fft *fft);
 
-/* Makes the line row `y` of the rectangle. The line is undefined afterwards. */
+/* Makes the line rows `y` and y + 1 of the rectangle; y is even. */
 void fft_put(struct fft *fft, int y);
 
 /* Floats in the spectrum of a rectangle. */
@@ -42,11 +44,14 @@ void fft_template(struct fft *fft, int rows, float *spectrum);
 
 /*
  * Correlates rows 0..rows-1, zeros below, with a template: afterwards row v, column u holds
- * the sum over x, y of template[y][x] * image[v + y][u + x], circular. Rows above rows_out are not computed.
+ * the sum over x, y of template[y][x] * image[v + y][u + x], circular. Rows from rows_out on are not computed.
  */
-void fft_correlate(struct fft *fft, int rows, int rows_out, const float *spectrum);
+void fft_correlate(struct fft *fft, const struct kernels *kernels, int rows, int rows_out, const float *spectrum);
 
-/* Writes row `y` of the correlation into the line. Once for each row. */
-void fft_get(struct fft *fft, int y);
+/* Makes rows y and y + 1 of the correlation, y even: to be called with 0, 2, ... in this order. Returns fft_rows(). */
+const float *fft_get(struct fft *fft, int y);
+
+/* Rows y and y + 1 that fft_get() made, in turn as in fft_line(); there until the next rectangle. */
+const float *fft_rows(const struct fft *fft, int y);
 
 #endif

@@ -23,17 +23,14 @@ typedef void kernel_dot_u8(const int8_t *template, ptrdiff_t template_stride, co
 typedef void kernel_dot_u16(const int16_t *template, ptrdiff_t template_stride, const uint16_t *image,
                             ptrdiff_t image_stride, int width, int height, int count, int64_t *sums);
 
-/* A symmetric filter: out[i] = taps[0] in[i] + sum over k of taps[k] (in[i - k step] + in[i + k step]). */
-typedef void kernel_filter(float *out, const float *in, int count, ptrdiff_t step, const float *taps, int radius);
-
-/* Four neighbours weighted: out[i] = weights[0] in[i] + weights[1] in[i + step] + ... weights[3] in[i + 3 step]. */
-typedef void kernel_taps4(float *out, const float *in, int count, ptrdiff_t step, const float *weights);
+/* Neighbours weighted: out[i] = sum over k < taps, in this order, of weights[k] in[i + k step]. */
+typedef void kernel_filter(float *out, const float *in, int count, ptrdiff_t step, const float *weights, int taps);
 
 /*
  * One row of a Gauss-Newton step: adds the products of the residual r[i] = image[i] - model[i] with gx[i], gy[i],
- * model[i] and 1 to sums[0..3][i modulo KERNEL_LANES]; in single precision within the row.
+ * model[i], 1 and itself to sums[0..4][i modulo KERNEL_LANES]; in single precision within the row.
  */
-enum { KERNEL_LANES = 8 };
+enum { KERNEL_LANES = 8, KERNEL_SUMS = 5 };
 typedef void kernel_normal(const float *image, const float *model, const float *gx, const float *gy, int count,
                            double (*sums)[KERNEL_LANES]);
 
@@ -43,27 +40,52 @@ typedef void kernel_normal(const float *image, const float *model, const float *
  */
 typedef int kernel_sift(const float *products, const double *variances, int first, int count, double error, double bar);
 
+/*
+ * Two rows of samples minus a constant, sample by sample in turn: line[2 i] = first[i] - offset, line[2 i + 1] =
+ * second[i] - offset; count is 16384 at most. Returns the sum of their squares.
+ */
+typedef uint64_t kernel_interleave_u8(float *line, const uint8_t *first, const uint8_t *second, int count, int offset);
+typedef uint64_t kernel_interleave_u16(float *line, const uint16_t *first, const uint16_t *second, int count,
+                                       int offset);
+
+/* Adds a row's samples and their squares to the sums of each column. */
+typedef void kernel_add_row_u8(uint32_t *sum, uint32_t *square, const uint8_t *row, int count);
+typedef void kernel_add_row_u16(uint32_t *sum, uint64_t *square, const uint16_t *row, int count);
+
+/* The larger of both goes into most[i]. */
+typedef void kernel_raise(float *most, const float *values, int count);
+
+/* Complex numbers, real and imaginary part in turn: a[i] = a[i] b[i]. */
+typedef void kernel_multiply(float *a, const float *b, int count);
+
 struct kernels {
     const char *name;
 
     /* Measured cost of a product; the choice between direct sums and FFT rests on them. */
     double cost_u8_ns;
     double cost_u16_ns;
-    double cost_short_ns; /* in rows of fewer than `step` samples, of either kind */
-    int step;             /* samples taken at once: rows cost as if they were a multiple of it */
+    double cost_short_u8_ns; /* in rows of fewer than `step` samples */
+    double cost_short_u16_ns;
+    int step; /* samples taken at once: rows cost as if they were a multiple of it */
 
     kernel_dot_u8 *dot_u8;
     kernel_dot_u16 *dot_u16;
     kernel_filter *filter;
-    kernel_taps4 *taps4;
     kernel_normal *normal;
     kernel_sift *sift;
+    kernel_interleave_u8 *interleave_u8;
+    kernel_interleave_u16 *interleave_u16;
+    kernel_add_row_u8 *add_row_u8;
+    kernel_add_row_u16 *add_row_u16;
+    kernel_raise *raise;
+    kernel_multiply *multiply;
 };
 
 /* The best of what the processor offers and `mask` (TRK_CPU_ bits) allows; mask 0: plain C. */
 struct kernels kernels_get(unsigned mask);
 
-/* Puts the AVX2 versions over those in the table; only there on x86, and only to be called with AVX2. */
+/* Put their versions over those in the table; only there on x86, and only to be called where the processor has them. */
 void kernels_add_avx2(struct kernels *kernels);
+void kernels_add_vnni(struct kernels *kernels);
 
 #endif

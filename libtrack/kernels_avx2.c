@@ -1,15 +1,14 @@
 /* Kernels for AVX2; compiled with -mavx2, so nothing here may run before the processor was asked. */
 #include "kernels.h"
 
-#include <immintrin.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "kernels_x86.h"
 
 // As in kernels.c, but with this instruction set for the compiler to use.
 #define KERNEL(name) name##_plain
 #include "kernels_plain.h"
-
-#define INLINE static inline __attribute__((always_inline))
 
 /*
  * Rows are taken in whole registers; the last register of a row overlaps the one before it, so that nothing behind
@@ -45,116 +44,79 @@ INLINE int64_t sum_lanes(__m256i v)
     return _mm_cvtsi128_si64(half) + _mm_extract_epi64(half, 1);
 }
 
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-struct band_u8 {
-    const int8_t *template;
-    const uint8_t *image;
-    ptrdiff_t template_stride, image_stride;
-    int width, height;
-};
-
 /*
- * 8 bit, width of 32 or more, `n` positions at once. A register of 32 samples is split into its even and its odd
- * samples, 16 bit each; the odd samples at one position are the even ones at the next, so each load is used twice.
+ * 8 bit: 32 columns from `x` on, of which the template's samples outside `used` count as zero, at `n` positions. A
+ * register of 32 samples is split into its even and its odd samples, 16 bit each; the odd samples at one position are
+ * the even ones at the next, so each load is used twice.
  */
-INLINE void band_u8_wide(const struct band_u8 *band, int n, int64_t *sums)
+INLINE void add_32_columns(__m256i *sum, int n, const struct band_u8 *band, int x, __m256i used)
 {
+    const ptrdiff_t template_stride = band->template_stride, image_stride = band->image_stride;
     const __m256i even_bytes = _mm256_set1_epi16(0xff);
-    const __m256i all = _mm256_set1_epi8(-1);
-    const __m256i tail = tail_mask((band->width - 1) % 32 + 1);
-    __m256i sum[8];
-    for (int i = 0; i < n; i++)
-        sum[i] = _mm256_setzero_si256();
-
-    for (int y = 0; y < band->height; y++) {
-        const int8_t *t = band->template + y * band->template_stride;
-        const uint8_t *v = band->image + y * band->image_stride;
-        for (int at = 0; at < band->width; at += 32) {
-            const bool last = at + 32 >= band->width;
-            const int x = last ? band->width - 32 : at;
-            const __m256i both = _mm256_and_si256(load_32_bytes(t + x), last ? tail : all);
-            const __m256i t_even = _mm256_srai_epi16(_mm256_slli_epi16(both, 8), 8);
-            const __m256i t_odd = _mm256_srai_epi16(both, 8);
-            __m256i samples = load_32_bytes(v + x);
-            __m256i even = _mm256_and_si256(samples, even_bytes);
-            for (int i = 0; i < n; i++) {
-                __m256i odd;
-                if (i + 1 < n) {
-                    samples = load_32_bytes(v + x + i + 1);
-                    odd = _mm256_and_si256(samples, even_bytes);
-                } else {
-                    odd = _mm256_srli_epi16(samples, 8);
-                }
-                const __m256i products =
-                    _mm256_add_epi32(_mm256_madd_epi16(t_even, even), _mm256_madd_epi16(t_odd, odd));
-                sum[i] = _mm256_add_epi32(sum[i], products);
-                even = odd;
+    const int8_t *t = band->template + x;
+    const uint8_t *v = band->image + x;
+    for (int y = band->height; y > 0; y--, t += template_stride, v += image_stride) {
+        const __m256i both = _mm256_and_si256(load_32_bytes(t), used);
+        const __m256i t_even = _mm256_srai_epi16(_mm256_slli_epi16(both, 8), 8);
+        const __m256i t_odd = _mm256_srai_epi16(both, 8);
+        __m256i samples = load_32_bytes(v);
+        __m256i even = _mm256_and_si256(samples, even_bytes);
+        UNROLL
+        for (int i = 0; i < n; i++) {
+            __m256i odd;
+            if (i + 1 < n) {
+                samples = load_32_bytes(v + i + 1);
+                odd = _mm256_and_si256(samples, even_bytes);
+            } else {
+                odd = _mm256_srli_epi16(samples, 8);
             }
+            const __m256i products = _mm256_add_epi32(_mm256_madd_epi16(t_even, even), _mm256_madd_epi16(t_odd, odd));
+            sum[i] = _mm256_add_epi32(sum[i], products);
+            even = odd;
         }
     }
-    for (int i = 0; i < n; i++)
-        sums[i] += sum_lanes(sum[i]);
+}
+
+/* 8 bit, width of 32 or more, `n` positions at once. */
+INLINE void band_u8_wide(const struct band_u8 *band, int n, int64_t *sums)
+{
+    __m256i sum[POSITIONS];
+    UNROLL
+    for (int i = 0; i < POSITIONS; i++)
+        sum[i] = _mm256_setzero_si256();
+    int x = 0;
+    for (; x + 32 <= band->width; x += 32)
+        add_32_columns(sum, n, band, x, _mm256_set1_epi8(-1));
+    if (x < band->width)
+        add_32_columns(sum, n, band, band->width - 32, tail_mask(band->width - x));
+    add_lanes(sum, n, sums);
 }
 
 /* 8 bit, width 16..31: 16 samples at a time, widened to 16 bit. */
 INLINE void band_u8_narrow(const struct band_u8 *band, int n, int64_t *sums)
 {
-    const __m128i all = _mm_set1_epi8(-1);
-    const __m128i tail = _mm256_extracti128_si256(tail_mask((band->width - 1) % 16 + 1), 1);
-    __m256i sum[8];
-    for (int i = 0; i < n; i++)
+    const ptrdiff_t template_stride = band->template_stride, image_stride = band->image_stride;
+    __m256i sum[POSITIONS];
+    UNROLL
+    for (int i = 0; i < POSITIONS; i++)
         sum[i] = _mm256_setzero_si256();
 
-    for (int y = 0; y < band->height; y++) {
-        const int8_t *t = band->template + y * band->template_stride;
-        const uint8_t *v = band->image + y * band->image_stride;
-        for (int at = 0; at < band->width; at += 16) {
-            const bool last = at + 16 >= band->width;
-            const int x = last ? band->width - 16 : at;
-            const __m128i bytes = _mm_and_si128(load_16_bytes(t + x), last ? tail : all);
-            const __m256i words = _mm256_cvtepi8_epi16(bytes);
+    for (int at = 0; at < band->width; at += 16) {
+        const int x = smaller(at, band->width - 16);
+        const __m128i used = _mm256_extracti128_si256(tail_mask(16 - (at - x)), 1);
+        const int8_t *t = band->template + x;
+        const uint8_t *v = band->image + x;
+        for (int y = band->height; y > 0; y--, t += template_stride, v += image_stride) {
+            const __m256i words = _mm256_cvtepi8_epi16(_mm_and_si128(load_16_bytes(t), used));
+            UNROLL
             for (int i = 0; i < n; i++) {
-                const __m256i samples = _mm256_cvtepu8_epi16(load_16_bytes(v + x + i));
+                const __m256i samples = _mm256_cvtepu8_epi16(load_16_bytes(v + i));
                 sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(words, samples));
             }
         }
     }
-    for (int i = 0; i < n; i++)
-        sums[i] += sum_lanes(sum[i]);
+    add_lanes(sum, n, sums);
 }
-
-/* Calls a function with a constant number of positions, so that their sums live in registers. */
-#define WITH_CONSTANT(function, n, ...)                                                                                \
-    switch (n) {                                                                                                       \
-    case 1:                                                                                                            \
-        function(__VA_ARGS__, 1, sums);                                                                                \
-        break;                                                                                                         \
-    case 2:                                                                                                            \
-        function(__VA_ARGS__, 2, sums);                                                                                \
-        break;                                                                                                         \
-    case 3:                                                                                                            \
-        function(__VA_ARGS__, 3, sums);                                                                                \
-        break;                                                                                                         \
-    case 4:                                                                                                            \
-        function(__VA_ARGS__, 4, sums);                                                                                \
-        break;                                                                                                         \
-    case 5:                                                                                                            \
-        function(__VA_ARGS__, 5, sums);                                                                                \
-        break;                                                                                                         \
-    case 6:                                                                                                            \
-        function(__VA_ARGS__, 6, sums);                                                                                \
-        break;                                                                                                         \
-    case 7:                                                                                                            \
-        function(__VA_ARGS__, 7, sums);                                                                                \
-        break;                                                                                                         \
-    default:                                                                                                           \
-        function(__VA_ARGS__, 8, sums);                                                                                \
-        break;                                                                                                         \
-    }
 
 static void dot_band_u8_wide(const struct band_u8 *band, int n, int64_t *sums)
 {
@@ -166,13 +128,6 @@ static void dot_band_u8_narrow(const struct band_u8 *band, int n, int64_t *sums)
     WITH_CONSTANT(band_u8_narrow, n, band)
 }
 
-/* Positions for the next block: `left` shared out evenly over blocks of at most `most`. */
-static int block_size(int left, int most)
-{
-    const int blocks = (left + most - 1) / most;
-    return (left + blocks - 1) / blocks;
-}
-
 static void dot_u8_avx2(const int8_t *template, ptrdiff_t template_stride, const uint8_t *image, ptrdiff_t image_stride,
                         int width, int height, int count, int64_t *sums)
 {
@@ -180,12 +135,11 @@ static void dot_u8_avx2(const int8_t *template, ptrdiff_t template_stride, const
         dot_u8_plain(template, template_stride, image, image_stride, width, height, count, sums);
         return;
     }
-    // A step adds at most 2 * 2 * 128 * 255 = 130560 to a lane; 16384 steps stay below 2^31.
-    const int rows = 16384 / ((width + 15) / 16); // 4 at the least
+    const int rows = BAND_PIXELS / width;
     memset(sums, 0, (size_t)count * sizeof *sums);
     for (int y = 0; y < height; y += rows) {
         for (int i = 0, n; i < count; i += n) {
-            n = block_size(count - i, 8);
+            n = block_size(count - i, POSITIONS);
             const struct band_u8 band = {
                 template + y * template_stride, image + y * image_stride + i, template_stride, image_stride, width,
                 smaller(rows, height - y)};
@@ -274,14 +228,20 @@ static void dot_u16_avx2(const int16_t *template, ptrdiff_t template_stride, con
 void kernels_add_avx2(struct kernels *kernels)
 {
     kernels->name = "AVX2";
-    kernels->cost_u8_ns = 0.0125;
+    kernels->cost_u8_ns = 0.0105;
     kernels->cost_u16_ns = 0.03;
-    kernels->cost_short_ns = 0.2;
+    kernels->cost_short_u8_ns = 0.2;
+    kernels->cost_short_u16_ns = 0.2;
     kernels->step = 16;
     kernels->dot_u8 = dot_u8_avx2;
     kernels->dot_u16 = dot_u16_avx2;
     kernels->filter = filter_plain;
-    kernels->taps4 = taps4_plain;
     kernels->normal = normal_plain;
     kernels->sift = sift_plain;
+    kernels->interleave_u8 = interleave_u8_plain;
+    kernels->interleave_u16 = interleave_u16_plain;
+    kernels->add_row_u8 = add_row_u8_plain;
+    kernels->add_row_u16 = add_row_u16_plain;
+    kernels->raise = raise_plain;
+    kernels->multiply = multiply_plain;
 }

@@ -53,58 +53,45 @@ typedef float floats __attribute__((vector_size(VECTOR * sizeof(float))));
 enum { FILTER_PARTS = 32 / VECTOR }; // registers of sums that stay registers over all taps
 
 static inline __attribute__((always_inline)) void KERNEL(filter_block)(float *restrict out, const float *restrict in,
-                                                                       ptrdiff_t step, const float *restrict taps,
-                                                                       int radius, int parts)
+                                                                       ptrdiff_t step, const float *restrict weights,
+                                                                       int taps, int parts)
 {
-    floats sum[FILTER_PARTS], middle, before, after;
-    for (int j = 0; j < parts; j++) {
-        LOAD(middle, in + j * VECTOR);
-        sum[j] = taps[0] * middle;
-    }
-    for (int k = 1; k <= radius; k++)
+    floats sum[FILTER_PARTS] = {{0}}, sample;
+    for (int k = 0; k < taps; k++)
         for (int j = 0; j < parts; j++) {
-            LOAD(before, in + j * VECTOR - k * step);
-            LOAD(after, in + j * VECTOR + k * step);
-            sum[j] += taps[k] * (before + after);
+            LOAD(sample, in + j * VECTOR + k * step);
+            sum[j] += weights[k] * sample;
         }
     for (int j = 0; j < parts; j++) {
-        middle = sum[j];
-        STORE(out + j * VECTOR, middle);
+        sample = sum[j];
+        STORE(out + j * VECTOR, sample);
     }
 }
 
 static void KERNEL(filter)(float *restrict out, const float *restrict in, int count, ptrdiff_t step,
-                           const float *restrict taps, int radius)
+                           const float *restrict weights, int taps)
 {
     const int block = count >= FILTER_PARTS * VECTOR ? FILTER_PARTS * VECTOR : VECTOR;
     for (int i = 0; i < count && count >= block; i += block) {
         // The last block overlaps the one before it, and computes the same again.
         const int at = i + block <= count ? i : count - block;
         if (block == VECTOR)
-            KERNEL(filter_block)(out + at, in + at, step, taps, radius, 1);
+            KERNEL(filter_block)(out + at, in + at, step, weights, taps, 1);
         else
-            KERNEL(filter_block)(out + at, in + at, step, taps, radius, FILTER_PARTS);
+            KERNEL(filter_block)(out + at, in + at, step, weights, taps, FILTER_PARTS);
     }
     for (int i = 0; i < count && count < block; i++) {
-        out[i] = taps[0] * in[i];
-        for (int k = 1; k <= radius; k++)
-            out[i] += taps[k] * (in[i - k * step] + in[i + k * step]);
+        out[i] = 0;
+        for (int k = 0; k < taps; k++)
+            out[i] += weights[k] * in[i + k * step];
     }
-}
-
-static void KERNEL(taps4)(float *restrict out, const float *restrict in, int count, ptrdiff_t step,
-                          const float *restrict weights)
-{
-    const float w0 = weights[0], w1 = weights[1], w2 = weights[2], w3 = weights[3];
-    for (int i = 0; i < count; i++)
-        out[i] = w0 * in[i] + w1 * in[i + step] + w2 * in[i + 2 * step] + w3 * in[i + 3 * step];
 }
 
 static void KERNEL(normal)(const float *restrict image, const float *restrict model, const float *restrict gx,
                            const float *restrict gy, int count, double (*restrict sums)[KERNEL_LANES])
 {
     enum { PARTS = KERNEL_LANES / VECTOR };
-    floats sum[4][PARTS] = {{{0}}};
+    floats sum[KERNEL_SUMS][PARTS] = {{{0}}};
     int i = 0;
     for (; i + KERNEL_LANES <= count; i += KERNEL_LANES)
         for (int part = 0; part < PARTS; part++) {
@@ -119,8 +106,9 @@ static void KERNEL(normal)(const float *restrict image, const float *restrict mo
             sum[1][part] += y * residual;
             sum[2][part] += m * residual;
             sum[3][part] += residual;
+            sum[4][part] += residual * residual;
         }
-    float lanes[4][KERNEL_LANES];
+    float lanes[KERNEL_SUMS][KERNEL_LANES];
     memcpy(lanes, sum, sizeof lanes);
     for (int j = 0; i + j < count; j++) {
         const float residual = image[i + j] - model[i + j];
@@ -128,8 +116,9 @@ static void KERNEL(normal)(const float *restrict image, const float *restrict mo
         lanes[1][j] += gy[i + j] * residual;
         lanes[2][j] += model[i + j] * residual;
         lanes[3][j] += residual;
+        lanes[4][j] += residual * residual;
     }
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < KERNEL_SUMS; k++)
         for (int j = 0; j < KERNEL_LANES; j++)
             sums[k][j] += (double)lanes[k][j];
 }
@@ -156,4 +145,64 @@ static int KERNEL(sift)(const float *restrict products, const double *restrict v
     while (i < count && !KERNEL(is_above)(products[i], variances[i], error, bar))
         i++;
     return i;
+}
+
+static uint64_t KERNEL(interleave_u8)(float *restrict line, const uint8_t *restrict first,
+                                      const uint8_t *restrict second, int count, int offset)
+{
+    uint32_t energy = 0; // 2 * 16384 squares of at most 255 stay below 2^32
+    for (int i = 0; i < count; i++) {
+        const int32_t a = first[i] - offset, b = second[i] - offset;
+        energy += (uint32_t)(a * a + b * b);
+        line[2 * i] = (float)a;
+        line[2 * i + 1] = (float)b;
+    }
+    return energy;
+}
+
+static uint64_t KERNEL(interleave_u16)(float *restrict line, const uint16_t *restrict first,
+                                       const uint16_t *restrict second, int count, int offset)
+{
+    uint64_t energy = 0;
+    for (int i = 0; i < count; i++) {
+        const int32_t a = first[i] - offset, b = second[i] - offset;
+        energy += (uint64_t)((int64_t)a * a + (int64_t)b * b);
+        line[2 * i] = (float)a;
+        line[2 * i + 1] = (float)b;
+    }
+    return energy;
+}
+
+static void KERNEL(raise)(float *restrict most, const float *restrict values, int count)
+{
+    for (int i = 0; i < count; i++)
+        most[i] = values[i] > most[i] ? values[i] : most[i];
+}
+
+static void KERNEL(multiply)(float *restrict a, const float *restrict b, int count)
+{
+    for (int i = 0; i < 2 * count; i += 2) {
+        const float re = a[i] * b[i] - a[i + 1] * b[i + 1];
+        const float im = a[i] * b[i + 1] + a[i + 1] * b[i];
+        a[i] = re;
+        a[i + 1] = im;
+    }
+}
+
+static void KERNEL(add_row_u8)(uint32_t *restrict sum, uint32_t *restrict square, const uint8_t *restrict row,
+                               int count)
+{
+    for (int i = 0; i < count; i++) {
+        sum[i] += row[i];
+        square[i] += (uint32_t)row[i] * row[i];
+    }
+}
+
+static void KERNEL(add_row_u16)(uint32_t *restrict sum, uint64_t *restrict square, const uint16_t *restrict row,
+                                int count)
+{
+    for (int i = 0; i < count; i++) {
+        sum[i] += row[i];
+        square[i] += (uint32_t)row[i] * row[i];
+    }
 }

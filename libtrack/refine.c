@@ -6,38 +6,67 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "normal.h"
 
 enum {
-    // An offset of up to 1 px either way needs spline coefficients from 2 before to 2 behind the template.
-    MARGIN = 2,
-    SPLINE_EXTRA = 2 * MARGIN + 1,
+    TAPS = REFINE_TAPS,
+    PHASES = REFINE_PHASES,
+    LEVELS = REFINE_LEVELS,
+    REACH = TAPS / 2, // px; a kernel is 0 from there on
+    RANGE_PX = REFINE_RANGE_PX,
+    MARGIN = REACH - 1 + RANGE_PX, // samples needed before the template; behind it, one more
+    SAMPLES_EXTRA = 2 * MARGIN + 1,
+    PADDED_EXTRA = 2 * (TAPS - 1), // zeros around a template, so that the kernel runs out of it on all sides
     STEPS_MAX = 20,
 };
 
-static const double SIGMA_PX = 1;
-// Steps shrink by a factor of ten or more, so that the last one is far larger than what is left.
-static const double STEP_SMALL_PX = 1e-4;
-static const double PIVOT_SMALL = 1e-6;
+static const double RIDGE = 1e-6;
+static const double TEXTURE_SHARE_LEAST = 1.0 / 3; // of the gradient's squares; below it there may be no texture at all
+static const double ROUNDING = 1.0 / 12;           // variance of the rounding to whole gray levels
+
+// What is smoothed with more than a sixteenth of the ROI is more surroundings than ROI.
+static const double LEVEL_SIGMA_PX[LEVELS] = {0.5, 0.7, 1, 1.4};
+enum { LEVEL_TO_JUDGE = 2, SIGMAS_IN_ROI = 16 };
 
 /*
- * The filter from samples to the spline coefficients of the smoothed picture: a Gaussian, then the inverse of the
- * B-spline's own (1 4 1) / 6, whose response is sqrt(3) z^|k| with z = sqrt(3) - 2. Cut at REFINE_RADIUS, where it is
- * below 1e-6, and scaled to sum to 1. Template and picture pass through the same filter.
+ * Times the root mean square wave number of the texture, in radians per px, the sigma that comes nearest to the
+ * Cramer-Rao bound for textures of 3-20, 5-40 and 15-60 px alike. Measured with tests/track_accuracy.
  */
-static void make_smoothing(float *taps)
+static const double SIGMA_TIMES_WAVE_NUMBER = 0.35;
+
+/* The Gaussian without what lies above half the sampling rate, cut off softly (Blackman) at REACH. */
+static double kernel_at(double x, double sigma)
 {
-    enum { REACH = 40 };
-    const double z = sqrt(3) - 2;
-    double filter[REFINE_RADIUS + 1];
-    double total = 0;
-    for (int k = 0; k <= REFINE_RADIUS; k++) {
-        filter[k] = 0;
-        for (int i = -REACH; i <= REACH; i++)
-            filter[k] += exp(-(double)(i * i) / (2 * SIGMA_PX * SIGMA_PX)) * pow(z, abs(k - i));
-        total += k ? 2 * filter[k] : filter[k];
+    enum { INTERVALS = 32 };
+    // Back from frequencies, in cycles per px, by Simpson's rule.
+    double sum = 0;
+    for (int i = 0; i <= INTERVALS; i++) {
+        const double f = 0.5 * i / INTERVALS, angle = 2 * M_PI * f;
+        const double weight = i == 0 || i == INTERVALS ? 1 : i % 2 ? 4 : 2;
+        sum += weight * exp(-angle * angle * sigma * sigma / 2) * cos(angle * x);
     }
-    for (int k = 0; k <= REFINE_RADIUS; k++)
-        taps[k] = (float)(filter[k] / total);
+    const double angle = M_PI * x / REACH;
+    return fabs(x) < REACH ? sum * (0.42 + 0.5 * cos(angle) + 0.08 * cos(2 * angle)) : 0;
+}
+
+/* Tap k stands for the pixel k - (REACH - 1) after the one at or before the point. */
+static void make_level(struct refine_level *level, double sigma)
+{
+    double values[REACH * PHASES + 1]; // at multiples of 1 / PHASES
+    for (int i = 0; i <= REACH * PHASES; i++)
+        values[i] = kernel_at((double)i / PHASES, sigma);
+    for (int phase = 0; phase < PHASES; phase++) {
+        double sum = 0;
+        for (int k = 0; k < TAPS; k++)
+            sum += values[abs((k - (REACH - 1)) * PHASES - phase)];
+        for (int k = 0; k < TAPS; k++)
+            level->taps[phase][k] = (float)(values[abs((k - (REACH - 1)) * PHASES - phase)] / sum);
+    }
+    // Half the difference of one phase ahead and one back, which is the last phase of the pixel before.
+    for (int k = 0; k < TAPS; k++) {
+        const float back = k + 1 < TAPS ? level->taps[PHASES - 1][k + 1] : 0;
+        level->slope[k] = (level->taps[1][k] - back) * (PHASES / 2.0f);
+    }
 }
 
 ist_status refiner_init(struct refiner *refiner, int width, int height, ist_error *error)
@@ -60,51 +89,45 @@ void refiner_finish(struct refiner *refiner)
 
 ist_status refine_room_init(struct refine_room *room, int width_max, int height_max, ist_error *error)
 {
-    const size_t columns = (size_t)width_max + SPLINE_EXTRA, rows = (size_t)height_max + SPLINE_EXTRA;
+    const size_t columns = (size_t)width_max + PADDED_EXTRA, rows = (size_t)height_max + PADDED_EXTRA;
     *room = (struct refine_room){0};
-    room->line = allocate_aligned(columns + 2 * REFINE_RADIUS, sizeof(float));
-    room->rows = allocate_aligned(columns * (rows + 2 * REFINE_RADIUS), sizeof(float));
-    room->spline = allocate_aligned(columns * rows, sizeof(float));
-    room->taps = allocate_aligned(columns * rows, sizeof(float));
+    room->samples = allocate_aligned(columns * rows, sizeof(float));
+    room->rows = allocate_aligned(columns * rows, sizeof(float));
     room->image = allocate_aligned(columns, sizeof(float));
-    make_smoothing(room->smoothing);
-    const bool complete = room->line && room->rows && room->spline && room->taps && room->image;
-    return complete ? IST_OK : trk_fail_memory(error);
+    room->levels = allocate_aligned(LEVELS, sizeof *room->levels);
+    if (!room->samples || !room->rows || !room->image || !room->levels)
+        return trk_fail_memory(error);
+    for (int i = 0; i < LEVELS; i++)
+        make_level(&room->levels[i], LEVEL_SIGMA_PX[i]);
+    return IST_OK;
 }
 
 void refine_room_finish(struct refine_room *room)
 {
-    free(room->line);
+    free(room->samples);
     free(room->rows);
-    free(room->spline);
-    free(room->taps);
     free(room->image);
+    free(room->levels);
     *room = (struct refine_room){0};
-}
-
-/* Mirrors an index at the first and the last sample, as often as it takes. */
-static int mirror(int i, int count)
-{
-    if (count == 1)
-        return 0;
-    const int period = 2 * (count - 1);
-    i = abs(i) % period;
-    return i < count ? i : period - i;
 }
 
 /* Columns x..x+count-1 of row y, less an offset, as floats; both may lie outside the picture. */
 static void load_line(float *restrict line, const struct plane *plane, int x, int y, int count, int offset)
 {
-    y = mirror(y, plane->height);
+    y = plane_mirror(y, plane->height);
     const bool inside = x >= 0 && x + count <= plane->width;
-    if (plane->type == IST_PIXEL_U16) {
+    if (plane->fine) {
+        const float *row = plane->fine + y * plane->stride;
+        for (int i = 0; i < count; i++)
+            line[i] = row[plane_mirror(x + i, plane->width)] - (float)offset;
+    } else if (plane->type == IST_PIXEL_U16) {
         const uint16_t *row = plane_uint16(plane, 0, y);
         if (inside)
             for (int i = 0; i < count; i++)
                 line[i] = (float)(row[x + i] - offset);
         else
             for (int i = 0; i < count; i++)
-                line[i] = (float)(row[mirror(x + i, plane->width)] - offset);
+                line[i] = (float)(row[plane_mirror(x + i, plane->width)] - offset);
     } else {
         const uint8_t *row = plane_uint8(plane, 0, y);
         if (inside)
@@ -112,117 +135,92 @@ static void load_line(float *restrict line, const struct plane *plane, int x, in
                 line[i] = (float)(row[x + i] - offset);
         else
             for (int i = 0; i < count; i++)
-                line[i] = (float)(row[mirror(x + i, plane->width)] - offset);
+                line[i] = (float)(row[plane_mirror(x + i, plane->width)] - offset);
     }
 }
 
-static int spline_stride(const struct refiner *refiner)
+/* Samples around a template at x, y, from MARGIN before it on. */
+static void load_samples(const struct refiner *refiner, struct refine_room *room, const struct plane *plane, int x,
+                         int y)
 {
-    return refiner->width + SPLINE_EXTRA;
-}
-
-/* Spline coefficients of the smoothed picture around a template at x, y, from MARGIN before it on. */
-static void make_spline(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
-                        const struct plane *plane, int x, int y)
-{
-    const int columns = spline_stride(refiner), rows = refiner->height + SPLINE_EXTRA;
-    const int left = x - MARGIN - REFINE_RADIUS, top = y - MARGIN - REFINE_RADIUS;
-    for (int i = 0; i < rows + 2 * REFINE_RADIUS; i++) {
-        load_line(room->line, plane, left, top + i, columns + 2 * REFINE_RADIUS, refiner->offset);
-        kernels->filter(room->rows + (ptrdiff_t)i * columns, room->line + REFINE_RADIUS, columns, 1, room->smoothing,
-                        REFINE_RADIUS);
-    }
+    const int columns = refiner->width + SAMPLES_EXTRA, rows = refiner->height + SAMPLES_EXTRA;
     for (int i = 0; i < rows; i++)
-        kernels->filter(room->spline + (ptrdiff_t)i * columns, room->rows + (ptrdiff_t)(i + REFINE_RADIUS) * columns,
-                        columns, columns, room->smoothing, REFINE_RADIUS);
+        load_line(room->samples + (ptrdiff_t)i * columns, plane, x - MARGIN, y - MARGIN + i, columns, refiner->offset);
 }
 
-/* Weights of the four coefficients around a point, the second of which lies `f` before it, 0 <= f < 1. */
-static void spline_weights(double f, float *weights)
-{
-    const double g = 1 - f;
-    weights[0] = (float)(g * g * g / 6);
-    weights[1] = (float)((4 + 3 * f * f * (f - 2)) / 6);
-    weights[2] = (float)((4 + 3 * g * g * (g - 2)) / 6);
-    weights[3] = (float)(f * f * f / 6);
-}
-
-/* Where a template moved by an offset takes its coefficients: the first one's place, and the weights. */
+/* Where a template moved by an offset takes its samples: the first one's place, and the weights. */
 struct sampling {
-    int first; // 0..2, in the spline
-    float weights[4];
+    int first; // in room->samples
+    const float *weights;
 };
 
-static struct sampling sample_at_offset(double d)
+/* An offset in phases, up to RANGE_PX each way. */
+static struct sampling sample_at(const struct refine_level *level, int phases)
 {
-    const int whole = (int)floor(d);
-    struct sampling sampling = {.first = whole + MARGIN - 1};
-    spline_weights(d - whole, sampling.weights);
-    return sampling;
+    const int whole = (phases + RANGE_PX * PHASES) / PHASES - RANGE_PX;
+    return (struct sampling){MARGIN + whole - (REACH - 1), level->taps[phases - whole * PHASES]};
 }
 
-/* Along rows: leaves height + 3 rows in room->taps, `width` apart. */
-static void evaluate_rows(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
-                          const struct sampling *across, const struct sampling *down)
+/* Weights `rows` rows of `columns` along themselves; leaves them packed in room->rows. */
+static void weight_rows(struct refine_room *room, const struct kernels *kernels, const float *from, ptrdiff_t stride,
+                        int columns, int rows, const float *weights)
 {
-    const int stride = spline_stride(refiner);
-    for (int i = 0; i < refiner->height + 3; i++)
-        kernels->taps4(room->taps + (ptrdiff_t)i * refiner->width,
-                       room->spline + (ptrdiff_t)(down->first + i) * stride + across->first, refiner->width, 1,
-                       across->weights);
+    for (int i = 0; i < rows; i++)
+        kernels->filter(room->rows + (ptrdiff_t)i * columns, from + i * stride, columns, 1, weights, TAPS);
 }
 
-/* Down columns: row y of the result. */
-static void evaluate_row(float *out, const struct refiner *refiner, const struct refine_room *room,
-                         const struct kernels *kernels, int y, const float *weights)
+/* Down the columns of room->rows: row y of the result. */
+static void weight_columns(float *out, const struct refine_room *room, const struct kernels *kernels, int columns,
+                           int y, const float *weights)
 {
-    kernels->taps4(out, room->taps + (ptrdiff_t)y * refiner->width, refiner->width, refiner->width, weights);
+    kernels->filter(out, room->rows + (ptrdiff_t)y * columns, columns, columns, weights, TAPS);
 }
 
+/* The picture at an offset, along rows only. */
+static void sample_rows(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
+                        const struct sampling *across, const struct sampling *down)
+{
+    const ptrdiff_t stride = refiner->width + SAMPLES_EXTRA;
+    weight_rows(room, kernels, room->samples + down->first * stride + across->first, stride, refiner->width,
+                refiner->height + TAPS - 1, across->weights);
+}
+
+/* Model and gradient from the samples, at the refiner's level. */
 static void cut_images(struct refiner *refiner, struct refine_room *room, const struct kernels *kernels)
 {
-    static const float slope[4] = {-0.5f, 0, 0.5f, 0}; // of the spline, at a knot
-    const struct sampling middle = sample_at_offset(0);
-    struct sampling steep = middle;
-    memcpy(steep.weights, slope, sizeof slope);
-
-    evaluate_rows(refiner, room, kernels, &middle, &middle);
+    const struct refine_level *level = &room->levels[refiner->level];
+    const struct sampling middle = sample_at(level, 0), steep = {middle.first, level->slope};
+    sample_rows(refiner, room, kernels, &middle, &middle);
     for (int y = 0; y < refiner->height; y++) {
         const ptrdiff_t at = (ptrdiff_t)y * refiner->width;
-        evaluate_row(refiner->model + at, refiner, room, kernels, y, middle.weights);
-        evaluate_row(refiner->gy + at, refiner, room, kernels, y, steep.weights);
+        weight_columns(refiner->model + at, room, kernels, refiner->width, y, middle.weights);
+        weight_columns(refiner->gy + at, room, kernels, refiner->width, y, steep.weights);
     }
-    evaluate_rows(refiner, room, kernels, &steep, &middle);
+    sample_rows(refiner, room, kernels, &steep, &middle);
     for (int y = 0; y < refiner->height; y++)
-        evaluate_row(refiner->gx + (ptrdiff_t)y * refiner->width, refiner, room, kernels, y, middle.weights);
+        weight_columns(refiner->gx + (ptrdiff_t)y * refiner->width, room, kernels, refiner->width, y, middle.weights);
 }
 
-/* Inverts a symmetric matrix by Gauss-Jordan on its diagonal. Returns false if a pivot all but vanishes. */
-static bool invert(double a[4][4])
+/* The level of smoothing that suits the texture in the images, which were cut at LEVEL_TO_JUDGE. */
+static int choose_level(const struct refiner *refiner)
 {
-    double diagonal[4];
-    for (int i = 0; i < 4; i++)
-        diagonal[i] = a[i][i];
-    // Gain and brightness go first: what is left then on the diagonal of gx and gy is what they know of motion.
-    static const int order[4] = {3, 2, 0, 1};
-    for (int step = 0; step < 4; step++) {
-        const int p = order[step];
-        const double pivot = a[p][p];
-        if (!(pivot > PIVOT_SMALL * diagonal[p]))
-            return false;
-        a[p][p] = 1;
-        for (int j = 0; j < 4; j++)
-            a[p][j] /= pivot;
-        for (int i = 0; i < 4; i++) {
-            if (i == p)
-                continue;
-            const double factor = a[i][p];
-            a[i][p] = 0;
-            for (int j = 0; j < 4; j++)
-                a[i][j] -= factor * a[p][j];
-        }
+    const ptrdiff_t pixels = (ptrdiff_t)refiner->width * refiner->height;
+    double sum = 0, square = 0, slope = 0;
+    for (ptrdiff_t at = 0; at < pixels; at++) {
+        const double model = (double)refiner->model[at];
+        const double gx = (double)refiner->gx[at], gy = (double)refiner->gy[at];
+        sum += model;
+        square += model * model;
+        slope += gx * gx + gy * gy;
     }
-    return true;
+    const double variance = square - sum * sum / (double)pixels;
+    const double sigma = SIGMA_TIMES_WAVE_NUMBER * sqrt(variance / slope);
+    const double most = (double)(refiner->width < refiner->height ? refiner->width : refiner->height) / SIGMAS_IN_ROI;
+    int level = 0;
+    while (level + 1 < LEVELS && LEVEL_SIGMA_PX[level + 1] <= most &&
+           LEVEL_SIGMA_PX[level] * LEVEL_SIGMA_PX[level + 1] <= sigma * sigma)
+        level++;
+    return level;
 }
 
 static void make_inverse(struct refiner *refiner)
@@ -235,10 +233,7 @@ static void make_inverse(struct refiner *refiner)
             for (int j = i; j < 4; j++)
                 normal[i][j] += row[i] * row[j];
     }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < i; j++)
-            normal[i][j] = normal[j][i];
-    refiner->usable = invert(normal);
+    refiner->usable = normal_invert(&normal[0][0], 4);
     memcpy(refiner->inverse, normal, sizeof normal);
 }
 
@@ -252,65 +247,161 @@ static int mean_sample(const struct refiner *refiner, const struct plane *plane,
     return (int)((sum + pixels / 2) / pixels);
 }
 
+/*
+ * The variance of an offset for white noise of variance 1: its weights for the pixels' residuals, a row of the inverse
+ * times the basis, go through the kernel and then have to do with independent samples.
+ */
+static double offset_variance(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
+                              const double row[4])
+{
+    const int columns = refiner->width + TAPS - 1, rows = refiner->height + TAPS - 1;
+    const ptrdiff_t stride = columns + TAPS - 1;
+    const float *weights = room->levels[refiner->level].taps[0];
+    memset(room->samples, 0, (size_t)(stride * (rows + TAPS - 1)) * sizeof(float));
+    for (int y = 0; y < refiner->height; y++) {
+        float *line = room->samples + (y + TAPS - 1) * stride + TAPS - 1;
+        for (int x = 0; x < refiner->width; x++) {
+            const ptrdiff_t at = (ptrdiff_t)y * refiner->width + x;
+            line[x] = (float)(row[0] * (double)refiner->gx[at] + row[1] * (double)refiner->gy[at] +
+                              row[2] * (double)refiner->model[at] + row[3]);
+        }
+    }
+    weight_rows(room, kernels, room->samples, stride, columns, rows + TAPS - 1, weights);
+    double variance = 0;
+    for (int y = 0; y < rows; y++) {
+        weight_columns(room->image, room, kernels, columns, y, weights);
+        for (int x = 0; x < columns; x++)
+            variance += (double)room->image[x] * (double)room->image[x];
+    }
+    return variance;
+}
+
+/*
+ * Of white noise of variance 1 the kernel leaves the sum of its squared taps in each pixel. The fit takes up what lies
+ * along its basis: of gain and brightness, which the kernel leaves as they are, 1 each.
+ */
+static void judge_noise(struct refiner *refiner, struct refine_room *room, const struct kernels *kernels)
+{
+    const float *weights = room->levels[refiner->level].taps[0];
+    const float *slope = room->levels[refiner->level].slope;
+    const double pixels = (double)refiner->width * refiner->height;
+    double kept = 0, steep = 0;
+    for (int k = 0; k < TAPS; k++) {
+        kept += (double)weights[k] * (double)weights[k];
+        steep += (double)slope[k] * (double)slope[k];
+    }
+    refiner->slope_noise = pixels * steep * kept;
+    refiner->variance_x = offset_variance(refiner, room, kernels, refiner->inverse[0]);
+    refiner->variance_y = offset_variance(refiner, room, kernels, refiner->inverse[1]);
+    refiner->freedom = kept * kept * pixels - 2 - refiner->variance_x / refiner->inverse[0][0] -
+                       refiner->variance_y / refiner->inverse[1][1];
+}
+
 void refiner_cut(struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
                  const struct plane *plane, int x, int y)
 {
     refiner->offset = mean_sample(refiner, plane, x, y);
-    make_spline(refiner, room, kernels, plane, x, y);
+    load_samples(refiner, room, plane, x, y);
+    refiner->level = LEVEL_TO_JUDGE;
     cut_images(refiner, room, kernels);
+    refiner->level = choose_level(refiner);
+    if (refiner->level != LEVEL_TO_JUDGE)
+        cut_images(refiner, room, kernels);
     make_inverse(refiner);
+    if (refiner->usable)
+        judge_noise(refiner, room, kernels);
 }
 
+/* A step of Gauss-Newton. */
+struct step {
+    double x, y; // from the solution of the linearised problem to where the step was taken
+    double gain;
+    double left; // sum of squares that the solution leaves
+};
+
 /*
- * One step at offset dx, dy: writes how far the offset is from the solution of the linearised problem,
+ * One step at an offset: the solution of
  *     I(x + d) - T(x) = p gx + q gy + (a - 1) T + b,  where  p = a (dx - solution), q likewise.
  * False if the picture would have to be inverted.
  */
 static bool newton_step(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
-                        double dx, double dy, double *step_x, double *step_y)
+                        const struct sampling *across, const struct sampling *down, struct step *step)
 {
-    const struct sampling across = sample_at_offset(dx), down = sample_at_offset(dy);
-    double lanes[4][KERNEL_LANES] = {{0}};
-    evaluate_rows(refiner, room, kernels, &across, &down);
+    double lanes[KERNEL_SUMS][KERNEL_LANES] = {{0}};
+    sample_rows(refiner, room, kernels, across, down);
     for (int y = 0; y < refiner->height; y++) {
         const ptrdiff_t at = (ptrdiff_t)y * refiner->width;
-        evaluate_row(room->image, refiner, room, kernels, y, down.weights);
+        weight_columns(room->image, room, kernels, refiner->width, y, down->weights);
         kernels->normal(room->image, refiner->model + at, refiner->gx + at, refiner->gy + at, refiner->width, lanes);
     }
-    double sums[4] = {0};
-    for (int i = 0; i < 4; i++)
+    double sums[KERNEL_SUMS] = {0};
+    for (int i = 0; i < KERNEL_SUMS; i++)
         for (int j = 0; j < KERNEL_LANES; j++)
             sums[i] += lanes[i][j];
-    double solution[3] = {0};
-    for (int i = 0; i < 3; i++)
+    double solution[4] = {0};
+    step->left = sums[4];
+    for (int i = 0; i < 4; i++) {
         for (int j = 0; j < 4; j++)
             solution[i] += refiner->inverse[i][j] * sums[j];
-    const double gain = 1 + solution[2];
-    if (!(gain > 0))
-        return false;
-    *step_x = solution[0] / gain;
-    *step_y = solution[1] / gain;
-    return true;
+        step->left -= solution[i] * sums[i];
+    }
+    step->gain = 1 + solution[2];
+    step->x = solution[0] / step->gain;
+    step->y = solution[1] / step->gain;
+    return step->gain > 0;
+}
+
+/*
+ * The standard error in a direction: `variance` for noise of variance 1, `inverse` the element of the inverse on the
+ * diagonal, of whose reciprocal the template's own noise makes up `slope_noise`.
+ */
+static double standard_error(double variance, double inverse, double slope_noise)
+{
+    const double share = 1 - slope_noise * inverse;
+    return share >= TEXTURE_SHARE_LEAST ? sqrt(variance) / share : (double)NAN;
+}
+
+/* Writes the standard errors. */
+static void estimate_errors(const struct refiner *refiner, const struct step *last, struct refinement *found)
+{
+    found->error_x = found->error_y = (double)NAN;
+    if (!(refiner->freedom > 0))
+        return;
+    const double both = 1 + last->gain * last->gain; // the template's noise, and the picture's
+    const double noise = fmax(both * ROUNDING, last->left / refiner->freedom);
+    const double slope_noise = noise / both * refiner->slope_noise, scale = noise / (last->gain * last->gain);
+    found->error_x = standard_error(scale * refiner->variance_x, refiner->inverse[0][0], slope_noise);
+    found->error_y = standard_error(scale * refiner->variance_y, refiner->inverse[1][1], slope_noise);
+}
+
+static int nearest_phase(double offset)
+{
+    return (int)lround(offset * PHASES);
 }
 
 bool refiner_find(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
-                  const struct plane *plane, int x, int y, double *dx, double *dy)
+                  const struct plane *plane, int x, int y, struct refinement *found)
 {
     if (!refiner->usable)
         return false;
-    make_spline(refiner, room, kernels, plane, x, y);
+    load_samples(refiner, room, plane, x, y);
+    const struct refine_level *level = &room->levels[refiner->level];
     double at_x = 0, at_y = 0;
     for (int i = 0; i < STEPS_MAX; i++) {
-        double step_x, step_y;
-        if (!newton_step(refiner, room, kernels, at_x, at_y, &step_x, &step_y))
+        const int phase_x = nearest_phase(at_x), phase_y = nearest_phase(at_y);
+        const struct sampling across = sample_at(level, phase_x), down = sample_at(level, phase_y);
+        struct step step;
+        if (!newton_step(refiner, room, kernels, &across, &down, &step))
             return false;
-        at_x -= step_x;
-        at_y -= step_y;
-        if (!(fabs(at_x) <= 1 && fabs(at_y) <= 1))
+        at_x = (double)phase_x / PHASES - step.x;
+        at_y = (double)phase_y / PHASES - step.y;
+        if (!(fabs(at_x) <= RANGE_PX && fabs(at_y) <= RANGE_PX))
             return false;
-        if (fabs(step_x) < STEP_SMALL_PX && fabs(step_y) < STEP_SMALL_PX) {
-            *dx = at_x;
-            *dy = at_y;
+        // Steps shrink by a factor of ten or more: after one of a phase's size nothing is left to gain.
+        if (fabs(step.x) * PHASES < 1 && fabs(step.y) * PHASES < 1) {
+            found->dx = at_x;
+            found->dy = at_y;
+            estimate_errors(refiner, &step, found);
             return true;
         }
     }
@@ -336,7 +427,7 @@ bool refine_quadratic(const double scores[9], double *dx, double *dy)
     const double d = xx / 2 - sum / 3, e = yy / 2 - sum / 3;
     const double determinant = 4 * d * e - f * f;
     // A ridge has no maximum along itself.
-    if (!(d < 0 && e < 0 && determinant > PIVOT_SMALL * 4 * d * e))
+    if (!(d < 0 && e < 0 && determinant > RIDGE * 4 * d * e))
         return false;
     const double peak_x = (f * c - 2 * e * b) / determinant, peak_y = (f * b - 2 * d * c) / determinant;
     if (!(fabs(peak_x) <= 1 && fabs(peak_y) <= 1))

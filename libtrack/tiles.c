@@ -2,10 +2,12 @@
  * Search by FFT. The positions are covered with tiles; in each, a circular correlation gives the products of the
  * template with every position, apart from rounding in single precision. Positions that may be the best within the
  * bound of that rounding are then scored from exact sums, so that the match is that of the direct search to the bit.
+ * Most positions are put aside 64 at a time, by the largest product of a group and the least that windows vary there.
  */
 #include <math.h>
 #include <string.h>
 
+#include "blocks.h"
 #include "correlate.h"
 #include "windows.h"
 
@@ -17,8 +19,13 @@
 static const double EPSILON = 2.0 / (1 << 24);
 
 // Cost of a tile in ns for each of its pixels: the transforms forth and back, and what else is done. Measured.
-static const double COST_TRANSFORM_NS = 0.15; // times log2 of each side
-static const double COST_PIXEL_NS = 1.5;
+static const double COST_TRANSFORM_NS = 0.1; // times log2 of each side
+static const double COST_PIXEL_NS = 0.8;
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
 
 static int ceil_divide(int a, int b)
 {
@@ -39,7 +46,7 @@ static double length_cost(int length)
     int odd = length;
     while (odd % 2 == 0)
         odd /= 2;
-    const double factor = odd == 1 ? 1 : odd == 3 ? 1.3 : odd == 5 ? 1.4 : odd <= 9 ? 1.8 : 2;
+    const double factor = odd == 1 ? 1 : odd == 3 ? 1.7 : odd == 5 ? 1.9 : odd <= 9 ? 2.2 : 2.6;
     return COST_TRANSFORM_NS * factor * log2(length);
 }
 
@@ -68,78 +75,18 @@ double tiles_plan(struct matcher *matcher)
     return best;
 }
 
-/* A position that may be the best. */
-struct candidate {
-    int x, y;
-    double most; // its score is at most this
-    uint64_t sum, square;
-};
-
-enum { CANDIDATES = 256 };
-
+/* A search: what is looked for, and what has been found. */
 struct contest {
     const struct matcher *matcher;
-    const struct search *search;
+    struct search *search;
     const struct plane *plane;
-    double limit; // the best score is at least this
-    struct match best;
-    struct candidate candidates[CANDIDATES];
-    int count;
+    struct peaks *peaks;
 };
 
-/* Candidates from `first` on that lie side by side in a row, as many as can be scored in one go. */
-static int side_by_side(const struct contest *contest, int first)
-{
-    const struct candidate *candidates = &contest->candidates[first];
-    int count = 1;
-    while (first + count < contest->count && candidates[count].y == candidates->y &&
-           candidates[count].x == candidates->x + count)
-        count++;
-    return count;
-}
-
-static void score_candidates(struct contest *contest)
-{
-    const struct matcher *matcher = contest->matcher;
-    int64_t dots[CANDIDATES];
-    for (int first = 0, count; first < contest->count; first += count) {
-        const struct candidate *candidates = &contest->candidates[first];
-        count = 1;
-        if (candidates->most < contest->limit)
-            continue;
-        // In a ramp without noise all places are equal: neighbours together cost far less than one by one.
-        count = side_by_side(contest, first);
-        matcher_dots(matcher, contest->search, contest->plane, candidates->x, candidates->y, count, dots);
-        for (int i = 0; i < count; i++) {
-            const double score = matcher_score_sums(matcher, dots[i], candidates[i].sum, candidates[i].square);
-            const struct match match = {candidates[i].x, candidates[i].y, score};
-            if (match_is_better(&match, &contest->best))
-                contest->best = match;
-            contest->limit = fmax(contest->limit, contest->best.score);
-        }
-    }
-    contest->count = 0;
-}
-
-static void drop_beaten(struct contest *contest)
-{
-    int kept = 0;
-    for (int i = 0; i < contest->count; i++)
-        if (contest->candidates[i].most >= contest->limit)
-            contest->candidates[kept++] = contest->candidates[i];
-    contest->count = kept;
-}
-
-static void add_candidate(struct contest *contest, const struct candidate *candidate)
-{
-    if (contest->count == CANDIDATES) {
-        drop_beaten(contest);
-        // Mostly still full: a picture that repeats itself. Settle the score now, rather than at every turn.
-        if (contest->count > CANDIDATES / 2)
-            score_candidates(contest);
-    }
-    contest->candidates[contest->count++] = *candidate;
-}
+enum {
+    FIRST_GROUPS = 12, // searched before all others in a tile
+    FEW_GROUPS = 200,  // of so few the peaks are soon known in any order
+};
 
 /* One tile: positions x..x+columns-1, y..y+rows-1. */
 struct tile {
@@ -147,166 +94,290 @@ struct tile {
     int columns, rows;
 };
 
-/* Samples minus a constant as floats. Returns the sum of their squares. */
-static uint64_t load_row_u8(float *restrict line, const uint8_t *restrict row, int width, int offset)
-{
-    uint64_t energy = 0;
-    for (int x = 0; x < width; x++) {
-        const int32_t sample = row[x] - offset;
-        energy += (uint32_t)(sample * sample);
-        line[x] = (float)sample;
-    }
-    return energy;
-}
-
-static uint64_t load_row_u16(float *restrict line, const uint16_t *restrict row, int width, int offset)
-{
-    uint64_t energy = 0;
-    for (int x = 0; x < width; x++) {
-        const int32_t sample = row[x] - offset;
-        energy += (uint64_t)((int64_t)sample * sample);
-        line[x] = (float)sample;
-    }
-    return energy;
-}
-
 /* Puts the tile's part of the picture minus a constant into the transform. Returns the sum of squares of it. */
 static double load_tile(const struct contest *contest, struct fft *fft, const struct tile *tile, int offset)
 {
+    const struct kernels *kernels = &contest->search->kernels;
     const struct plane *plane = contest->plane;
     const int width = tile->columns + contest->matcher->width - 1;
-    const int height = tile->rows + contest->matcher->height - 1;
+    const int last = tile->y + tile->rows + contest->matcher->height - 2;
     float *line = fft_line(fft);
     uint64_t energy = 0;
-    for (int y = tile->y; y < tile->y + height; y++) {
+    memset(line, 0, 2 * (size_t)fft_width(fft) * sizeof *line);
+    for (int y = tile->y; y <= last; y += 2) {
+        // With an odd number of rows the last one goes in twice; no position looked at reaches the second.
+        const int next = smaller(y + 1, last);
         if (plane->type == IST_PIXEL_U16)
-            energy += load_row_u16(line, plane_uint16(plane, tile->x, y), width, offset);
+            energy += kernels->interleave_u16(line, plane_uint16(plane, tile->x, y), plane_uint16(plane, tile->x, next),
+                                              width, offset);
         else
-            energy += load_row_u8(line, plane_uint8(plane, tile->x, y), width, offset);
-        memset(line + width, 0, (size_t)(fft_width(fft) - width) * sizeof *line);
+            energy += kernels->interleave_u8(line, plane_uint8(plane, tile->x, y), plane_uint8(plane, tile->x, next),
+                                             width, offset);
         fft_put(fft, y - tile->y);
     }
     return (double)energy;
 }
 
-/* Mean of the part of the picture that is searched, rounded. */
+/* About the mean of the part of the picture that is searched: some of its rows stand for all. */
 static int searched_mean(const struct matcher *matcher, const struct plane *plane)
 {
+    enum { STEP = 16 };
     const int width = matcher->x_max - matcher->x_min + matcher->width;
     const int height = matcher->y_max - matcher->y_min + matcher->height;
-    uint64_t sum = 0;
-    for (int y = matcher->y_min; y < matcher->y_min + height; y++) {
+    uint64_t sum = 0, n = 0;
+    for (int y = matcher->y_min; y < matcher->y_min + height; y += STEP, n += (uint64_t)width) {
         uint32_t row = 0;
         for (int x = matcher->x_min; x < matcher->x_min + width; x++)
             row += plane->type == IST_PIXEL_U16 ? *plane_uint16(plane, x, y) : *plane_uint8(plane, x, y);
         sum += row;
     }
-    const uint64_t n = (uint64_t)width * (uint64_t)height;
     return (int)((sum + n / 2) / n);
 }
 
 /*
- * Takes up a position if it may be the best, given its sum c = sum(t - mean t)(v - mean v), wrong by at most `error`.
- * With T and V the sums of squares, the score is c / sqrt(T V).
+ * Finds the first position from `first` on that may reach the bar; most are far below it, and go out without a root.
+ * With T and V the sums of squares of template and window, the score is c / sqrt(T V), and
+ * (c + error) / sqrt(T V) < bar means (c + error)^2 < bar^2 T V, or a numerator below 0.
  */
-static void consider(struct contest *contest, const struct windows *windows, int i, double c, double error)
+static int next_above_bar(const struct contest *contest, const float *products, const double *variances, int first,
+                          int count, double error)
 {
-    const double n = (double)contest->matcher->width * contest->matcher->height;
-    struct candidate candidate = {.x = windows->x + i, .y = windows->y};
-    windows_at(windows, i, &candidate.sum, &candidate.square);
-    if (isnan(matcher_score_sums(contest->matcher, 0, candidate.sum, candidate.square)))
-        return;
-    const double energy = contest->matcher->variance / n; // T
-    const double square = (double)candidate.square, sum = (double)candidate.sum;
-    const double variance = square - sum * sum / n; // V, between these two:
-    const double low = variance - 1e-15 * square, high = variance + 1e-15 * square;
-    const double most = c + error, least = c - error;
-    candidate.most = low > 0 ? most / sqrt(energy * (most > 0 ? low : high)) : HUGE_VAL;
-    if (low > 0)
-        contest->limit = fmax(contest->limit, least / sqrt(energy * (least > 0 ? high : low)));
-    if (candidate.most >= contest->limit)
-        add_candidate(contest, &candidate);
+    const struct matcher *matcher = contest->matcher;
+    const double bar = peaks_bar(contest->peaks);
+    const double energy = matcher->variance / ((double)matcher->width * matcher->height);
+    if (!(bar > 0))
+        return first;
+    return contest->search->kernels.sift(products, variances, first, count, error, bar * bar * energy);
 }
 
 /*
- * Looks for candidates in a row of positions. Most are far below the limit, and go out without a root:
- * (c + error) / sqrt(T V) < limit means (c + error)^2 < limit^2 T V, or a numerator below 0.
+ * Scores a row of positions from exact sums, those that may reach the bar; -HUGE_VAL for the others. Neighbours
+ * together cost far less than one by one.
  */
-static void sift_row(struct contest *contest, const struct windows *windows, const float *products, double error)
+static void score_row(const struct contest *contest, const struct windows *windows, const float *products, double error,
+                      double *scores)
 {
     const struct search *search = contest->search;
-    const double energy = contest->matcher->variance / ((double)windows->width * windows->height);
-    for (int i = 0; i < windows->count; i++) {
-        if (contest->limit > 0)
-            i = search->kernels.sift(products, search->variance, i, windows->count, error,
-                                     contest->limit * contest->limit * energy);
-        if (i < windows->count)
-            consider(contest, windows, i, (double)products[i], error);
+    const struct matcher *matcher = contest->matcher;
+    for (int i = 0; i < windows->count; i++)
+        scores[i] = -HUGE_VAL;
+    for (int first = 0, end; first < windows->count; first = end + 1) {
+        first = next_above_bar(contest, products, search->variance, first, windows->count, error);
+        for (end = first; end < windows->count; end++) {
+            windows_at(windows, end, &search->sum[end], &search->square[end]);
+            const bool is_flat = isnan(matcher_score_sums(matcher, 0, search->sum[end], search->square[end]));
+            if (is_flat || next_above_bar(contest, products, search->variance, end, end + 1, error) > end)
+                break;
+        }
+        if (end == first)
+            continue;
+        matcher_dots(matcher, search, contest->plane, windows->x + first, windows->y, end - first, search->dot);
+        for (int i = first; i < end; i++)
+            scores[i] = matcher_score_sums(matcher, search->dot[i - first], search->sum[i], search->square[i]);
     }
 }
 
-static void find_in_tile(struct contest *contest, struct search *search, const struct tile *tile, int offset)
+/* A tile being searched, its positions in groups of BLOCK x BLOCK. */
+struct hunt {
+    const struct contest *contest;
+    struct search *search;
+    struct fft *fft;
+    struct tile tile;
+    double error;      // of products
+    int columns, rows; // of groups
+};
+
+static float larger(float a, float b)
 {
-    const struct matcher *matcher = contest->matcher;
-    struct fft *fft = search_fft(search, matcher);
+    return a > b ? a : b;
+}
+
+/* The largest products in each group of a row of groups. */
+static void find_peaks(const struct hunt *hunt, int group_row, float *peaks)
+{
+    const int columns = hunt->tile.columns;
+    const int first = group_row * BLOCK, end = smaller(first + BLOCK, hunt->tile.rows);
+    float *line = hunt->search->products; // the largest of the rows so far, even and odd ones in turn
+    for (int i = 0; i < 2 * columns; i++)
+        line[i] = -HUGE_VALF;
+    for (int y = first; y < end; y += 2) {
+        const float *rows = fft_get(hunt->fft, y);
+        if (y + 1 < end)
+            hunt->search->kernels.raise(line, rows, 2 * columns);
+        else
+            for (int i = 0; i < 2 * columns; i += 2)
+                line[i] = larger(line[i], rows[i]);
+    }
+    for (int group = 0; group < hunt->columns; group++) {
+        peaks[group] = -HUGE_VALF;
+        for (int i = 2 * group * BLOCK; i < 2 * smaller((group + 1) * BLOCK, columns); i++)
+            peaks[group] = larger(peaks[group], line[i]);
+    }
+}
+
+/* A rectangle of positions that have been scored. */
+struct scored {
+    const struct contest *contest;
+    int x, y, columns, rows;
+};
+
+/* True if no neighbour outside of the rectangle is better. */
+static bool is_peak_outside(const void *context, const struct match *match)
+{
+    const struct scored *scored = context;
+    const struct matcher *matcher = scored->contest->matcher;
+    for (int i = 0; i < 9; i++) {
+        struct match other = {match->x + i % 3 - 1, match->y + i / 3 - 1, (double)NAN};
+        const bool is_inside = other.x >= scored->x && other.x < scored->x + scored->columns && other.y >= scored->y &&
+                               other.y < scored->y + scored->rows;
+        const bool is_searched = other.x >= matcher->x_min && other.x <= matcher->x_max && other.y >= matcher->y_min &&
+                                 other.y <= matcher->y_max;
+        if (is_inside || !is_searched)
+            continue;
+        other.score = matcher_score(matcher, scored->contest->search, scored->contest->plane, other.x, other.y);
+        if (match_is_better(&other, match))
+            return false;
+    }
+    return true;
+}
+
+static void add_peaks(const struct scored *scored)
+{
+    const ptrdiff_t stride = scored->columns;
+    const double *scores = scored->contest->search->scores;
+    for (int y = 0; y < scored->rows; y++) {
+        const double *row = scores + y * stride;
+        const struct peak_rows rows = {
+            .above = y > 0 ? row - stride : NULL,
+            .row = row,
+            .below = y + 1 < scored->rows ? row + stride : NULL,
+            .count = scored->columns,
+            .x = scored->x,
+            .y = scored->y + y,
+        };
+        peaks_add_row(scored->contest->peaks, &rows, is_peak_outside, scored);
+    }
+}
+
+/* Looks for peaks in the groups first..end-1 of a row of groups. */
+static void search_groups(const struct hunt *hunt, int group_row, int first, int end)
+{
+    const struct matcher *matcher = hunt->contest->matcher;
+    struct search *search = hunt->search;
+    const int x = first * BLOCK, y = group_row * BLOCK;
+    const struct scored scored = {
+        .contest = hunt->contest,
+        .x = hunt->tile.x + x,
+        .y = hunt->tile.y + y,
+        .columns = smaller(end * BLOCK, hunt->tile.columns) - x,
+        .rows = smaller(BLOCK, hunt->tile.rows - y),
+    };
     struct windows windows = {
-        .plane = contest->plane,
-        .x = tile->x,
-        .count = tile->columns,
+        .kernels = &search->kernels,
+        .plane = hunt->contest->plane,
+        .x = scored.x,
+        .count = scored.columns,
         .width = matcher->width,
         .height = matcher->height,
         .column_sum = search->column_sum,
         .column_square = search->column_square,
     };
-    const double n = (double)matcher->width * matcher->height;
-    const double image = load_tile(contest, fft, tile, offset);
-    const double error =
-        EPSILON * log2((double)fft_width(fft) * fft_height(fft)) * sqrt(matcher->variance / n) * sqrt(image);
-    fft_correlate(fft, tile->rows + matcher->height - 1, tile->rows, matcher->spectrum);
-    for (int row = 0; row < tile->rows; row++) {
+    for (int row = 0; row < scored.rows; row++) {
         if (row == 0)
-            windows_start(&windows, tile->y);
+            windows_start(&windows, scored.y);
         else
             windows_advance(&windows);
         windows_variance(&windows, search->variance);
-        fft_get(fft, row);
-        sift_row(contest, &windows, fft_line(fft), error);
+        const float *rows = fft_rows(hunt->fft, y + row) + 2 * x + (y + row) % 2;
+        for (int i = 0; i < windows.count; i++)
+            search->products[i] = rows[2 * i];
+        score_row(hunt->contest, &windows, search->products, hunt->error,
+                  search->scores + (ptrdiff_t)row * windows.count);
+    }
+    add_peaks(&scored);
+}
+
+/* The first group from `group` on that may hold a peak that matters; the number of groups if there is none. */
+static int next_group(const struct hunt *hunt, const float *peaks, int group)
+{
+    return next_above_bar(hunt->contest, peaks, hunt->search->least, group, hunt->columns, hunt->error);
+}
+
+static void search_group_row(const struct hunt *hunt, int group_row)
+{
+    const struct matcher *matcher = hunt->contest->matcher;
+    const float *peaks = hunt->search->peaks + group_row * hunt->columns;
+    blocks_variance(&hunt->search->blocks, group_row, hunt->columns, matcher->width, matcher->height,
+                    hunt->search->least);
+    int end;
+    for (int first = 0; (first = next_group(hunt, peaks, first)) < hunt->columns; first = end) {
+        end = first + 1;
+        while (end < hunt->columns && next_group(hunt, peaks, end) == end)
+            end++;
+        search_groups(hunt, group_row, first, end);
     }
 }
 
-/* The place where the template was cut: mostly its score is high, and most others need no second look. */
-static void start_at_home(struct contest *contest)
+/* The groups with the largest products, those wanted or all. Returns how many they are. */
+static int list_highest(const float *peaks, int count, int highest[FIRST_GROUPS], int wanted)
+{
+    int listed = 0;
+    for (int i = 0; i < count; i++) {
+        int at = listed;
+        while (at > 0 && peaks[i] > peaks[highest[at - 1]])
+            at--;
+        if (at == wanted)
+            continue;
+        listed += listed < wanted;
+        for (int k = listed - 1; k > at; k--)
+            highest[k] = highest[k - 1];
+        highest[at] = i;
+    }
+    return listed;
+}
+
+static void find_in_tile(const struct contest *contest, struct search *search, const struct tile *tile, int offset)
 {
     const struct matcher *matcher = contest->matcher;
-    const int x = matcher->home_x, y = matcher->home_y;
-    if (x < matcher->x_min || x > matcher->x_max || y < matcher->y_min || y > matcher->y_max)
-        return;
-    const struct match home = {x, y, matcher_score(matcher, contest->search, contest->plane, x, y)};
-    if (match_is_better(&home, &contest->best)) {
-        contest->best = home;
-        contest->limit = home.score;
-    }
+    struct fft *fft = search_fft(search, matcher);
+    const double n = (double)matcher->width * matcher->height;
+    const double image = load_tile(contest, fft, tile, offset);
+    const struct hunt hunt = {
+        .contest = contest,
+        .search = search,
+        .fft = fft,
+        .tile = *tile,
+        .error = EPSILON * log2((double)fft_width(fft) * fft_height(fft)) * sqrt(matcher->variance / n) * sqrt(image),
+        .columns = ceil_divide(tile->columns, BLOCK),
+        .rows = ceil_divide(tile->rows, BLOCK),
+    };
+    fft_correlate(fft, &search->kernels, tile->rows + matcher->height - 1, tile->rows, matcher->spectrum);
+    blocks_fill(&search->blocks, &search->kernels, contest->plane, tile->x, tile->y, tile->columns + matcher->width - 1,
+                tile->rows + matcher->height - 1, search->column_sum, search->column_square);
+
+    for (int row = 0; row < hunt.rows; row++)
+        find_peaks(&hunt, row, search->peaks + row * hunt.columns);
+    // With the bar as high as can be, most groups need no second look.
+    int highest[FIRST_GROUPS];
+    const int groups = hunt.rows * hunt.columns;
+    const int wanted = contest->peaks->most == 1 || groups < FEW_GROUPS ? 1 : FIRST_GROUPS;
+    const int count = list_highest(search->peaks, groups, highest, wanted);
+    for (int i = 0; i < count; i++)
+        search_groups(&hunt, highest[i] / hunt.columns, highest[i] % hunt.columns, highest[i] % hunt.columns + 1);
+    for (int row = 0; row < hunt.rows; row++)
+        search_group_row(&hunt, row);
 }
 
-static int smaller(int a, int b)
+void tiles_find(const struct matcher *matcher, struct search *search, const struct plane *plane, struct peaks *peaks)
 {
-    return a < b ? a : b;
-}
-
-struct match tiles_find(const struct matcher *matcher, struct search *search, const struct plane *plane)
-{
-    struct contest contest = {
-        .matcher = matcher, .search = search, .plane = plane, .limit = -HUGE_VAL, .best = {.score = (double)NAN}};
+    const struct contest contest = {.matcher = matcher, .search = search, .plane = plane, .peaks = peaks};
     const int step_x = matcher->tile_width - matcher->width + 1;
     const int step_y = matcher->tile_height - matcher->height + 1;
     const int offset = searched_mean(matcher, plane);
-    start_at_home(&contest);
     for (int y = matcher->y_min; y <= matcher->y_max; y += step_y)
         for (int x = matcher->x_min; x <= matcher->x_max; x += step_x) {
             const struct tile tile = {x, y, smaller(step_x, matcher->x_max - x + 1),
                                       smaller(step_y, matcher->y_max - y + 1)};
             find_in_tile(&contest, search, &tile, offset);
         }
-    score_candidates(&contest);
-    return contest.best;
 }

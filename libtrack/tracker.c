@@ -1,35 +1,17 @@
 #include "tracker.h"
 
 #include <libtrack/libtrack.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "correlate.h"
 #include "fail.h"
 #include "memory.h"
-#include "refine.h"
+#include "still.h"
 
 enum { ROI_SIZE_MIN = 4, THREADS_MAX = 1024 };
-
-struct trk_tracker {
-    int width, height, channels;
-    ist_pixel_type type;
-    int roi_count;
-    trk_roi *rois;
-    struct matcher *matchers; // one for each ROI, as refiners
-    struct refiner *refiners;
-    bool has_template;
-    double min_score;
-    int threads;
-    struct kernels kernels;
-    trk_scratch *scratch; // for cutting templates
-};
-
-struct trk_scratch {
-    struct search search;
-    struct refine_room room;
-    void *gray; // a picture, if frames need turning into gray
-};
 
 const char *trk_version(void)
 {
@@ -53,6 +35,44 @@ const char *trk_row_status_name(trk_row_status status)
     return "unknown";
 }
 
+static int processor_count(void)
+{
+    const long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (int)count;
+}
+
+static trk_params with_defaults(const trk_params *given)
+{
+    trk_params params = given ? *given : (trk_params){0};
+    if (params.min_score == 0)
+        params.min_score = TRK_MIN_SCORE;
+    if (params.threads == 0)
+        params.threads = processor_count();
+    if (params.follow && params.search_again_px == 0)
+        params.search_again_px = params.max_movement_px > INT_MAX / 4 ? INT_MAX : 4 * params.max_movement_px;
+    return params;
+}
+
+static ist_status check_following(const trk_params *params, ist_error *error)
+{
+    if (params->search_again_px && !(params->follow && params->max_movement_px))
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "searching again within %d px: only for ROIs that follow, with a largest movement",
+                        params->search_again_px);
+    if (params->search_again_px < params->max_movement_px && params->follow)
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "searching again within %d px: it must be at least the largest movement, %d",
+                        params->search_again_px, params->max_movement_px);
+    if (params->renew_every < 0)
+        return trk_fail(error, IST_ERROR_ARGUMENT, "renewing every %d frames: it must be 0 (never) or more",
+                        params->renew_every);
+    if (params->renew_below != 0 && !(params->renew_below > params->min_score && params->renew_below <= 1))
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "renewing below a score of %g: it must be above the lowest score, %g, and at most 1",
+                        params->renew_below, params->min_score);
+    return IST_OK;
+}
+
 static ist_status check_params(const trk_params *params, ist_error *error)
 {
     if (params->max_movement_px < 0)
@@ -63,7 +83,19 @@ static ist_status check_params(const trk_params *params, ist_error *error)
     if (params->threads < 0 || params->threads > THREADS_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "%d threads: it must be 0 (one for each processor) to %d",
                         params->threads, THREADS_MAX);
-    return IST_OK;
+    if (!(params->max_rotation_deg >= 0 && params->max_rotation_deg <= 180))
+        return trk_fail(error, IST_ERROR_ARGUMENT, "largest rotation of %g degrees: it must be 0 (none) to 180",
+                        params->max_rotation_deg);
+    if (params->max_rotation_deg > 0 &&
+        (params->follow || params->renew_every || params->renew_below != 0 || params->upscale != 0))
+        return trk_fail(
+            error, IST_ERROR_ARGUMENT,
+            "rotation is measured against one template, in place, in fractions of any size: neither with ROIs "
+            "that follow, nor with templates that are renewed, nor on a grid (upscale)");
+    if (params->upscale != 0 && !(params->upscale >= 1 && params->upscale <= TRK_UPSCALE_MAX))
+        return trk_fail(error, IST_ERROR_ARGUMENT, "upscale %g: it must be 1 to %g, or 0 for fractions of any size",
+                        params->upscale, TRK_UPSCALE_MAX);
+    return check_following(params, error);
 }
 
 static ist_status check_roi(const trk_roi *roi, int index, int width, int height, ist_error *error)
@@ -80,69 +112,91 @@ static ist_status check_roi(const trk_roi *roi, int index, int width, int height
     return IST_OK;
 }
 
-static ist_status check_picture(int width, int height, int channels, ist_pixel_type type, ist_error *error)
-{
-    if (width < 1 || height < 1 || width > UINT16_MAX || height > UINT16_MAX)
-        return trk_fail(error, IST_ERROR_ARGUMENT, "a picture of %d x %d pixels: each side must be 1 to %d", width,
-                        height, UINT16_MAX);
-    if (channels != 1 && channels != 3)
-        return trk_fail(error, IST_ERROR_ARGUMENT, "%d channels: only 1 (gray) and 3 (BGR) can be measured", channels);
-    if (type != IST_PIXEL_U8 && type != IST_PIXEL_U16)
-        return trk_fail(error, IST_ERROR_ARGUMENT, "pixel type %d: there is none of this number", (int)type);
-    return IST_OK;
-}
-
 static int clamp(int64_t value, int low, int high)
 {
     return value < low ? low : value > high ? high : (int)value;
 }
 
-/* Where the ROI's template is looked for: max_movement each way, clipped at the picture's border. */
-static struct matcher layout(const trk_tracker *tracker, const trk_roi *roi, int max_movement_px)
+void tracker_aim(const trk_tracker *tracker, struct matcher *matcher, int x, int y, int reach_px)
 {
-    const int64_t reach = max_movement_px ? max_movement_px : INT32_MAX;
-    const int x_last = tracker->width - roi->width, y_last = tracker->height - roi->height;
-    return (struct matcher){
-        .width = roi->width,
-        .height = roi->height,
-        .x_min = clamp(roi->x - reach, 0, x_last),
-        .x_max = clamp(roi->x + reach, 0, x_last),
-        .y_min = clamp(roi->y - reach, 0, y_last),
-        .y_max = clamp(roi->y + reach, 0, y_last),
-        .type = tracker->type,
-    };
+    const int64_t reach = reach_px ? reach_px : INT32_MAX;
+    const int x_last = tracker->width - matcher->width, y_last = tracker->height - matcher->height;
+    matcher->home_x = x;
+    matcher->home_y = y;
+    matcher->x_min = clamp(x - reach, 0, x_last);
+    matcher->x_max = clamp(x + reach, 0, x_last);
+    matcher->y_min = clamp(y - reach, 0, y_last);
+    matcher->y_max = clamp(y + reach, 0, y_last);
 }
 
-static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, int max_movement_px, ist_error *error)
+ist_status tracker_init_matcher(const trk_tracker *tracker, struct matcher *matcher, int roi, bool wide,
+                                ist_error *error)
+{
+    const trk_params *params = &tracker->params;
+    const trk_roi *place = &tracker->rois[roi];
+    const int reach_px = wide ? params->search_again_px : params->max_movement_px;
+    *matcher = (struct matcher){.width = place->width, .height = place->height, .type = tracker->preparation.type};
+    tracker_aim(tracker, matcher, place->x, place->y, reach_px);
+    if (params->follow) {
+        // The window will move, and must not outgrow the room that is made for it.
+        const int64_t whole = reach_px ? 2 * (int64_t)reach_px : INT32_MAX;
+        matcher->x_min = matcher->y_min = 0;
+        matcher->x_max = clamp(whole, 0, tracker->width - place->width);
+        matcher->y_max = clamp(whole, 0, tracker->height - place->height);
+    }
+    return matcher_init(matcher, &tracker->kernels, SEARCH_CHEAPEST, error);
+}
+
+static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, ist_error *error)
 {
     const size_t count = (size_t)tracker->roi_count;
+    tracker->matcher_count = tracker_searches_again(tracker) ? 2 * tracker->roi_count : tracker->roi_count;
     tracker->rois = calloc(count, sizeof *tracker->rois);
-    tracker->matchers = calloc(count, sizeof *tracker->matchers);
+    tracker->matchers = calloc((size_t)tracker->matcher_count, sizeof *tracker->matchers);
     tracker->refiners = calloc(count, sizeof *tracker->refiners);
     if (!tracker->rois || !tracker->matchers || !tracker->refiners)
         return trk_fail_memory(error);
-    for (int i = 0; i < tracker->roi_count; i++) {
-        tracker->rois[i] = rois[i];
-        tracker->matchers[i] = layout(tracker, &rois[i], max_movement_px);
-        ist_status status = matcher_init(&tracker->matchers[i], &tracker->kernels, SEARCH_CHEAPEST, error);
-        if (status >= 0)
-            status = refiner_init(&tracker->refiners[i], rois[i].width, rois[i].height, error);
-        if (status < 0)
-            return status;
-    }
-    return IST_OK;
+    memcpy(tracker->rois, rois, count * sizeof *rois);
+    ist_status status = IST_OK;
+    for (int i = 0; i < tracker->matcher_count && status >= 0; i++)
+        status = tracker_init_matcher(tracker, &tracker->matchers[i], i % tracker->roi_count, i >= tracker->roi_count,
+                                      error);
+    for (int i = 0; i < tracker->roi_count && status >= 0; i++)
+        status = refiner_init(&tracker->refiners[i], rois[i].width, rois[i].height, error);
+    if (tracker->params.upscale <= 1 || status < 0)
+        return status;
+    tracker->upscalers = calloc(count, sizeof *tracker->upscalers);
+    if (!tracker->upscalers)
+        return trk_fail_memory(error);
+    for (int i = 0; i < tracker->roi_count && status >= 0; i++)
+        status =
+            upscaler_init(&tracker->upscalers[i], &tracker->matchers[i], tracker->params.upscale, GRID_OF_HOME, error);
+    return status;
+}
+
+static ist_status init_rotators(trk_tracker *tracker, ist_error *error)
+{
+    const trk_params *params = &tracker->params;
+    if (params->max_rotation_deg == 0)
+        return IST_OK;
+    tracker->rotators = calloc((size_t)tracker->roi_count, sizeof *tracker->rotators);
+    ist_status status = tracker->rotators ? IST_OK : trk_fail_memory(error);
+    for (int i = 0; i < tracker->roi_count && status >= 0; i++)
+        status = rotator_init(&tracker->rotators[i], &tracker->rois[i], tracker->width, tracker->height,
+                              params->max_movement_px, params->max_rotation_deg, error);
+    return status;
 }
 
 ist_status trk_tracker_create(trk_tracker **tracker, int width, int height, int channels, ist_pixel_type type,
                               const trk_roi *rois, int roi_count, const trk_params *params, ist_error *error)
 {
     *tracker = NULL;
-    const trk_params given = params ? *params : (trk_params){0};
-    ist_status status = check_picture(width, height, channels, type, error);
+    const trk_params resolved = with_defaults(params);
+    ist_status status = plane_check_picture(width, height, channels, type, error);
     if (status >= 0)
-        status = check_params(&given, error);
-    if (status >= 0 && (roi_count < 1 || !rois))
-        status = trk_fail(error, IST_ERROR_ARGUMENT, "no ROI given");
+        status = check_params(&resolved, error);
+    if (status >= 0 && (roi_count < 1 || roi_count > INT_MAX / 2 || !rois))
+        status = trk_fail(error, IST_ERROR_ARGUMENT, roi_count < 1 || !rois ? "no ROI given" : "too many ROIs");
     for (int i = 0; status >= 0 && i < roi_count; i++)
         status = check_roi(&rois[i], i, width, height, error);
     if (status < 0)
@@ -153,15 +207,16 @@ ist_status trk_tracker_create(trk_tracker **tracker, int width, int height, int 
         return trk_fail_memory(error);
     new->width = width;
     new->height = height;
-    new->channels = channels;
-    new->type = type;
     new->roi_count = roi_count;
-    new->min_score = given.min_score == 0 ? TRK_MIN_SCORE : given.min_score;
-    new->threads = given.threads;
-    new->kernels = kernels_get(given.cpu_plain ? 0 : given.cpu_mask ? given.cpu_mask : ~0u);
-    status = init_rois(new, rois, given.max_movement_px, error);
+    new->params = resolved;
+    new->kernels = kernels_get(resolved.cpu_plain ? 0 : resolved.cpu_mask ? resolved.cpu_mask : ~0u);
+    status = prepare_init(&new->preparation, width, height, channels, type, &resolved.prepare, &new->kernels, error);
     if (status >= 0)
-        status = trk_scratch_create(&new->scratch, new, error);
+        status = init_rois(new, rois, error);
+    if (status >= 0)
+        status = init_rotators(new, error);
+    if (status >= 0)
+        status = scratch_init(&new->scratch, new, error);
     if (status < 0)
         trk_tracker_destroy(&new);
     *tracker = new;
@@ -173,13 +228,18 @@ void trk_tracker_destroy(trk_tracker **tracker)
     if (!tracker || !*tracker)
         return;
     trk_tracker *old = *tracker;
-    trk_scratch_destroy(&old->scratch);
-    for (int i = 0; i < old->roi_count; i++) {
-        if (old->matchers)
-            matcher_finish(&old->matchers[i]);
-        if (old->refiners)
-            refiner_finish(&old->refiners[i]);
-    }
+    scratch_finish(&old->scratch);
+    prepare_finish(&old->preparation);
+    for (int i = 0; old->matchers && i < old->matcher_count; i++)
+        matcher_finish(&old->matchers[i]);
+    for (int i = 0; old->refiners && i < old->roi_count; i++)
+        refiner_finish(&old->refiners[i]);
+    for (int i = 0; old->rotators && i < old->roi_count; i++)
+        rotator_finish(&old->rotators[i]);
+    free(old->rotators);
+    for (int i = 0; old->upscalers && i < old->roi_count; i++)
+        upscaler_finish(&old->upscalers[i]);
+    free(old->upscalers);
     free(old->rois);
     free(old->matchers);
     free(old->refiners);
@@ -187,108 +247,227 @@ void trk_tracker_destroy(trk_tracker **tracker)
     *tracker = NULL;
 }
 
-ist_status trk_scratch_create(trk_scratch **scratch, const trk_tracker *tracker, ist_error *error)
+ist_status scratch_init(struct scratch *scratch, const trk_tracker *tracker, ist_error *error)
 {
-    trk_scratch *new = *scratch = calloc(1, sizeof *new);
-    if (!new)
-        return trk_fail_memory(error);
+    *scratch = (struct scratch){0};
     int width_max = 0, height_max = 0;
     for (int i = 0; i < tracker->roi_count; i++) {
         width_max = tracker->rois[i].width > width_max ? tracker->rois[i].width : width_max;
         height_max = tracker->rois[i].height > height_max ? tracker->rois[i].height : height_max;
     }
-    ist_status status = search_init(&new->search, &tracker->kernels, tracker->matchers, tracker->roi_count, error);
+    ist_status status =
+        search_init(&scratch->search, &tracker->kernels, tracker->matchers, tracker->matcher_count, error);
     if (status >= 0)
-        status = refine_room_init(&new->room, width_max, height_max, error);
-    // Gray 8-bit frames never need it, 16-bit ones only at odd addresses.
-    const bool turns_gray = tracker->channels != 1 || tracker->type == IST_PIXEL_U16;
-    if (status >= 0 && turns_gray) {
-        new->gray = allocate_aligned((size_t)tracker->width * (size_t)tracker->height, ist_pixel_size(tracker->type));
-        if (!new->gray)
-            status = trk_fail_memory(error);
-    }
-    if (status < 0)
-        trk_scratch_destroy(scratch);
+        status = refine_room_init(&scratch->room, width_max, height_max, error);
+    if (status >= 0)
+        status = prepare_room_init(&scratch->prepare, &tracker->preparation, error);
+    if (status >= 0 && tracker->rotators)
+        status = rotation_room_init(&scratch->rotation, tracker->rotators, tracker->roi_count, error);
+    if (status >= 0 && tracker->upscalers)
+        status = upscale_room_init(&scratch->fine, tracker->upscalers, tracker->roi_count, error);
     return status;
 }
 
-void trk_scratch_destroy(trk_scratch **scratch)
+void scratch_finish(struct scratch *scratch)
 {
-    if (!scratch || !*scratch)
-        return;
-    trk_scratch *old = *scratch;
-    search_finish(&old->search);
-    refine_room_finish(&old->room);
-    free(old->gray);
-    free(old);
-    *scratch = NULL;
+    search_finish(&scratch->search);
+    refine_room_finish(&scratch->room);
+    prepare_room_finish(&scratch->prepare);
+    rotation_room_finish(&scratch->rotation);
+    upscale_room_finish(&scratch->fine);
 }
 
-int tracker_roi_count(const trk_tracker *tracker)
+bool tracker_searches_again(const trk_tracker *tracker)
 {
-    return tracker->roi_count;
+    return tracker->params.follow && tracker->params.max_movement_px;
 }
 
-int tracker_threads(const trk_tracker *tracker)
+const trk_params *trk_tracker_params(const trk_tracker *tracker)
 {
-    return tracker->threads;
-}
-
-bool tracker_has_template(const trk_tracker *tracker)
-{
-    return tracker->has_template;
+    return &tracker->params;
 }
 
 ist_status tracker_check_frame(const trk_tracker *tracker, const ist_frame *frame, ist_error *error)
 {
-    if (frame->width == tracker->width && frame->height == tracker->height && frame->channels == tracker->channels &&
-        frame->type == tracker->type)
+    const struct preparation *preparation = &tracker->preparation;
+    return plane_check_frame(frame, tracker->width, tracker->height, preparation->channels, preparation->frame_type,
+                             error);
+}
+
+ist_status tracker_check_template(const trk_tracker *tracker, ist_error *error)
+{
+    return tracker->has_template ? IST_OK : trk_fail(error, IST_ERROR_STATE, "no template was set");
+}
+
+ist_status trk_tracker_set_background(trk_tracker *tracker, const trk_still *still, ist_error *error)
+{
+    struct preparation *preparation = &tracker->preparation;
+    if (!tracker->params.prepare.background)
+        return trk_fail(error, IST_ERROR_STATE, "a background, but none was asked for");
+    const ist_status status =
+        still_check(still, tracker->width, tracker->height, tracker->preparation.frame_type, error);
+    if (status < 0)
+        return status;
+    const size_t row = (size_t)tracker->width * sizeof(float);
+    if (!preparation->background)
+        preparation->background = allocate_aligned((size_t)tracker->height, row);
+    if (!preparation->background)
+        return trk_fail_memory(error);
+    memcpy(preparation->background, trk_still_row(still, 0), row * (size_t)tracker->height);
+    tracker->has_template = false;
+    return IST_OK;
+}
+
+/* ---- templates ---- */
+
+/* Cuts from each ROI's place, or, where the plane is as small as the ROIs, takes all of it. */
+static void cut_templates(trk_tracker *tracker, const struct plane *plane)
+{
+    struct scratch *scratch = &tracker->scratch;
+    const bool is_whole = plane->width == tracker->width && plane->height == tracker->height;
+    for (int i = 0; i < tracker->matcher_count; i++) {
+        const trk_roi *roi = &tracker->rois[i % tracker->roi_count];
+        struct matcher *matcher = &tracker->matchers[i];
+        const int x = is_whole ? roi->x : 0, y = is_whole ? roi->y : 0;
+        matcher_cut(matcher, &scratch->search, plane, x, y);
+        matcher->home_x = roi->x;
+        matcher->home_y = roi->y;
+        if (i < tracker->roi_count)
+            refiner_cut(&tracker->refiners[i], &scratch->room, &tracker->kernels, plane, x, y);
+        if (i < tracker->roi_count && tracker->rotators)
+            rotator_cut(&tracker->rotators[i], &scratch->rotation, &tracker->kernels, plane, x, y);
+    }
+    tracker->has_template = true;
+    tracker->template_serial++;
+}
+
+/* Whole numbers are all there is to most frames; whatever else has been made keeps its fractions. */
+static bool has_fractions(const struct picture *picture)
+{
+    return !picture->frame || picture->scale != 1;
+}
+
+static ist_status cut_from_picture(trk_tracker *tracker, const struct picture *picture, ist_error *error)
+{
+    const struct preparation *preparation = &tracker->preparation;
+    if (preparation->subtracts && !preparation->background)
+        return trk_fail(error, IST_ERROR_STATE, "the background that is to be subtracted was not set");
+    const size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    void *samples = allocate_aligned(pixels, ist_pixel_size(preparation->type));
+    float *fine = has_fractions(picture) ? allocate_aligned(pixels, sizeof *fine) : NULL;
+    ist_status status = IST_OK;
+    if (samples && (fine || !has_fractions(picture))) {
+        const struct plane plane = prepare_picture(preparation, &tracker->scratch.prepare, picture, samples, fine);
+        cut_templates(tracker, &plane);
+    } else {
+        status = trk_fail_memory(error);
+    }
+    free(samples);
+    free(fine);
+    return status;
+}
+
+static ist_status check_difference(const trk_tracker *tracker, bool given, ist_error *error)
+{
+    if (given == tracker->preparation.difference)
         return IST_OK;
-    return trk_fail(
-        error, IST_ERROR_ARGUMENT,
-        "frame %lld: %d x %d pixels, %d channels, %d bits; the tracker is for %d x %d, %d channels, %d bits",
-        (long long)frame->index, frame->width, frame->height, frame->channels, 8 * (int)ist_pixel_size(frame->type),
-        tracker->width, tracker->height, tracker->channels, 8 * (int)ist_pixel_size(tracker->type));
+    return trk_fail(error, IST_ERROR_STATE,
+                    given ? "a difference as template, but frames are measured as they are"
+                          : "differences are measured: a template needs a frame and the one before it");
 }
 
 ist_status trk_tracker_set_template(trk_tracker *tracker, const ist_frame *frame, ist_error *error)
 {
-    const ist_status status = tracker_check_frame(tracker, frame, error);
+    ist_status status = check_difference(tracker, false, error);
+    if (status >= 0)
+        status = tracker_check_frame(tracker, frame, error);
     if (status < 0)
         return status;
-    trk_scratch *scratch = tracker->scratch;
-    const struct plane plane = plane_from_frame(frame, scratch->gray);
-    for (int i = 0; i < tracker->roi_count; i++) {
-        const trk_roi *roi = &tracker->rois[i];
-        matcher_cut(&tracker->matchers[i], &scratch->search, &plane, roi->x, roi->y);
-        refiner_cut(&tracker->refiners[i], &scratch->room, &tracker->kernels, &plane, roi->x, roi->y);
-    }
-    tracker->has_template = true;
+    const struct picture picture = {.width = frame->width, .height = frame->height, .frame = frame, .scale = 1};
+    return cut_from_picture(tracker, &picture, error);
+}
+
+ist_status trk_tracker_set_template_difference(trk_tracker *tracker, const ist_frame *before, const ist_frame *frame,
+                                               ist_error *error)
+{
+    ist_status status = check_difference(tracker, true, error);
+    if (status >= 0)
+        status = tracker_check_frame(tracker, before, error);
+    if (status >= 0)
+        status = tracker_check_frame(tracker, frame, error);
+    if (status < 0)
+        return status;
+    const struct picture picture = {
+        .width = frame->width, .height = frame->height, .frame = frame, .before = before, .scale = 1};
+    return cut_from_picture(tracker, &picture, error);
+}
+
+ist_status trk_tracker_set_template_still(trk_tracker *tracker, const trk_still *still, ist_error *error)
+{
+    ist_status status = check_difference(tracker, false, error);
+    if (status >= 0)
+        status = still_check(still, tracker->width, tracker->height, tracker->preparation.frame_type, error);
+    if (status < 0)
+        return status;
+    const struct picture picture = {
+        .width = tracker->width, .height = tracker->height, .samples = trk_still_row(still, 0)};
+    return cut_from_picture(tracker, &picture, error);
+}
+
+static ist_status check_image(const trk_tracker *tracker, const ist_frame *image, ist_error *error)
+{
+    const ist_status status = plane_check_picture(image->width, image->height, image->channels, image->type, error);
+    if (status < 0 || (image->width == tracker->width && image->height == tracker->height))
+        return status;
+    for (int i = 0; i < tracker->roi_count; i++)
+        if (image->width != tracker->rois[i].width || image->height != tracker->rois[i].height)
+            return trk_fail(error, IST_ERROR_ARGUMENT,
+                            "an image of %d x %d pixels: it must have the size of the picture, %d x %d, or of all "
+                            "ROIs; ROI %d has %d x %d",
+                            image->width, image->height, tracker->width, tracker->height, i, tracker->rois[i].width,
+                            tracker->rois[i].height);
+    if (tracker->preparation.subtracts)
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "an image of ROI size has no place in the picture: no background can be subtracted from it");
     return IST_OK;
+}
+
+ist_status trk_tracker_set_template_image(trk_tracker *tracker, const ist_frame *image, ist_error *error)
+{
+    ist_status status = check_difference(tracker, false, error);
+    if (status >= 0)
+        status = check_image(tracker, image, error);
+    if (status < 0)
+        return status;
+    // White is white: 255 of 8 bits are 65535 of 16.
+    const ist_pixel_type type = tracker->preparation.frame_type;
+    const float scale = image->type == type ? 1 : type == IST_PIXEL_U16 ? 257 : 1 / 257.0f;
+    const struct picture picture = {.width = image->width, .height = image->height, .frame = image, .scale = scale};
+    return cut_from_picture(tracker, &picture, error);
+}
+
+bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels)
+{
+    const double least = TRK_MIN_TEXTURE * (double)tracker->preparation.steps;
+    return variance < pixels * pixels * least * least;
+}
+
+static bool template_is_flat(const trk_tracker *tracker, const struct matcher *matcher)
+{
+    return tracker_is_flat(tracker, matcher->variance, (double)matcher->width * matcher->height);
 }
 
 bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi)
 {
     if (!tracker->has_template || roi < 0 || roi >= tracker->roi_count)
         return false;
-    const double pixels = (double)tracker->rois[roi].width * tracker->rois[roi].height;
-    return tracker->matchers[roi].variance < pixels * pixels * TRK_MIN_TEXTURE * TRK_MIN_TEXTURE;
+    return template_is_flat(tracker, &tracker->matchers[roi]);
 }
 
-trk_row tracker_blank_row(const ist_frame *frame, int roi, trk_row_status status)
-{
-    return (trk_row){.frame_index = frame->index,
-                     .frame_number = frame->number,
-                     .frame_time_s = frame->time_s,
-                     .roi = roi,
-                     .x_px = (double)NAN,
-                     .y_px = (double)NAN,
-                     .score = (double)NAN,
-                     .status = status};
-}
+/* ---- finding ---- */
 
 /* The quadratic through the scores around a match; no shift where there is none. */
-static void fit_scores(const struct matcher *matcher, const trk_scratch *scratch, const struct plane *plane,
+static void fit_scores(const struct matcher *matcher, const struct scratch *scratch, const struct plane *plane,
                        const struct match *match, double *dx, double *dy)
 {
     const bool inside = match->x > matcher->x_min && match->x < matcher->x_max && match->y > matcher->y_min &&
@@ -312,51 +491,72 @@ static bool touches_edge(int position, int first, int last, int home, bool refin
     return !(position == home && refined && fabs(fraction) <= 0.5);
 }
 
-void tracker_measure_roi(const trk_tracker *tracker, trk_scratch *scratch, const struct plane *plane, int roi,
-                         trk_row *row)
+/* The best place in steps of 1 / upscale px around a match, relative to it. False: there is none. */
+static bool find_on_grid(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
+                         const struct plane *plane, int roi, const struct match *match, double *dx, double *dy)
+{
+    if (tracker->params.upscale == 1)
+        return true;
+    struct upscaler upscaler = tracker->upscalers[roi];
+    upscaler_aim(&upscaler, matcher);
+    upscaler_cut(&upscaler, &scratch->fine, matcher);
+    const struct fine_match found =
+        upscaler_find_near(&upscaler, &scratch->fine, matcher, &scratch->search, plane, match->x, match->y);
+    *dx = found.x - match->x;
+    *dy = found.y - match->y;
+    return !isnan(found.score);
+}
+
+void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
+                  const struct refiner *refiner, const struct plane *plane, trk_row *row)
 {
     row->x_px = row->y_px = row->score = (double)NAN;
     row->status = TRK_FLAT;
-    if (trk_tracker_template_is_flat(tracker, roi))
+    if (template_is_flat(tracker, matcher))
         return;
-    const struct matcher *matcher = &tracker->matchers[roi];
-    const trk_roi *home = &tracker->rois[roi];
-    const struct match match = matcher_find(matcher, &scratch->search, plane);
+    const struct match match = matcher_find(matcher, &scratch->search, plane, &row->second_peak_gap);
     if (isnan(match.score))
         return;
     row->score = fmin(1, fmax(-1, match.score)); // rounding may lead past 1
-    if (match.score < tracker->min_score) {
+    if (match.score < tracker->params.min_score) {
         // Seen from the border of the window a feature that left it looks like this, too.
-        const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, home->x, false, 0) ||
-                          touches_edge(match.y, matcher->y_min, matcher->y_max, home->y, false, 0);
+        const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, false, 0) ||
+                          touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, false, 0);
         row->status = edge ? TRK_EDGE : TRK_LOST;
         return;
     }
 
-    double dx = 0, dy = 0;
+    struct refinement found = {.error_x = (double)NAN, .error_y = (double)NAN};
     const bool refined =
-        refiner_find(&tracker->refiners[roi], &scratch->room, &tracker->kernels, plane, match.x, match.y, &dx, &dy);
-    if (!refined)
-        fit_scores(matcher, scratch, plane, &match, &dx, &dy);
-    row->x_px = match.x - home->x + dx;
-    row->y_px = match.y - home->y + dy;
-    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, home->x, refined, dx) ||
-                      touches_edge(match.y, matcher->y_min, matcher->y_max, home->y, refined, dy);
+        tracker->params.upscale > 0
+            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found.dx, &found.dy)
+            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
+    if (!refined && tracker->params.upscale == 0)
+        fit_scores(matcher, scratch, plane, &match, &found.dx, &found.dy);
+    row->x_px = match.x - matcher->home_x + found.dx;
+    row->y_px = match.y - matcher->home_y + found.dy;
+    row->standard_error_x_px = found.error_x;
+    row->standard_error_y_px = found.error_y;
+    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found.dx) ||
+                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found.dy);
     row->status = edge ? TRK_EDGE : TRK_MEASURED;
 }
 
-ist_status trk_tracker_measure(const trk_tracker *tracker, trk_scratch *scratch, const ist_frame *frame, trk_row *rows,
-                               ist_error *error)
+void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, int roi, const struct plane *plane,
+                         trk_row *row)
 {
-    const ist_status status = tracker_check_frame(tracker, frame, error);
-    if (status < 0)
-        return status;
-    if (!tracker->has_template)
-        return trk_fail(error, IST_ERROR_STATE, "no template was set");
-    const struct plane plane = plane_from_frame(frame, scratch->gray);
-    for (int i = 0; i < tracker->roi_count; i++) {
-        rows[i] = tracker_blank_row(frame, i, TRK_MISSING);
-        tracker_measure_roi(tracker, scratch, &plane, i, &rows[i]);
-    }
-    return IST_OK;
+    row->status = TRK_FLAT;
+    if (template_is_flat(tracker, &tracker->matchers[roi]))
+        return;
+    const struct pose pose = rotator_find(&tracker->rotators[roi], &scratch->rotation, &tracker->kernels, plane);
+    if (isnan(pose.score))
+        return;
+    row->score = pose.score;
+    row->status = TRK_LOST;
+    if (pose.score < tracker->params.min_score)
+        return;
+    row->x_px = pose.dx;
+    row->y_px = pose.dy;
+    row->rotation_deg = pose.angle_rad * 180 / M_PI;
+    row->status = pose.at_edge ? TRK_EDGE : TRK_MEASURED;
 }

@@ -13,19 +13,6 @@ static inline double variance_low(uint64_t sum, uint64_t square, double per_pixe
 // A column of 65535 samples: 8-bit squares and 16-bit samples add up to less than 2^32. Differences of unsigned
 // integers wrap and come out right.
 #define DEFINE_WINDOWS(type, square_type)                                                                              \
-    static void add_row_##type(struct windows *windows, int y)                                                         \
-    {                                                                                                                  \
-        uint32_t *restrict sum = windows->column_sum;                                                                  \
-        square_type *restrict square = windows->column_square;                                                         \
-        const type##_t *row = plane_##type(windows->plane, windows->x, y);                                             \
-        const int columns = windows->count + windows->width - 1;                                                       \
-        for (int i = 0; i < columns; i++) {                                                                            \
-            const uint32_t sample = row[i];                                                                            \
-            sum[i] += sample;                                                                                          \
-            square[i] += (square_type)(sample * sample);                                                               \
-        }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
     static void move_row_##type(struct windows *windows, int y_out, int y_in)                                          \
     {                                                                                                                  \
         uint32_t *restrict sum = windows->column_sum;                                                                  \
@@ -92,9 +79,11 @@ void windows_start(struct windows *windows, int y)
     windows->y = y;
     for (int i = y; i < y + windows->height; i++) {
         if (deep)
-            add_row_uint16(windows, i);
+            windows->kernels->add_row_u16(windows->column_sum, windows->column_square,
+                                          plane_uint16(windows->plane, windows->x, i), (int)columns);
         else
-            add_row_uint8(windows, i);
+            windows->kernels->add_row_u8(windows->column_sum, windows->column_square,
+                                         plane_uint8(windows->plane, windows->x, i), (int)columns);
     }
 }
 

@@ -4,10 +4,12 @@
 
 #include <stdint.h>
 
+#include "kernels.h"
 #include "plane.h"
 
 /* Column sums over a window's height, which move down the picture by one row at a time. */
 struct windows {
+    const struct kernels *kernels;
     const struct plane *plane;
     int x, y;            /* the first position: column fixed, row of the positions looked at */
     int count;           /* positions in a row */

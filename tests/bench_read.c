@@ -368,7 +368,7 @@ static struct duration open_video(const struct other_reader *other, const char *
     struct picture_cache *cache = picture_cache_create(0);
     struct chunk_reader *reader;
     ist_frame pixels = {0};
-    if (video_reader_calls.open(&reader, &metadata, directory, 0, cache, &error) < 0 ||
+    if (video_reader_calls.open(&reader, &metadata, directory, 0, NULL, cache, &error) < 0 ||
         video_reader_calls.read(reader, frame, &pixels, &error) < 0)
         fail(error.message);
     video_reader_calls.close(&reader);

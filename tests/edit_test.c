@@ -826,7 +826,7 @@ START_TEST(encodings_that_cannot_be)
         ck_assert(!fs_exists(store));
     }
     ck_assert(ist_writer_format_is_lossless("png+color"));
-    ck_assert(!ist_writer_format_holds("bmp+color", IST_PIXEL_U16));
+    ck_assert(!ist_writer_format_holds("bmp+color", 1, IST_PIXEL_U16));
 }
 END_TEST
 

@@ -393,10 +393,68 @@ START_TEST(a_selection_is_what_it_says)
 }
 END_TEST
 
+/* ---- a new store ---- */
+
+static ist_status shift_number_and_size(void *context, const ist_frame *frame, ist_frame *changed, ist_error *error)
+{
+    ++*(int *)context;
+    const ist_status status = ist_frame_alloc(changed, WIDTH / 2, HEIGHT, frame->channels, frame->type, error);
+    changed->number = -1; // is not asked for
+    for (int y = 0; y < HEIGHT && status >= 0; y++)
+        memcpy(changed->data + y * changed->stride, frame->data + y * frame->stride, (size_t)changed->stride);
+    return status;
+}
+
+/* Every second frame; pixels, numbers and times are those that were read, or as they were changed. */
+START_TEST(a_store_is_what_is_read)
+{
+    const struct content *content = &contents[_i];
+    make_store(content->format, content->channels, content->type, wild_time);
+    ist_error error;
+    int changes = 0;
+    ist_export_params params = {
+        .frames = {.index_first = 3, .step = 2}, .store = &(ist_writer_params){.format = "npy"}, .context = &changes};
+    check_ok(ist_export(reader, in_folder("copy"), &params, NULL, &error), &error);
+    params.change = shift_number_and_size;
+    check_ok(ist_export(reader, in_folder("changed"), &params, NULL, &error), &error);
+    assert_files(2);
+    ist_reader *copy, *changed;
+    check_ok(ist_reader_open(&copy, in_folder("copy"), &error), &error);
+    check_ok(ist_reader_open(&changed, in_folder("changed"), &error), &error);
+    ck_assert_int_eq(ist_reader_get_info(copy)->frame_count, (FRAMES - 3 + 1) / 2);
+    ck_assert_int_eq(changes, (FRAMES - 3 + 1) / 2);
+    ck_assert_str_eq(ist_reader_get_info(copy)->timezone, "Europe/Berlin");
+    ck_assert_int_eq(ist_reader_get_info(copy)->chunksize, CHUNKSIZE);
+    ist_frame frame = {0}, copied = {0};
+    for (int i = 0; i < (FRAMES - 3 + 1) / 2; i++) {
+        check_ok(ist_reader_read_index(reader, 3 + 2 * i, &frame, &error), &error);
+        check_ok(ist_reader_read_index(copy, i, &copied, &error), &error);
+        assert_same(&frame, &copied);
+        ck_assert(copied.number == frame.number && copied.time_s == frame.time_s);
+        check_ok(ist_reader_read_index(changed, i, &copied, &error), &error);
+        ck_assert(copied.number == frame.number && copied.time_s == frame.time_s);
+        frame.width = WIDTH / 2;
+        assert_same(&frame, &copied);
+    }
+    ist_frame_free(&frame);
+    ist_frame_free(&copied);
+    ist_reader_close(&copy);
+    ist_reader_close(&changed);
+}
+END_TEST
+
 /* ---- what is missing ---- */
 
-static const char *const outputs[] = {"out.npy", "out.tif", "out.mp4", "out.mkv", "out.avi", "out.txt", "out/"};
+static const char *const outputs[] = {"out.npy", "out.tif", "out.mp4", "out.mkv",
+                                      "out.avi", "out.txt", "out/",    "out.store"};
 enum { OUTPUTS = sizeof outputs / sizeof *outputs };
+
+/* What the last of them takes to be a store. */
+static const ist_writer_params *store_of(const char *output)
+{
+    static const ist_writer_params like_this = {.chunksize = 5};
+    return strcmp(output, "out.store") == 0 ? &like_this : NULL;
+}
 
 START_TEST(frames_that_cannot_be_read)
 {
@@ -408,7 +466,7 @@ START_TEST(frames_that_cannot_be_read)
         const char *output = outputs[i];
         ist_error error;
         ist_export_report report;
-        ist_export_params params = {.frames = {.index_first = 1}};
+        ist_export_params params = {.frames = {.index_first = 1}, .store = store_of(output)};
         const bool pixels = strcmp(output, "out.txt") != 0;
         const ist_status status = ist_export(reader, in_folder(output), &params, &report, &error);
         if (!pixels) {
@@ -454,7 +512,7 @@ START_TEST(an_export_that_is_ended_leaves_nothing)
     make_store("npy", 1, IST_PIXEL_U8, even_time);
     ist_error error;
     for (int at = 1; at <= FRAMES; at += 13) {
-        const ist_export_params params = {.progress = stop_at, .context = &at};
+        const ist_export_params params = {.store = store_of(outputs[_i]), .progress = stop_at, .context = &at};
         ck_assert_int_eq(ist_export(reader, in_folder(outputs[_i]), &params, NULL, &error), IST_ERROR_INTERRUPTED);
         assert_files(0);
     }
@@ -493,6 +551,15 @@ START_TEST(what_is_there_is_left_alone)
     ck_assert_int_eq(ist_export(reader, in_folder("other/"), &few, NULL, &error), IST_ERROR_EXISTS);
     ck_assert_int_eq(access(in_folder("other.part/mine"), F_OK), 0);
     ck_assert_int_eq(access(in_folder("other.part/000077.png"), F_OK), 0);
+
+    ck_assert_int_eq(mkdir(in_folder("copy.part"), 0777), 0);
+    ck_assert_int_eq(mkdir(in_folder("copy.part/store"), 0777), 0);
+    check_ok(fs_write_file(in_folder("copy.part/store/metadata.yaml"), "half", 4, &error), &error);
+    const ist_export_params few_in_a_store = {.frames = {.index_end = 3}, .store = store_of("out.store")};
+    check_ok(ist_export(reader, in_folder("copy"), &few_in_a_store, NULL, &error), &error);
+    ck_assert_int_eq(access(in_folder("copy.part"), F_OK), -1);
+    ck_assert_int_eq(ist_export(reader, in_folder("other"), &few_in_a_store, NULL, &error), IST_ERROR_EXISTS);
+    ck_assert_int_eq(access(in_folder("other.part/mine"), F_OK), 0);
 
     // One that is under way is not disturbed.
     const int fd = open(in_folder("busy.npy.part"), O_RDWR | O_CREAT, 0666);
@@ -559,7 +626,7 @@ START_TEST(a_disk_that_fails)
     fs_calls.sync = faulty_sync;
     fs_calls.rename = faulty_rename;
     fs_calls.mkdir = faulty_mkdir;
-    const ist_export_params params = {.frames = {.index_end = 9, .step = 2}};
+    const ist_export_params params = {.frames = {.index_end = 9, .step = 2}, .store = store_of(outputs[_i])};
     for (int full = 0; full < 2; full++) {
         disk_full = full;
         ist_status status = IST_ERROR_IO;
@@ -641,6 +708,7 @@ int main(void)
     tcase_add_loop_test(tests, an_array_is_what_is_read, 0, content_count);
     tcase_add_loop_test(tests, a_stack_is_what_is_read, 0, content_count);
     tcase_add_loop_test(tests, pictures_are_what_is_read, 0, content_count);
+    tcase_add_loop_test(tests, a_store_is_what_is_read, 0, content_count);
     tcase_add_test(tests, a_video_has_pixels_and_times);
     tcase_add_loop_test(tests, a_video_of_colour_and_of_16_bits, 0, 2);
     tcase_add_loop_test(tests, times_near_and_far, 0, 4);

@@ -220,6 +220,174 @@ START_TEST(missing_frames)
 }
 END_TEST
 
+/* ---- what is remembered from frame to frame ---- */
+
+static const trk_params modes[] = {
+    {.max_movement_px = 3, .renew_every = 1},
+    {.max_movement_px = 2, .follow = true},
+    {.max_movement_px = 2, .follow = true, .renew_every = 3},
+    {.max_movement_px = 2, .follow = true, .renew_below = 0.99, .search_again_px = 6},
+    {.max_movement_px = 8, .prepare = {.blur_sigma_px = 0.8}},
+    {.max_movement_px = 8, .prepare = {.background = true}},
+    {.max_movement_px = 8, .min_score = 0.1, .prepare = {.difference = true}},
+    {.max_movement_px = 3, .renew_every = 1, .prepare = {.blur_sigma_px = 1, .background = true, .difference = true}},
+};
+enum { MODES = sizeof modes / sizeof *modes };
+
+/* A tracker for the open store, with all that its mode needs. */
+static trk_tracker *make_tracker_for(ist_reader *reader, trk_params params)
+{
+    const ist_reader_info *info = ist_reader_get_info(reader);
+    trk_tracker *tracker;
+    ck_assert_int_eq(
+        trk_tracker_create(&tracker, info->width, info->height, info->channels, info->type, rois, ROIS, &params, NULL),
+        IST_OK);
+    if (params.prepare.background) {
+        trk_still *still;
+        ck_assert_int_eq(trk_still_read(&still, reader, 0, FRAMES, TRK_STILL_MEDIAN, NULL, NULL, NULL), IST_OK);
+        ck_assert_int_eq(trk_tracker_set_background(tracker, still, NULL), IST_OK);
+        trk_still_destroy(&still);
+    }
+    ist_frame before = {0}, frame = {0};
+    ck_assert_int_eq(ist_reader_read_index(reader, 0, &before, NULL), IST_OK);
+    ck_assert_int_eq(ist_reader_read_index(reader, 1, &frame, NULL), IST_OK);
+    ck_assert_int_eq(params.prepare.difference ? trk_tracker_set_template_difference(tracker, &before, &frame, NULL)
+                                               : trk_tracker_set_template(tracker, &frame, NULL),
+                     IST_OK);
+    ist_frame_free(&before);
+    ist_frame_free(&frame);
+    return tracker;
+}
+
+static void analyze_mode(trk_params params, int threads, int first, struct rows *kept)
+{
+    ist_reader *reader = open_store();
+    params.threads = threads;
+    trk_tracker *tracker = make_tracker_for(reader, params);
+    kept->frames = 0;
+    ck_assert_int_eq(trk_analyze(tracker, reader, first, FRAMES - first, keep_rows, kept, NULL), IST_OK);
+    ck_assert_int_eq(kept->frames, FRAMES - first);
+    trk_tracker_destroy(&tracker);
+    ist_reader_close(&reader);
+}
+
+/* The same frame by frame, as a camera loop would. */
+static void measure_one_by_one(trk_params params, struct rows *kept)
+{
+    ist_reader *reader = open_store();
+    trk_tracker *tracker = make_tracker_for(reader, params);
+    trk_sequence *sequence;
+    ck_assert_int_eq(trk_sequence_create(&sequence, tracker, NULL), IST_OK);
+    ist_frame frame = {0};
+    for (int i = 0; i < FRAMES; i++) {
+        ck_assert_int_eq(ist_reader_read_index(reader, i, &frame, NULL), IST_OK);
+        ck_assert_int_eq(trk_tracker_measure(tracker, sequence, &frame, kept->rows + i * ROIS, NULL), IST_OK);
+    }
+    ist_frame_free(&frame);
+    trk_tracker_destroy(&tracker);
+    trk_sequence_destroy(&sequence);
+    ist_reader_close(&reader);
+}
+
+START_TEST(threads_do_not_matter_in_any_mode)
+{
+    record(_i % 2 ? 3 : 1);
+    struct rows one = make_rows(), many = make_rows();
+    analyze_mode(modes[_i], 1, 0, &one);
+    int measured = 0;
+    for (int i = 0; i < FRAMES * ROIS; i++)
+        measured += one.rows[i].status == TRK_MEASURED;
+    ck_assert_int_gt(measured, FRAMES * ROIS / 4);
+    for (int threads = 2; threads <= 5; threads += 3) {
+        analyze_mode(modes[_i], threads, 0, &many);
+        ck_assert(same_rows(one.rows, many.rows, FRAMES * ROIS));
+    }
+    measure_one_by_one(modes[_i], &many);
+    ck_assert(same_rows(one.rows, many.rows, FRAMES * ROIS));
+    free(one.rows);
+    free(many.rows);
+}
+END_TEST
+
+START_TEST(missing_frames_in_any_mode)
+{
+    record(1);
+    char file[256];
+    snprintf(file, sizeof file, "%s/000001/000003.npy", store);
+    ck_assert_int_eq(unlink(file), 0);
+    const int missing = CHUNK + 3;
+    struct rows one = make_rows(), many = make_rows();
+    analyze_mode(modes[_i], 1, 0, &one);
+    analyze_mode(modes[_i], 4, 0, &many);
+    ck_assert(same_rows(one.rows, many.rows, FRAMES * ROIS));
+    const bool difference = modes[_i].prepare.difference;
+    for (int i = 0; i < FRAMES; i++) {
+        const bool is_missing = i == missing || (difference && (i == 0 || i == missing + 1));
+        for (int roi = 0; roi < ROIS; roi++)
+            ck_assert_int_eq(one.rows[i * ROIS + roi].status == TRK_MISSING, is_missing);
+    }
+    // The sum goes on across the gap: the first ROI is never lost in these modes. The pattern moves too little for its
+    // median to be a background, which pulls at it.
+    if (!difference && !modes[_i].prepare.background) {
+        const double p = 2 * M_PI * 30 / 50, q = 2 * M_PI / 50;
+        const trk_row *row = &one.rows[30 * ROIS];
+        ck_assert_double_eq_tol(row->x_px, 4 * sin(p) - 4 * sin(q), 0.15);
+        ck_assert_double_eq_tol(row->y_px, 4 * cos(q) - 4 * cos(p), 0.15);
+    }
+    free(one.rows);
+    free(many.rows);
+}
+END_TEST
+
+START_TEST(a_difference_looks_before_the_range)
+{
+    record(1);
+    struct rows all = make_rows(), some = make_rows();
+    analyze_mode(modes[6], 2, 0, &all);
+    analyze_mode(modes[6], 3, 7, &some);
+    ck_assert(same_rows(all.rows + 7 * ROIS, some.rows, (FRAMES - 7) * ROIS));
+    free(all.rows);
+    free(some.rows);
+}
+END_TEST
+
+struct progress {
+    int64_t done, total, stop_at;
+};
+
+static bool note_progress(void *context, int64_t done, int64_t total)
+{
+    struct progress *progress = context;
+    ck_assert_int_eq(done, progress->done + 1);
+    *progress = (struct progress){done, total, progress->stop_at};
+    return done != progress->stop_at;
+}
+
+START_TEST(stills_of_a_store)
+{
+    record(1);
+    char file[256];
+    snprintf(file, sizeof file, "%s/000001/000003.npy", store);
+    ck_assert_int_eq(unlink(file), 0);
+    ist_reader *reader = open_store();
+    trk_still *still;
+    ist_error error;
+    struct progress progress = {0};
+    ck_assert_int_eq(trk_still_read(&still, reader, 5, 20, TRK_STILL_MEDIAN, note_progress, &progress, NULL), IST_OK);
+    ck_assert(progress.done == 40 && progress.total == 40);
+    ck_assert_int_eq(trk_still_frame_count(still), 19);
+    trk_still_destroy(&still);
+    progress = (struct progress){.stop_at = 12};
+    ck_assert_int_eq(trk_still_read(&still, reader, 5, 20, TRK_STILL_MEAN, note_progress, &progress, NULL), IST_END);
+    ck_assert_ptr_null(still);
+    ck_assert_int_eq(progress.done, 12);
+    ck_assert_int_eq(trk_still_read(&still, reader, 30, 11, TRK_STILL_MEAN, NULL, NULL, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_int_eq(trk_still_read(&still, reader, CHUNK + 3, 1, TRK_STILL_MEAN, NULL, NULL, &error), IST_ERROR_DATA);
+    ck_assert_ptr_null(still);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 START_TEST(without_a_template)
 {
     record(1);
@@ -246,6 +414,10 @@ int main(void)
     tcase_add_test(tests, a_range);
     tcase_add_test(tests, the_handler_stops);
     tcase_add_test(tests, missing_frames);
+    tcase_add_loop_test(tests, threads_do_not_matter_in_any_mode, 0, MODES);
+    tcase_add_loop_test(tests, missing_frames_in_any_mode, 0, MODES);
+    tcase_add_test(tests, a_difference_looks_before_the_range);
+    tcase_add_test(tests, stills_of_a_store);
     tcase_add_test(tests, without_a_template);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

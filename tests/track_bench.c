@@ -40,7 +40,7 @@ static double time_search(const struct setting *setting, const struct plane *ref
         const double start = now_us();
         for (int i = 0; i < 3 || (now_us() - start < 2e5 && i < 1000); i++) {
             const double before = now_us();
-            (void)matcher_find(&matcher, &search, plane);
+            (void)matcher_find(&matcher, &search, plane, NULL);
             least = fmin(least, now_us() - before);
         }
     }
@@ -59,18 +59,19 @@ static void time_refinement(const struct setting *setting, const struct plane *r
     struct refiner refiner = {0};
     struct refine_room room = {0};
     const int x = (setting->width - setting->size) / 2, y = (setting->height - setting->size) / 2;
-    double least = HUGE_VAL, dx = 0, dy = 0;
+    double least = HUGE_VAL;
+    struct refinement found = {0};
     if (refiner_init(&refiner, setting->size, setting->size, NULL) >= 0 &&
         refine_room_init(&room, setting->size, setting->size, NULL) >= 0) {
         refiner_cut(&refiner, &room, kernels, reference, x, y);
         for (int i = 0; i < 200; i++) {
             const double before = now_us();
-            (void)refiner_find(&refiner, &room, kernels, plane, x + (int)MOVED_X, y + (int)MOVED_Y, &dx, &dy);
+            (void)refiner_find(&refiner, &room, kernels, plane, x + (int)MOVED_X, y + (int)MOVED_Y, &found);
             least = fmin(least, now_us() - before);
         }
     }
-    printf("  refinement, %-8s %6.1f us  (off by %.4f, %.4f px)\n", kernels->name, least, dx + (int)MOVED_X - MOVED_X,
-           dy + (int)MOVED_Y - MOVED_Y);
+    printf("  refinement, %-8s %6.1f us  (off by %.4f, %.4f px)\n", kernels->name, least,
+           found.dx + (int)MOVED_X - MOVED_X, found.dy + (int)MOVED_Y - MOVED_Y);
     refine_room_finish(&room);
     refiner_finish(&refiner);
 }
@@ -88,8 +89,10 @@ static void run(const struct setting *setting)
     if (ist_frame_alloc(&moved, setting->width, setting->height, 1, setting->type, NULL) < 0)
         exit(1);
     texture_draw(&texture, &moved, MOVED_X, MOVED_Y, deep ? 500 : 2, &random);
-    const struct plane plane = {frame.data, frame.width, frame.width, frame.height, frame.type};
-    const struct plane moved_plane = {moved.data, moved.width, moved.width, moved.height, moved.type};
+    const struct plane plane = {
+        .data = frame.data, .stride = frame.width, .width = frame.width, .height = frame.height, .type = frame.type};
+    const struct plane moved_plane = {
+        .data = moved.data, .stride = moved.width, .width = moved.width, .height = moved.height, .type = moved.type};
     const struct kernels plain = kernels_get(0), best = kernels_get(~0u);
 
     printf("%d in %d x %d, %d bit\n", setting->size, setting->width, setting->height, deep ? 16 : 8);

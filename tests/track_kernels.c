@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include <check.h>
+#include <libtrack/libtrack.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,16 @@
 #include "track_texture.h"
 
 static struct kernels plain, fast;
+
+/* What the tables are asked for with; the tests run once with each. */
+static const unsigned masks[] = {TRK_CPU_AVX2, ~0u};
+enum { MASKS = sizeof masks / sizeof *masks };
+
+static void choose_tables(unsigned mask)
+{
+    plain = kernels_get(0);
+    fast = kernels_get(mask);
+}
 
 enum fill { FILL_RANDOM, FILL_ZERO, FILL_MAX, FILL_EXTREMES, FILL_COUNT };
 
@@ -90,12 +101,14 @@ static void every_width(int bytes)
 
 START_TEST(dots_of_8_bit)
 {
+    choose_tables(masks[_i]);
     every_width(1);
 }
 END_TEST
 
 START_TEST(dots_of_16_bit)
 {
+    choose_tables(masks[_i]);
     every_width(2);
 }
 END_TEST
@@ -103,10 +116,12 @@ END_TEST
 /* Large enough for sums that do not fit into 32 bits, and for rows longer than a band. */
 START_TEST(dots_do_not_overflow)
 {
+    choose_tables(masks[_i]);
     struct random random = {random_seed()};
     for (enum fill fill = 0; fill < FILL_COUNT; fill++) {
         compare_dots(1, 640, 480, 9, 1, 0, fill, &random);
         compare_dots(1, 65, 2500, 3, 1, 1, fill, &random);
+        compare_dots(1, 31, 2500, 11, 1, 1, fill, &random);
         compare_dots(1, 65535, 9, 2, 1, 1, fill, &random);
         compare_dots(2, 640, 480, 9, 1, 0, fill, &random);
         for (int width = 2025; width < 2070; width += 3)
@@ -119,6 +134,7 @@ END_TEST
 /* The definition itself, against sums written down here. */
 START_TEST(plain_is_right)
 {
+    plain = kernels_get(0);
     const int8_t t8[4] = {1, -128, 3, 127};
     const uint8_t v8[6] = {255, 255, 7, 0, 9, 11};
     int64_t sums[2];
@@ -143,22 +159,28 @@ static float *make_floats(int count, struct random *random)
 
 START_TEST(floats_have_the_same_bits)
 {
+    choose_tables(masks[_i]);
     struct random random = {random_seed()};
-    const float taps[] = {0.5f, 0.3f, -0.1f, 0.04f};
-    const float weights[] = {0.1f, 0.5f, 0.3f, 0.1f};
+    const float weights[] = {-0.1f, 0.5f, 0.3f, 0.1f, 0.02f};
     for (int count = 1; count <= 130; count++) {
-        float *in = make_floats(count + 6, &random), *gx = make_floats(count, &random);
+        float *in = make_floats(count + 4, &random), *gx = make_floats(count, &random);
         float *gy = make_floats(count, &random), *model = make_floats(count, &random);
         float *a = make_floats(count, &random), *b = make_floats(count, &random);
         const size_t size = (size_t)count * sizeof *a;
 
-        plain.filter(a, in + 3, count, 1, taps, 3);
-        fast.filter(b, in + 3, count, 1, taps, 3);
+        plain.filter(a, in, count, 1, weights, 5);
+        fast.filter(b, in, count, 1, weights, 5);
         ck_assert_mem_eq(a, b, size);
-        plain.taps4(a, in, count, 1, weights);
-        fast.taps4(b, in, count, 1, weights);
+        plain.raise(a, in, count);
+        memcpy(b, a, size);
+        plain.raise(a, gx, count);
+        fast.raise(b, gx, count);
         ck_assert_mem_eq(a, b, size);
-        double expected[4][KERNEL_LANES] = {{1}, {2}, {3}, {4}}, found[4][KERNEL_LANES] = {{1}, {2}, {3}, {4}};
+        plain.multiply(a, gy, count / 2);
+        fast.multiply(b, gy, count / 2);
+        ck_assert_mem_eq(a, b, size);
+        double expected[KERNEL_SUMS][KERNEL_LANES] = {{1}, {2}, {3}, {4}, {5}}, found[KERNEL_SUMS][KERNEL_LANES];
+        memcpy(found, expected, sizeof found);
         plain.normal(in, model, gx, gy, count, expected);
         fast.normal(in, model, gx, gy, count, found);
         ck_assert_mem_eq(expected, found, sizeof expected);
@@ -173,9 +195,81 @@ START_TEST(floats_have_the_same_bits)
 }
 END_TEST
 
+/* Both samples of every column, minus the offset, and the sum of their squares. */
+static void compare_interleaved(int bytes, int count, size_t offset, enum fill fill, struct random *random)
+{
+    const size_t size = (size_t)count * (size_t)bytes;
+    struct block first = make_block(size, offset * (size_t)bytes, fill, random);
+    struct block second = make_block(size, (offset + 3) * (size_t)bytes, fill, random);
+    float *expected = malloc(2 * (size_t)count * sizeof *expected), *found = malloc(2 * (size_t)count * sizeof *found);
+    uint64_t expected_energy, found_energy;
+    if (bytes == 1) {
+        expected_energy = plain.interleave_u8(expected, first.data, second.data, count, 100);
+        found_energy = fast.interleave_u8(found, first.data, second.data, count, 100);
+        ck_assert(expected[0] == (float)(first.data[0] - 100) && expected[1] == (float)(second.data[0] - 100));
+    } else {
+        const uint16_t *a = (void *)first.data, *b = (void *)second.data;
+        expected_energy = plain.interleave_u16(expected, a, b, count, 30000);
+        found_energy = fast.interleave_u16(found, a, b, count, 30000);
+        ck_assert(expected[0] == (float)(a[0] - 30000) && expected[1] == (float)(b[0] - 30000));
+    }
+    double energy = 0;
+    for (int i = 0; i < 2 * count; i++)
+        energy += (double)expected[i] * (double)expected[i];
+    ck_assert(energy == (double)expected_energy);
+    ck_assert_uint_eq(expected_energy, found_energy);
+    ck_assert_mem_eq(expected, found, 2 * (size_t)count * sizeof *found);
+    free(expected);
+    free(found);
+    free(first.memory);
+    free(second.memory);
+}
+
+static void compare_added(int bytes, int count, size_t offset, enum fill fill, struct random *random)
+{
+    const size_t size = (size_t)count * (size_t)bytes;
+    struct block row = make_block(size, offset * (size_t)bytes, fill, random);
+    // Sums that wrap, as differences of them do.
+    struct block sums = make_block((size_t)count * sizeof(uint32_t), 0, FILL_MAX, random);
+    struct block squares = make_block((size_t)count * sizeof(uint64_t), 0, FILL_MAX, random);
+    struct block other_sums = make_block((size_t)count * sizeof(uint32_t), 0, FILL_MAX, random);
+    struct block other_squares = make_block((size_t)count * sizeof(uint64_t), 0, FILL_MAX, random);
+    if (bytes == 1) {
+        plain.add_row_u8((void *)sums.data, (void *)squares.data, row.data, count);
+        fast.add_row_u8((void *)other_sums.data, (void *)other_squares.data, row.data, count);
+    } else {
+        plain.add_row_u16((void *)sums.data, (void *)squares.data, (void *)row.data, count);
+        fast.add_row_u16((void *)other_sums.data, (void *)other_squares.data, (void *)row.data, count);
+    }
+    const uint32_t first = bytes == 1 ? row.data[0] : *(uint16_t *)(void *)row.data;
+    ck_assert_uint_eq(*(uint32_t *)(void *)sums.data, first - 1);
+    ck_assert_uint_eq(*(uint32_t *)(void *)squares.data, first * first - 1);
+    ck_assert_mem_eq(sums.data, other_sums.data, (size_t)count * sizeof(uint32_t));
+    ck_assert_mem_eq(squares.data, other_squares.data, (size_t)count * sizeof(uint64_t));
+    struct block *blocks[] = {&row, &sums, &squares, &other_sums, &other_squares};
+    for (int i = 0; i < 5; i++)
+        free(blocks[i]->memory);
+}
+
+START_TEST(rows_are_taken_up)
+{
+    choose_tables(masks[_i]);
+    struct random random = {random_seed()};
+    for (enum fill fill = 0; fill < FILL_COUNT; fill++) {
+        for (int count = 1; count <= 130; count++)
+            for (int bytes = 1; bytes <= 2; bytes++) {
+                compare_interleaved(bytes, count, (size_t)count % 5, fill, &random);
+                compare_added(bytes, count, (size_t)count % 5, fill, &random);
+            }
+        compare_interleaved(1, 16384, 0, fill, &random);
+    }
+}
+END_TEST
+
 /* The position found is the first by the definition, wherever it lies and wherever the search starts. */
 START_TEST(sift_finds_the_first)
 {
+    choose_tables(masks[_i]);
     struct random random = {random_seed()};
     for (int count = 1; count <= 130; count++) {
         float *products = make_floats(count, &random);
@@ -200,18 +294,18 @@ END_TEST
 
 int main(void)
 {
-    plain = kernels_get(0);
-    fast = kernels_get(~0u);
-    printf("comparing %s with %s\n", fast.name, plain.name);
+    for (int i = 0; i < MASKS; i++)
+        printf("comparing %s with %s\n", kernels_get(masks[i]).name, kernels_get(0).name);
     Suite *suite = suite_create("track_kernels");
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, plain_is_right);
-    tcase_add_test(tests, dots_of_8_bit);
-    tcase_add_test(tests, dots_of_16_bit);
-    tcase_add_test(tests, dots_do_not_overflow);
-    tcase_add_test(tests, floats_have_the_same_bits);
-    tcase_add_test(tests, sift_finds_the_first);
+    tcase_add_loop_test(tests, dots_of_8_bit, 0, MASKS);
+    tcase_add_loop_test(tests, dots_of_16_bit, 0, MASKS);
+    tcase_add_loop_test(tests, dots_do_not_overflow, 0, MASKS);
+    tcase_add_loop_test(tests, floats_have_the_same_bits, 0, MASKS);
+    tcase_add_loop_test(tests, rows_are_taken_up, 0, MASKS);
+    tcase_add_loop_test(tests, sift_finds_the_first, 0, MASKS);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

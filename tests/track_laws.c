@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "track_frames.h"
 #include "track_rows.h"
 #include "track_texture.h"
 
 enum { WIDTH = 100, HEIGHT = 96 };
 
 static const trk_roi middle = {18, 16, 64, 64};
-
-static ist_frame make_frame(int width, int height, int channels, ist_pixel_type type)
-{
-    ist_frame frame = {0};
-    ck_assert_int_eq(ist_frame_alloc(&frame, width, height, channels, type, NULL), IST_OK);
-    return frame;
-}
 
 static trk_tracker *make_tracker(const ist_frame *frame, const trk_roi *rois, int count, const trk_params *params)
 {
@@ -32,11 +26,11 @@ static trk_tracker *make_tracker(const ist_frame *frame, const trk_roi *rois, in
 
 static void measure(const trk_tracker *tracker, const ist_frame *frame, trk_row *rows)
 {
-    trk_scratch *scratch;
-    ck_assert_int_eq(trk_scratch_create(&scratch, tracker, NULL), IST_OK);
-    ck_assert_int_eq(trk_tracker_measure(tracker, scratch, frame, rows, NULL), IST_OK);
-    trk_scratch_destroy(&scratch);
-    ck_assert_ptr_null(scratch);
+    trk_sequence *sequence;
+    ck_assert_int_eq(trk_sequence_create(&sequence, tracker, NULL), IST_OK);
+    ck_assert_int_eq(trk_tracker_measure(tracker, sequence, frame, rows, NULL), IST_OK);
+    trk_sequence_destroy(&sequence);
+    ck_assert_ptr_null(sequence);
 }
 
 /* One ROI, one template, one frame. */
@@ -417,7 +411,7 @@ START_TEST(bad_arguments)
     ck_assert_int_eq(trk_tracker_create(&tracker, 0, 240, 1, IST_PIXEL_U8, &good, 1, NULL, NULL), IST_ERROR_ARGUMENT);
     trk_tracker_destroy(&tracker);
     trk_tracker_destroy(NULL);
-    trk_scratch_destroy(NULL);
+    trk_sequence_destroy(NULL);
 }
 END_TEST
 
@@ -427,26 +421,26 @@ START_TEST(wrong_order_and_wrong_frames)
     memset(frame.data, 0, 64 * 48);
     const trk_roi roi = {10, 10, 20, 20};
     trk_tracker *tracker = make_tracker(&frame, &roi, 1, NULL);
-    trk_scratch *scratch;
-    ck_assert_int_eq(trk_scratch_create(&scratch, tracker, NULL), IST_OK);
+    trk_sequence *sequence;
+    ck_assert_int_eq(trk_sequence_create(&sequence, tracker, NULL), IST_OK);
     trk_row row;
     ist_error error;
-    ck_assert_int_eq(trk_tracker_measure(tracker, scratch, &frame, &row, &error), IST_ERROR_STATE);
+    ck_assert_int_eq(trk_tracker_measure(tracker, sequence, &frame, &row, &error), IST_ERROR_STATE);
     ist_frame other[] = {make_frame(65, 48, 1, IST_PIXEL_U8), make_frame(64, 47, 1, IST_PIXEL_U8),
                          make_frame(64, 48, 3, IST_PIXEL_U8), make_frame(64, 48, 1, IST_PIXEL_U16)};
     ck_assert_int_eq(trk_tracker_set_template(tracker, &frame, NULL), IST_OK);
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(trk_tracker_set_template(tracker, &other[i], &error), IST_ERROR_ARGUMENT);
-        ck_assert_int_eq(trk_tracker_measure(tracker, scratch, &other[i], &row, &error), IST_ERROR_ARGUMENT);
+        ck_assert_int_eq(trk_tracker_measure(tracker, sequence, &other[i], &row, &error), IST_ERROR_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(error.message, "64 x 48"));
         ist_frame_free(&other[i]);
     }
     frame.index = 5;
     frame.number = 55;
     frame.time_s = 5.5;
-    ck_assert_int_eq(trk_tracker_measure(tracker, scratch, &frame, &row, NULL), IST_OK);
+    ck_assert_int_eq(trk_tracker_measure(tracker, sequence, &frame, &row, NULL), IST_OK);
     ck_assert(row.frame_index == 5 && row.frame_number == 55 && row.frame_time_s == 5.5 && row.roi == 0);
-    trk_scratch_destroy(&scratch);
+    trk_sequence_destroy(&sequence);
     trk_tracker_destroy(&tracker);
     ist_frame_free(&frame);
 }

@@ -1,28 +1,40 @@
 /* The search by FFT finds what the direct one finds: the same place and the same score, to the last bit. */
 #include <check.h>
+#include <libtrack/libtrack.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "correlate.h"
+#include "track_rows.h"
 #include "track_texture.h"
+#include "windows.h"
 
-/* Searches with both methods and both sets of kernels, and compares. Returns what was found. */
+/* Searches with both methods and all sets of kernels, and compares. Returns what was found. */
 static struct match find(const struct matcher *layout, const struct plane *reference, int x, int y,
                          const struct plane *plane)
 {
     struct match first = {0};
-    for (int i = 0; i < 4; i++) {
-        const struct kernels kernels = kernels_get(i & 1 ? ~0u : 0);
+    double first_gap = 0;
+    const unsigned masks[] = {0, TRK_CPU_AVX2, ~0u};
+    for (int i = 0; i < 6; i++) {
+        const struct kernels kernels = kernels_get(masks[i / 2]);
         struct matcher matcher = *layout;
         struct search search;
-        ck_assert_int_eq(matcher_init(&matcher, &kernels, i & 2 ? SEARCH_FFT : SEARCH_DIRECT, NULL), IST_OK);
-        ck_assert((matcher.spectrum != NULL) == ((i & 2) != 0));
+        ck_assert_int_eq(matcher_init(&matcher, &kernels, i & 1 ? SEARCH_FFT : SEARCH_DIRECT, NULL), IST_OK);
+        ck_assert((matcher.spectrum != NULL) == ((i & 1) != 0));
         ck_assert_int_eq(search_init(&search, &kernels, &matcher, 1, NULL), IST_OK);
         matcher_cut(&matcher, &search, reference, x, y);
-        const struct match match = matcher_find(&matcher, &search, plane);
-        if (i == 0)
+        double gap;
+        const struct match match = matcher_find(&matcher, &search, plane, &gap);
+        if (i == 0) {
             first = match;
+            first_gap = gap;
+        }
+        ck_assert_msg(memcmp(&gap, &first_gap, sizeof gap) == 0 || (isnan(gap) && isnan(first_gap)),
+                      "way %d: gap %.17g, not %.17g", i, gap, first_gap);
+        const struct match alone = matcher_find(&matcher, &search, plane, NULL);
+        ck_assert(alone.x == match.x && alone.y == match.y && same_double(alone.score, match.score));
         ck_assert_msg(memcmp(&match.score, &first.score, sizeof match.score) == 0 ||
                           (isnan(match.score) && isnan(first.score)),
                       "way %d: score %.17g, not %.17g", i, match.score, first.score);
@@ -37,7 +49,11 @@ static struct match find(const struct matcher *layout, const struct plane *refer
 
 static struct plane plane_of(const ist_frame *frame)
 {
-    return (struct plane){frame->data, frame->width, frame->width, frame->height, frame->type};
+    return (struct plane){.data = frame->data,
+                          .stride = frame->width,
+                          .width = frame->width,
+                          .height = frame->height,
+                          .type = frame->type};
 }
 
 static ist_frame make_frame(int width, int height, ist_pixel_type type)
@@ -240,6 +256,45 @@ START_TEST(flat_has_no_score)
 }
 END_TEST
 
+/* What blocks say a window varies at the least is never more than it does, and in noise not far from it. */
+static void check_blocks(ist_pixel_type type, int width, int height)
+{
+    struct random random = {random_seed()};
+    ist_frame a = make_frame(61, 70, type);
+    draw_noise(&a, &random, type == IST_PIXEL_U16 ? 0xffff : 0xff);
+    const struct plane plane = plane_of(&a);
+    const int x = 3, y = 5, columns = 53 - width, rows = 60 - height, groups = (columns + BLOCK - 1) / BLOCK;
+    uint32_t column_sum[64];
+    uint64_t column_square[64];
+    double least[8], variance[64];
+    struct blocks blocks = {0};
+    const struct kernels kernels = kernels_get(~0u);
+    ck_assert_int_eq(blocks_init(&blocks, columns + width - 1, rows + height - 1, NULL), IST_OK);
+    blocks_fill(&blocks, &kernels, &plane, x, y, columns + width - 1, rows + height - 1, column_sum, column_square);
+    struct windows windows = {&kernels, &plane, x, y, columns, width, height, column_sum, column_square};
+    for (int row = 0; row < rows; row++) {
+        windows_start(&windows, y + row);
+        windows_variance(&windows, variance);
+        blocks_variance(&blocks, row / BLOCK, groups, width, height, least);
+        for (int i = 0; i < columns; i++) {
+            ck_assert(least[i / BLOCK] >= 0 && least[i / BLOCK] <= variance[i]);
+            ck_assert(width < 32 || height < 32 || least[i / BLOCK] > variance[i] / 4);
+        }
+    }
+    blocks_finish(&blocks);
+    ist_frame_free(&a);
+}
+
+START_TEST(blocks_bound_windows)
+{
+    for (int size = 4; size <= 40; size++) {
+        check_blocks(IST_PIXEL_U8, size, 44 - size);
+        check_blocks(IST_PIXEL_U16, 44 - size, size);
+        check_blocks(IST_PIXEL_U8, size, size);
+    }
+}
+END_TEST
+
 START_TEST(lengths)
 {
     ck_assert(fft_is_length(16) && fft_is_length(512) && fft_is_length(576) && fft_is_length(640));
@@ -255,6 +310,7 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, lengths);
+    tcase_add_test(tests, blocks_bound_windows);
     tcase_add_test(tests, noise_8_bit);
     tcase_add_test(tests, noise_of_two_levels);
     tcase_add_test(tests, noise_16_bit);

@@ -45,6 +45,18 @@ struct texture texture_make(struct random *random, double shortest, double longe
     return texture;
 }
 
+struct texture texture_turn(const struct texture *texture, double angle_rad, double x, double y)
+{
+    struct texture turned = *texture;
+    const double c = cos(angle_rad), s = sin(angle_rad);
+    for (int i = 0; i < TEXTURE_WAVES; i++) {
+        turned.kx[i] = c * texture->kx[i] - s * texture->ky[i];
+        turned.ky[i] = s * texture->kx[i] + c * texture->ky[i];
+        turned.phase[i] += (texture->kx[i] - turned.kx[i]) * x + (texture->ky[i] - turned.ky[i]) * y;
+    }
+    return turned;
+}
+
 double texture_at(const struct texture *texture, double x, double y, double *slope_x, double *slope_y)
 {
     double value = 0, sx = 0, sy = 0;
@@ -64,14 +76,55 @@ double texture_at(const struct texture *texture, double x, double y, double *slo
     return texture->level + value * texture->amplitude;
 }
 
+/* cos and sin of k (i - d) + phase for every i below `count`. */
+static void wave_along(double k, double d, double phase, int count, double *cosine, double *sine)
+{
+    for (int i = 0; i < count; i++) {
+        const double angle = k * (i - d) + phase;
+        cosine[i] = cos(angle);
+        sine[i] = sin(angle);
+    }
+}
+
+/*
+ * Values, and slopes unless they are NULL, at whole pixels less dx, dy. The waves are added up by
+ * cos(a + b) = cos a cos b - sin a sin b, as exact as one by one, at a hundredth of the cosines.
+ */
+static void texture_values(const struct texture *texture, int width, int height, double dx, double dy, double *values,
+                           double *slopes_x, double *slopes_y)
+{
+    const int n = width * height;
+    double *room = calloc(2 * ((size_t)width + (size_t)height), sizeof *room);
+    double *cos_x = room, *sin_x = cos_x + width, *cos_y = sin_x + width, *sin_y = cos_y + height;
+    for (int i = 0; i < n; i++)
+        values[i] = texture->level;
+    for (int i = 0; i < TEXTURE_WAVES; i++) {
+        const double amplitude = texture->amplitude;
+        wave_along(texture->kx[i], dx, 0, width, cos_x, sin_x);
+        wave_along(texture->ky[i], dy, texture->phase[i], height, cos_y, sin_y);
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++)
+                values[y * width + x] += amplitude * (cos_x[x] * cos_y[y] - sin_x[x] * sin_y[y]);
+        for (int at = 0; slopes_x && at < n; at++) {
+            const int x = at % width, y = at / width;
+            const double slope = -amplitude * (sin_x[x] * cos_y[y] + cos_x[x] * sin_y[y]);
+            slopes_x[at] += slope * texture->kx[i];
+            slopes_y[at] += slope * texture->ky[i];
+        }
+    }
+    free(room);
+}
+
 void texture_draw(const struct texture *texture, ist_frame *frame, double dx, double dy, double noise,
                   struct random *random)
 {
     const double white = frame->type == IST_PIXEL_U16 ? 65535 : 255;
+    double *values = calloc((size_t)frame->width * (size_t)frame->height, sizeof *values);
+    texture_values(texture, frame->width, frame->height, dx, dy, values, NULL, NULL);
     for (int y = 0; y < frame->height; y++)
         for (int x = 0; x < frame->width; x++) {
-            double value = texture_at(texture, x - dx, y - dy, NULL, NULL);
-            if (noise > 0)
+            double value = values[y * frame->width + x];
+            if (noise != 0)
                 value += noise * random_normal(random);
             value = fmin(white, fmax(0, round(value)));
             uint8_t *row = frame->data + y * frame->stride;
@@ -82,6 +135,7 @@ void texture_draw(const struct texture *texture, ist_frame *frame, double dx, do
                     row[x * frame->channels + c] = (uint8_t)value;
             }
         }
+    free(values);
 }
 
 /* What is left of the sum of a(x) b(x) when mean and texture, which brightness and gain take up, are taken out. */
@@ -108,8 +162,7 @@ double texture_bound(const struct texture *texture, int x, int y, int width, int
 {
     const int n = width * height;
     double *t = calloc(3 * (size_t)n, sizeof *t), *gx = t + n, *gy = t + 2 * n;
-    for (int i = 0; i < n; i++)
-        t[i] = texture_at(texture, x + i % width, y + i / width, &gx[i], &gy[i]);
+    texture_values(texture, width, height, -x, -y, t, gx, gy);
     const double xx = left_over(gx, gx, t, n), yy = left_over(gy, gy, t, n), xy = left_over(gx, gy, t, n);
     free(t);
     const double variance = 2 * noise * noise;

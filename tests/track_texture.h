@@ -29,12 +29,16 @@ struct texture {
 /* Waves in all directions, of wavelengths from `shortest` to `longest` px. */
 struct texture texture_make(struct random *random, double shortest, double longest, double level, double contrast);
 
+/* The same turned about x, y, clockwise on the screen. */
+struct texture texture_turn(const struct texture *texture, double angle_rad, double x, double y);
+
 /* Value and slope at a point. Slopes may be NULL. */
 double texture_at(const struct texture *texture, double x, double y, double *slope_x, double *slope_y);
 
 /*
  * Fills a frame that has its shape with the texture moved by dx to the right and dy down, plus noise of this standard
- * deviation, rounded and clipped to the range of the samples. All channels get the same.
+ * deviation, rounded and clipped to the range of the samples. All channels get the same. A negative deviation gives,
+ * from the same random numbers, the same noise with the other sign.
  */
 void texture_draw(const struct texture *texture, ist_frame *frame, double dx, double dy, double noise,
                   struct random *random);

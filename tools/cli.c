@@ -163,6 +163,32 @@ size_t cli_read_key(const char *text, const char **value)
     return (size_t)(equals - text);
 }
 
+bool cli_read_time(const char *text, double min_s, double max_s, double *seconds)
+{
+    static const struct {
+        char letter;
+        double seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char number[CLI_NUMBER_SIZE];
+    size_t length = strlen(text);
+    double unit_s = 1;
+    for (size_t i = 0; length > 0 && i < sizeof units / sizeof units[0]; i++)
+        if (text[length - 1] == units[i].letter) {
+            unit_s = units[i].seconds;
+            length--;
+            break;
+        }
+    if (length == 0 || length >= sizeof number)
+        return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    double value;
+    if (!cli_read_number(number, min_s / unit_s, max_s / unit_s, &value))
+        return false;
+    *seconds = value * unit_s;
+    return true;
+}
+
 char *cli_format_number(char buffer[CLI_NUMBER_SIZE], double value)
 {
     if (isnan(value))
@@ -207,7 +233,7 @@ char *cli_format_size(char buffer[CLI_NUMBER_SIZE], int64_t bytes)
 
 /* ---- options ---- */
 
-enum { MAX_OPTIONS = 40 };
+enum { MAX_OPTIONS = 80 };
 
 // Prints text with every line behind the first indented by `indent` blanks.
 static void print_indented(const char *text, int indent)
@@ -287,6 +313,14 @@ static int set_number(const cli_option *option, const char *text)
     return cli_usage("--%s: \"%s\" is not a number from %g to %g", option->name, text, min, max);
 }
 
+static int set_time(const cli_option *option, const char *text)
+{
+    const bool bounded = option->min < option->max;
+    if (cli_read_time(text, bounded ? option->min : -HUGE_VAL, bounded ? option->max : HUGE_VAL, option->target))
+        return CLI_GO_ON;
+    return cli_usage("--%s: \"%s\" is not a time such as 90, 45s, 1.5h or 2d", option->name, text);
+}
+
 static int set_option(const cli_option *option, const char *text)
 {
     switch (option->type) {
@@ -302,6 +336,8 @@ static int set_option(const cli_option *option, const char *text)
         return set_integer(option, text);
     case CLI_NUMBER:
         return set_number(option, text);
+    case CLI_TIME:
+        return set_time(option, text);
     case CLI_RANGE:
         if (cli_read_range(text, option->target))
             return CLI_GO_ON;
@@ -371,6 +407,7 @@ static struct {
     double started_s;
     double drawn_s;
     int drawn_columns; // on the screen now
+    char note[160];
     bool on;
     bool colour;
 } progress;
@@ -413,6 +450,7 @@ void cli_progress_start(const char *what, int64_t total)
     progress.total = total;
     progress.started_s = now_s();
     progress.drawn_s = 0;
+    progress.note[0] = '\0';
     progress.on = !quiet && isatty(STDERR_FILENO);
     progress.colour = colour_wanted();
 }
@@ -443,13 +481,15 @@ void cli_progress_update(int64_t done)
     if (bounded && rate > 0)
         cli_format_duration(left, fmax(0, (double)(progress.total - done) / rate));
 
-    char text[160];
+    char text[sizeof progress.note + 160];
     int length;
     if (bounded)
         length = snprintf(text, sizeof text, " %" PRId64 "/%" PRId64 "  %.0f frames/s%s%s", done, progress.total, rate,
                           *left ? "  left " : "", left);
     else
         length = snprintf(text, sizeof text, " %" PRId64 " frames  %.0f frames/s", done, rate);
+    if (*progress.note)
+        length += snprintf(text + length, sizeof text - (size_t)length, "  %s", progress.note);
 
     // A line as wide as the terminal would wrap, and "\r" would not find its beginning.
     const int room = terminal_columns() - 1;
@@ -469,6 +509,11 @@ void cli_progress_update(int64_t done)
         fputs(text, stderr);
     }
     fflush(stderr);
+}
+
+void cli_progress_note(const char *text)
+{
+    snprintf(progress.note, sizeof progress.note, "%s", text);
 }
 
 void cli_progress_finish(void)

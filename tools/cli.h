@@ -39,6 +39,7 @@ typedef enum cli_type {
     CLI_LIST,    /* cli_list */
     CLI_INTEGER, /* int64_t: min..max */
     CLI_NUMBER,  /* double: min..max, finite */
+    CLI_TIME,    /* double: seconds, min..max; "90", "90s", "1.5h", with s, m, h or d */
     CLI_RANGE,   /* cli_range: A:B, half-open, either side may be empty */
 } cli_type;
 
@@ -48,7 +49,7 @@ typedef struct cli_option {
     void *target;      /* of the type above; keeps its value when the option is not given */
     const char *value; /* what stands for the value in the help, "N" */
     const char *help;  /* several lines are indented alike */
-    double min;        /* of CLI_INTEGER (within +-2^53) and CLI_NUMBER; both 0: anything */
+    double min;        /* of CLI_INTEGER (within +-2^53), CLI_NUMBER and CLI_TIME; both 0: anything */
     double max;
 } cli_option;
 
@@ -95,6 +96,9 @@ int cli_finish(int exit_code);
 bool cli_read_integer(const char *text, int64_t min, int64_t max, int64_t *value);
 bool cli_read_number(const char *text, double min, double max, double *value);
 
+/* A length of time, in seconds unless s, m (minutes), h or d (days) stands behind the number. */
+bool cli_read_time(const char *text, double min_s, double max_s, double *seconds);
+
 /* "A:B" with 0 <= A <= B; either side may be empty. */
 bool cli_read_range(const char *text, cli_range *range);
 
@@ -127,6 +131,9 @@ char *cli_format_size(char buffer[CLI_NUMBER_SIZE], int64_t bytes);
 void cli_progress_start(const char *what, int64_t total);
 void cli_progress_update(int64_t done);
 void cli_progress_finish(void);
+
+/* What is to stand behind the figures of the line from now on, cut where the terminal ends. */
+void cli_progress_note(const char *text);
 
 /*
  * From now on SIGINT, SIGTERM and SIGHUP do not end the process but are remembered, and call

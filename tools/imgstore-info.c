@@ -16,12 +16,26 @@ struct request {
     bool json;
     bool frames;
     bool extra;
+    bool drops;
 };
 
 /* Numbers and times of all frames. */
 struct frame_list {
     int64_t *numbers;
     double *times_s;
+};
+
+/* Frames that never came. */
+struct drop_list {
+    ist_drop *drops;
+    int64_t count;
+};
+
+/* The lists that were asked for. */
+struct lists {
+    struct frame_list frames;
+    json_t *extra;
+    struct drop_list drops;
 };
 
 /* ---- getting it ---- */
@@ -171,6 +185,30 @@ static json_t *problems_json(const ist_reader *reader)
     return problems;
 }
 
+static json_t *dropped_json(const ist_reader_info *info)
+{
+    json_t *dropped = json_object();
+    for (ist_drop_cause cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        json_object_set_new(dropped, ist_drop_cause_name(cause), json_integer(info->dropped[cause]));
+    return dropped;
+}
+
+static json_t *drops_json(const struct drop_list *list)
+{
+    json_t *drops = json_array();
+    for (int64_t i = 0; i < list->count; i++) {
+        const ist_drop *drop = &list->drops[i];
+        json_t *time = json_real(drop->time_s);
+        json_t *item = json_object();
+        json_object_set_new(item, "cause", json_string(ist_drop_cause_name(drop->cause)));
+        json_object_set_new(item, "first_number", json_integer(drop->first_number));
+        json_object_set_new(item, "count", json_integer(drop->count));
+        json_object_set_new(item, "time", time ? time : json_null()); // JSON has no NaN
+        json_array_append_new(drops, item);
+    }
+    return drops;
+}
+
 static json_t *describe(const ist_reader *reader)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
@@ -195,6 +233,7 @@ static json_t *describe(const ist_reader *reader)
     json_object_set_new(all, "frame_time_min", json_real(info->time_min_s));
     json_object_set_new(all, "frame_time_max", json_real(info->time_max_s));
     json_object_set_new(all, "duration", json_real(duration_s(info)));
+    json_object_set_new(all, "dropped", dropped_json(info));
     json_object_set_new(all, "problems", problems_json(reader));
     json_object_set_new(all, "user_metadata", json_loads(info->user_metadata, JSON_ALLOW_NUL, NULL));
     return all;
@@ -213,15 +252,25 @@ static void add_frame_list(json_t *all, const struct frame_list *list, int64_t c
     json_object_set_new(all, "frame_time", times);
 }
 
-static void print_json(const ist_reader *reader, const struct request *request, const struct frame_list *list,
-                       json_t *extra)
+static void write_json(const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, flags | JSON_REAL_PRECISION(17));
+    if (text)
+        ist_json_shorten(text);
+    fputs(text ? text : "?", stdout);
+    free(text);
+}
+
+static void print_json(const ist_reader *reader, const struct request *request, const struct lists *lists)
 {
     json_t *all = describe(reader);
     if (request->frames)
-        add_frame_list(all, list, ist_reader_get_info(reader)->frame_count);
+        add_frame_list(all, &lists->frames, ist_reader_get_info(reader)->frame_count);
     if (request->extra)
-        json_object_set(all, "extra_data", extra);
-    json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+        json_object_set(all, "extra_data", lists->extra);
+    if (request->drops)
+        json_object_set_new(all, "drops", drops_json(&lists->drops));
+    write_json(all, JSON_INDENT(1));
     putchar('\n');
     json_decref(all);
 }
@@ -235,9 +284,9 @@ static void print_user_metadata(const char *text)
     json_t *value;
     json_object_foreach(metadata, key, value)
     {
-        char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        printf("  %s: %s\n", key, shown ? shown : "?");
-        free(shown);
+        printf("  %s: ", key);
+        write_json(value, JSON_ENCODE_ANY);
+        putchar('\n');
     }
     json_decref(metadata);
 }
@@ -269,6 +318,14 @@ static void print_problems(const ist_reader *reader)
         printf("problem   %s\n", problem->text);
 }
 
+static void print_dropped(const ist_reader_info *info)
+{
+    for (ist_drop_cause cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        if (info->dropped[cause] > 0)
+            printf("dropped   %" PRId64 " by the %s (--drops says where)\n", info->dropped[cause],
+                   ist_drop_cause_name(cause));
+}
+
 static void print_summary(const ist_reader *reader)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
@@ -284,6 +341,7 @@ static void print_summary(const ist_reader *reader)
            info->chunk_count == 1 ? "" : "s");
     if (info->frame_count > 0)
         print_times(info);
+    print_dropped(info);
     printf("created   %s, %s\n", created, info->timezone);
     printf("uuid      %s\n", *info->uuid ? info->uuid : "none");
     print_problems(reader);
@@ -307,25 +365,44 @@ static void print_extra(const json_t *extra)
     json_t *object;
     json_array_foreach(extra, i, object)
     {
-        json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
+        write_json(object, JSON_COMPACT);
         putchar('\n');
     }
 }
 
+static void print_drops(const struct drop_list *list)
+{
+    printf("cause,first_number,count,time\n");
+    for (int64_t i = 0; i < list->count; i++) {
+        const ist_drop *drop = &list->drops[i];
+        char time[CLI_NUMBER_SIZE];
+        printf("%s,%" PRId64 ",%" PRId64 ",%s\n", ist_drop_cause_name(drop->cause), drop->first_number, drop->count,
+               cli_format_number(time, drop->time_s));
+    }
+}
+
 /* The summary, or instead of it the lists that were asked for: each can go straight into another program. */
-static void print_text(const ist_reader *reader, const struct request *request, const struct frame_list *list,
-                       const json_t *extra)
+static void print_text(const ist_reader *reader, const struct request *request, const struct lists *lists)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
     if (request->frames)
-        print_frame_list(list, info->frame_count);
+        print_frame_list(&lists->frames, info->frame_count);
     if (request->extra)
-        print_extra(extra);
-    if (!request->frames && !request->extra)
+        print_extra(lists->extra);
+    if (request->drops)
+        print_drops(&lists->drops);
+    if (!request->frames && !request->extra && !request->drops)
         print_summary(reader);
 }
 
 /* ---- */
+
+static int read_drops(ist_reader *reader, struct drop_list *list)
+{
+    ist_error error;
+    const ist_status status = ist_reader_drops(reader, &list->drops, &list->count, &error);
+    return status < 0 ? cli_fail("%s", error.message) : CLI_GO_ON;
+}
 
 static int show(const struct request *request)
 {
@@ -334,23 +411,25 @@ static int show(const struct request *request)
     if (ist_reader_open(&reader, request->path, &error) < 0)
         return cli_fail("%s", error.message);
 
-    struct frame_list list = {0};
-    json_t *extra = NULL;
+    struct lists lists = {0};
     int result = CLI_GO_ON;
     if (request->frames)
-        result = read_frame_list(reader, &list);
+        result = read_frame_list(reader, &lists.frames);
     if (result == CLI_GO_ON && request->extra)
-        result = read_extra(reader, &extra);
+        result = read_extra(reader, &lists.extra);
+    if (result == CLI_GO_ON && request->drops)
+        result = read_drops(reader, &lists.drops);
     if (result == CLI_GO_ON) {
         if (request->json)
-            print_json(reader, request, &list, extra);
+            print_json(reader, request, &lists);
         else
-            print_text(reader, request, &list, extra);
+            print_text(reader, request, &lists);
         result = CLI_SUCCESS;
     }
-    json_decref(extra);
-    free(list.numbers);
-    free(list.times_s);
+    json_decref(lists.extra);
+    free(lists.frames.numbers);
+    free(lists.frames.times_s);
+    ist_free(lists.drops.drops);
     ist_reader_close(&reader);
     return result;
 }
@@ -363,6 +442,8 @@ int main(int argc, char **argv)
         {"frames", CLI_FLAG, &request.frames, NULL,
          "number and time of every frame: a CSV line for each, or in\nthe JSON object", 0, 0},
         {"extra", CLI_FLAG, &request.extra, NULL, "extra data: a JSON object a line, or in the JSON object", 0, 0},
+        {"drops", CLI_FLAG, &request.drops, NULL,
+         "frames that never came: a CSV line for each run of them,\nor in the JSON object", 0, 0},
         {0},
     };
     const cli_tool tool = {

@@ -1,19 +1,18 @@
-/* imgstore-save: turns anything that FFmpeg reads into a store. */
-#include <assert.h>
-#include <errno.h>
-#include <fts.h>
+/* imgstore-save: records anything that FFmpeg reads, or a camera, into a store. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <libstore/libstore.h>
-#include <libstore/yaml.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
+#include "save_metadata.h"
+#include "save_recording.h"
 
 /* What the command line asks for. */
 struct request {
@@ -27,124 +26,17 @@ struct request {
     const char *source_options;
     const char *timezone;
     cli_list metadata;
-    int64_t chunksize; /* 0: the format's own */
-    int64_t frames;    /* 0: all */
-    int64_t quality;   /* 0: the format's own */
-    double duration_s; /* 0: all */
+    int64_t chunksize;       /* 0: the format's own */
+    double chunk_duration_s; /* 0: only by chunksize */
+    int64_t quality;         /* 0: the format's own */
+    const char *when_full;
+    const char *start, *until; /* clock times; NULL: not given */
+    double start_delay_s;
+    int64_t queue_mb, free_warn_mb, free_stop_mb;
+    struct save_plan plan;
     bool gray;
     bool durable;
 };
-
-/* ---- the user's metadata ---- */
-
-static json_t *parse_yaml(const char *yaml, const char *where)
-{
-    ist_error error;
-    char *text = NULL;
-    if (ist_yaml_to_json(yaml, &text, &error) < 0) {
-        cli_fail("%s: %s", where, error.message);
-        return NULL;
-    }
-    json_error_t json_error;
-    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, &json_error);
-    ist_free(text);
-    if (!value)
-        cli_fail("%s: %s", where, json_error.text);
-    return value;
-}
-
-static char *read_text_file(const char *path)
-{
-    enum { TOO_LARGE = 64 << 20 };
-    FILE *file = fopen(path, "rb");
-    char *text = NULL;
-    size_t size = 0;
-    size_t capacity = 0;
-    while (file && size < TOO_LARGE) {
-        if (capacity - size < 4096) {
-            capacity += capacity / 2 + 8192;
-            char *larger = realloc(text, capacity);
-            if (!larger) {
-                errno = ENOMEM;
-                goto fail;
-            }
-            text = larger;
-        }
-        const size_t got = fread(text + size, 1, capacity - size - 1, file);
-        size += got;
-        if (ferror(file))
-            goto fail;
-        if (got == 0) {
-            text[size] = '\0';
-            fclose(file);
-            return text;
-        }
-    }
-    if (file)
-        errno = EFBIG;
-fail:
-    cli_fail("%s: %s", path, strerror(errno));
-    if (file)
-        fclose(file);
-    free(text);
-    return NULL;
-}
-
-static int add_metadata_file(json_t *metadata, const char *path)
-{
-    char *yaml = read_text_file(path);
-    if (!yaml)
-        return CLI_FAILURE;
-    json_t *mapping = parse_yaml(yaml, path);
-    free(yaml);
-    if (!mapping)
-        return CLI_FAILURE;
-    int result = CLI_GO_ON;
-    if (json_is_object(mapping))
-        json_object_update(metadata, mapping);
-    else if (!json_is_null(mapping)) // an empty file says nothing, and that is fine
-        result = cli_fail("%s: must be a YAML mapping, lines such as \"name: value\"", path);
-    json_decref(mapping);
-    return result;
-}
-
-static int add_metadata_option(json_t *metadata, const char *text)
-{
-    const char *yaml;
-    const size_t key_length = cli_read_key(text, &yaml);
-    if (key_length == 0)
-        return cli_usage("--metadata: \"%s\" is not KEY=VALUE", text);
-    char *key = strndup(text, key_length);
-    if (!key)
-        return cli_fail("out of memory");
-    char where[256];
-    snprintf(where, sizeof where, "--metadata %s", key);
-    json_t *value = parse_yaml(yaml, where);
-    int result = CLI_GO_ON;
-    if (!value)
-        result = CLI_USAGE;
-    else if (json_object_set_new(metadata, key, value) < 0)
-        result = cli_usage("--metadata: \"%s\" is not UTF-8", key);
-    free(key);
-    return result;
-}
-
-/* Gives the text of a JSON object in *json, NULL if there are no metadata; freed with free(). */
-static int collect_metadata(const struct request *request, char **json)
-{
-    json_t *metadata = json_object();
-    int result = CLI_GO_ON;
-    if (request->metadata_file)
-        result = add_metadata_file(metadata, request->metadata_file);
-    for (size_t i = 0; result == CLI_GO_ON && i < request->metadata.count; i++)
-        result = add_metadata_option(metadata, request->metadata.items[i]);
-    if (result == CLI_GO_ON && json_object_get(metadata, "__store"))
-        result = cli_usage("metadata: the key __store belongs to the store itself");
-    if (result == CLI_GO_ON && json_object_size(metadata) > 0)
-        *json = json_dumps(metadata, JSON_REAL_PRECISION(17));
-    json_decref(metadata);
-    return result;
-}
 
 /* ---- what the store is to be ---- */
 
@@ -197,7 +89,7 @@ static int choose_format(const struct request *request, const ist_frame *first, 
 {
     const bool deep = first->type == IST_PIXEL_U16;
     *format = request->format ? request->format : deep ? "tif" : "avc1/mp4";
-    if (!ist_writer_format_holds(*format, first->type))
+    if (!ist_writer_format_holds(*format, 1, first->type) && !ist_writer_format_holds(*format, 3, first->type))
         return cli_fail(
             "%s: its samples have more than 8 bits, which %s cannot hold; choose --format npy, tif or ffv1/mkv",
             request->source, *format);
@@ -211,57 +103,28 @@ static int choose_format(const struct request *request, const ist_frame *first, 
 
 /* ---- recording ---- */
 
-enum ending { ENDED, SOURCE_BROKE, WRITE_FAILED };
-
-struct recording {
-    const struct request *request;
-    ist_source *source;
-    ist_writer *writer;
-    ist_frame frame;
-    double first_s; /* time of the first frame kept */
-    double last_s;
-    ist_error error; /* why it did not simply end */
-};
-
-static void interrupt_source(void *source)
-{
-    ist_source_interrupt(source);
-}
-
-static int64_t expected_frames(const struct request *request, const ist_source_info *info)
-{
-    int64_t total = info->frame_count;
-    if (request->frames > 0 && (total < 0 || request->frames < total))
-        total = request->frames;
-    if (request->duration_s > 0 && info->frame_rate > 0) {
-        const double frames = ceil(request->duration_s * info->frame_rate);
-        if (frames < 1e15 && (total < 0 || frames < (double)total))
-            total = (int64_t)frames;
-    }
-    return total;
-}
-
 /* Creates the store once the first frame is there, so that a source that gives none leaves nothing behind. */
-static int create_store(struct recording *rec)
+static int create_store(const struct request *request, const ist_source_info *info, const ist_frame *first,
+                        ist_writer **writer)
 {
-    const struct request *request = rec->request;
     const char *format;
-    int result = choose_format(request, &rec->frame, &format);
+    int result = choose_format(request, first, &format);
     if (result != CLI_GO_ON)
         return result;
-    char *metadata = NULL;
-    result = collect_metadata(request, &metadata);
+    char *metadata;
+    result = save_metadata_collect(request->metadata_file, &request->metadata, &metadata);
     if (result != CLI_GO_ON)
         return result;
 
     const ist_writer_params params = {
         .format = format,
-        .width = rec->frame.width,
-        .height = rec->frame.height,
-        .channels = rec->frame.channels,
-        .type = rec->frame.type,
+        .width = first->width,
+        .height = first->height,
+        .channels = first->channels,
+        .type = first->type,
         .chunksize = (int)request->chunksize,
-        .frame_rate = ist_source_get_info(rec->source)->frame_rate,
+        .chunk_duration_s = request->chunk_duration_s,
+        .frame_rate = info->frame_rate,
         // A mosaic of colours does not survive compression: raw data are kept exactly unless told otherwise.
         .quality = request->encoding && !strchr(format, '+') && !request->quality ? 100 : (int)request->quality,
         .encoder = request->encoder,
@@ -271,108 +134,39 @@ static int create_store(struct recording *rec)
         .timezone = request->timezone,
         .durable = request->durable,
     };
-    const ist_status status = ist_writer_create(&rec->writer, request->destination, &params, &rec->error);
+    ist_error error;
+    const ist_status status = ist_writer_create(writer, request->destination, &params, &error);
     free(metadata);
-    return status < 0 ? cli_fail("%s", rec->error.message) : CLI_GO_ON;
+    return status < 0 ? cli_fail("%s", error.message) : CLI_GO_ON;
 }
 
-static ist_status keep_frame(struct recording *rec)
+static int record_source(const struct request *request, ist_source *source)
 {
-    ist_status status = ist_writer_add(rec->writer, &rec->frame, &rec->error);
-    const char *extra = ist_source_extra(rec->source);
-    if (status >= 0 && extra)
-        status = ist_writer_add_extra(rec->writer, extra, &rec->error);
-    return status;
+    struct save_recording *recording;
+    const ist_frame *first;
+    ist_writer *writer;
+    int result = save_recording_open(&recording, source, request->source, &request->plan, &first);
+    if (result == CLI_GO_ON)
+        result = create_store(request, ist_source_get_info(source), first, &writer);
+    if (result == CLI_GO_ON)
+        result = save_recording_run(recording, &writer, request->destination);
+    save_recording_close(&recording);
+    return result;
 }
 
-/* Records from the first frame, which is there already, until the source or the wish for more ends. */
-static enum ending record(struct recording *rec)
+static void interrupt_source(void *source)
 {
-    const struct request *request = rec->request;
-    rec->first_s = rec->frame.time_s;
-    for (int64_t kept = 0;;) {
-        if (keep_frame(rec) < 0)
-            return WRITE_FAILED;
-        rec->last_s = rec->frame.time_s;
-        kept++;
-        cli_progress_update(kept);
-        if (cli_stop_requested() || kept == request->frames)
-            return ENDED;
-
-        const int64_t lost = ist_source_lost(rec->source);
-        const ist_status status = ist_source_next(rec->source, &rec->frame, &rec->error);
-        if (ist_source_lost(rec->source) > lost)
-            cli_note("lost: %s", ist_source_lost_reason(rec->source));
-        if (status == IST_END || status == IST_ERROR_INTERRUPTED)
-            return ENDED;
-        if (status < 0)
-            return SOURCE_BROKE;
-        if (request->duration_s > 0 && rec->frame.time_s - rec->first_s >= request->duration_s)
-            return ENDED;
-    }
+    ist_source_interrupt(source);
 }
 
-static int64_t size_on_disk(const char *path)
+/* To open a pipe or a stream can take for ever, and nothing can be left behind yet. */
+static void leave(void *context)
 {
-    char *roots[] = {(char *)path, NULL};
-    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    int64_t bytes = 0;
-    const FTSENT *entry;
-    while (tree && (entry = fts_read(tree)) != NULL)
-        if (entry->fts_info == FTS_F)
-            bytes += entry->fts_statp->st_size;
-    if (tree)
-        fts_close(tree);
-    return bytes;
-}
-
-static void print_summary(const struct recording *rec, int64_t kept)
-{
-    if (cli_quiet())
-        return;
-    const char *path = rec->request->destination;
-    char size[CLI_NUMBER_SIZE];
-    // Nothing is dropped here: the source waits for the writer.
-    printf("%" PRId64 " frames kept, 0 dropped, %" PRId64 " lost; %.3f s, %s in %s\n", kept,
-           ist_source_lost(rec->source), rec->last_s - rec->first_s, cli_format_size(size, size_on_disk(path)), path);
-}
-
-/* Closes the store and says how it went. */
-static int conclude(struct recording *rec, enum ending ending)
-{
-    const char *path = rec->request->destination;
-    const int64_t kept = ist_writer_frame_count(rec->writer);
-    ist_error close_error;
-    const ist_status closed = ist_writer_close(&rec->writer, &close_error);
-    cli_progress_finish();
-
-    if (ending == WRITE_FAILED)
-        return cli_fail("%s; the %" PRId64 " frames before are safe in %s", rec->error.message, kept, path);
-    if (closed < 0)
-        return cli_fail("%s; %" PRId64 " frames are safe in %s, which stays marked as unfinished", close_error.message,
-                        kept, path);
-    if (ending == SOURCE_BROKE)
-        return cli_fail("%s; %" PRId64 " frames are sound and kept in %s", rec->error.message, kept, path);
-    print_summary(rec, kept);
-    return CLI_SUCCESS;
-}
-
-/* With the source open: first frame, store, all other frames. */
-static int record_source(struct recording *rec)
-{
-    const ist_status first = ist_source_next(rec->source, &rec->frame, &rec->error);
-    if (first == IST_ERROR_INTERRUPTED)
-        return cli_fail("%s: stopped before the first frame; no store was written", rec->request->source);
-    if (first == IST_END)
-        return cli_fail("%s: holds no frames; no store was written", rec->request->source);
-    if (first < 0)
-        return cli_fail("%s", rec->error.message);
-
-    const int result = create_store(rec);
-    if (result != CLI_GO_ON)
-        return result;
-    cli_progress_start("recording", expected_frames(rec->request, ist_source_get_info(rec->source)));
-    return conclude(rec, record(rec));
+    static const char line[] = "imgstore-save: stopped before the first frame; no store was written\n";
+    (void)context;
+    const ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)ignored;
+    _exit(CLI_FAILURE);
 }
 
 static int save(const struct request *request)
@@ -381,24 +175,80 @@ static int save(const struct request *request)
     if (result != CLI_GO_ON)
         return result;
 
-    struct recording rec = {.request = request};
+    cli_catch_stop(leave, NULL);
     // Raw data have one channel, also in files that claim to be of colour.
     const ist_source_params params = {.gray = request->gray || request->encoding, .options = request->source_options};
-    if (ist_source_open(&rec.source, request->source, &params, &rec.error) < 0)
-        return cli_fail("%s", rec.error.message);
+    ist_error error;
+    ist_source *source;
+    if (ist_source_open(&source, request->source, &params, &error) < 0)
+        return cli_fail("%s", error.message);
 
-    cli_catch_stop(interrupt_source, rec.source);
-    result = record_source(&rec);
+    cli_catch_stop(interrupt_source, source); // from here on the recording ends in good order
+    result = record_source(request, source);
     cli_forget_stop_action();
+    ist_source_close(&source);
+    return result;
+}
 
-    ist_frame_free(&rec.frame);
-    ist_source_close(&rec.source);
+/* ---- the command line ---- */
+
+/* A date and time as clocks at the place of recording show it, or HH:MM[:SS] for the next time that they do. */
+static int read_clock(const char *option, const char *text, const char *zone, double *time_s)
+{
+    ist_error error;
+    char day[IST_TIME_TEXT_SIZE], full[IST_TIME_TEXT_SIZE * 2];
+    const double now_s = (double)time(NULL);
+    if (ist_time_from_local(text, zone, time_s, &error) >= 0)
+        return CLI_GO_ON;
+    if (strlen(text) > 15 || !strchr(text, ':') || ist_time_to_local(now_s, zone, day, &error) < 0)
+        return cli_usage("--%s: %s", option, error.message);
+    for (int days = 0; days < 2; days++) {
+        if (ist_time_to_local(now_s + 86400 * days, zone, day, &error) < 0)
+            return cli_usage("--%s: %s", option, error.message);
+        snprintf(full, sizeof full, "%.10sT%s", day, text);
+        if (ist_time_from_local(full, zone, time_s, &error) < 0)
+            return cli_usage("--%s: \"%s\" is no time; write HH:MM or 2026-11-20T18:00", option, text);
+        if (*time_s > now_s)
+            break;
+    }
+    return CLI_GO_ON;
+}
+
+enum { MB = 1000000, NOT_GIVEN = -1 };
+
+/* For the recorder 0 is its default, and who says 0 wants no limit. */
+static int64_t space_limit(int64_t mb)
+{
+    return mb == NOT_GIVEN ? 0 : mb == 0 ? -1 : mb * MB;
+}
+
+static int read_plan(struct request *request)
+{
+    struct save_plan *plan = &request->plan;
+    char machine_zone[IST_TIME_ZONE_SIZE];
+    ist_time_machine_zone(machine_zone);
+    const char *zone = request->timezone ? request->timezone : machine_zone;
+    plan->queue_bytes = request->queue_mb * MB;
+    plan->free_warn_bytes = space_limit(request->free_warn_mb);
+    plan->free_stop_bytes = space_limit(request->free_stop_mb);
+    if (request->when_full && strcmp(request->when_full, "drop") != 0 && strcmp(request->when_full, "block") != 0)
+        return cli_usage("--when-full %s: it must be drop or block", request->when_full);
+    plan->block = request->when_full && strcmp(request->when_full, "block") == 0;
+    int result = CLI_GO_ON;
+    if (request->start)
+        result = read_clock("start", request->start, zone, &plan->start_s);
+    if (request->start_delay_s > 0)
+        plan->start_s = fmax(plan->start_s, (double)time(NULL) + request->start_delay_s);
+    if (result == CLI_GO_ON && request->until)
+        result = read_clock("until", request->until, zone, &plan->until_s);
+    if (result == CLI_GO_ON && plan->until_s > 0 && plan->until_s <= fmax(plan->start_s, (double)time(NULL)))
+        result = cli_usage("--until %s: this time has passed, or comes before the start", request->until);
     return result;
 }
 
 int main(int argc, char **argv)
 {
-    struct request request = {0};
+    struct request request = {.queue_mb = 256, .free_warn_mb = NOT_GIVEN, .free_stop_mb = NOT_GIVEN};
     const cli_option options[] = {
         {"source", CLI_TEXT, &request.source, "SRC", "what to record; see below", 0, 0},
         {"format", CLI_TEXT, &request.format, "FORMAT",
@@ -419,9 +269,29 @@ int main(int argc, char **argv)
          0, 0},
         {"metadata-file", CLI_TEXT, &request.metadata_file, "FILE",
          "YAML file with user metadata; --metadata goes over it", 0, 0},
-        {"frames", CLI_INTEGER, &request.frames, "N", "end after so many frames", 1, 9007199254740992.0},
-        {"duration", CLI_NUMBER, &request.duration_s, "SECONDS", "end when so much time has passed in the source", 1e-9,
-         1e12},
+        {"frames", CLI_INTEGER, &request.plan.frames, "N", "end after so many frames", 1, 9007199254740992.0},
+        {"duration", CLI_TIME, &request.plan.duration_s, "TIME",
+         "end when so much time has passed in the source: 90\n(seconds), 30m, 2h, 1d", 1e-9, 1e12},
+        {"until", CLI_TEXT, &request.until, "WHEN",
+         "end at this time, 18:00 or 2026-11-20T18:00, as clocks at\nthe place of recording show it", 0, 0},
+        {"start", CLI_TEXT, &request.start, "WHEN", "begin at this time", 0, 0},
+        {"start-delay", CLI_TIME, &request.start_delay_s, "TIME", "begin so much later", 0, 1e9},
+        {"start-on-signal", CLI_FLAG, &request.plan.start_on_signal, NULL,
+         "begin when the signal USR1 comes (kill -USR1 PID)", 0, 0},
+        {"chunk-duration", CLI_TIME, &request.chunk_duration_s, "TIME", "a chunk also ends when it spans so much time",
+         1e-3, 1e9},
+        {"queue", CLI_INTEGER, &request.queue_mb, "MB", "memory for frames that wait for the encoder (256)", 1,
+         1 << 20},
+        {"when-full", CLI_TEXT, &request.when_full, "drop|block",
+         "what a camera's frame does while the queue is full: it is\ndropped, counted and said (drop), or the camera "
+         "waits;\nfiles always wait",
+         0, 0},
+        {"free-warn", CLI_INTEGER, &request.free_warn_mb, "MB",
+         "say so when less is free on the disk (4000, of a small disk\n10 %; 0: never)", 0, 1 << 30},
+        {"free-stop", CLI_INTEGER, &request.free_stop_mb, "MB",
+         "end in good order when less is free, beside what closing\nthe chunk takes (500, of a small disk 2 %; 0: "
+         "never)",
+         0, 1 << 30},
         {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
         {"quality", CLI_INTEGER, &request.quality, "1..100",
          "of a video or jpg; 100 with avc1/mp4 keeps every sample\n(avc1/mp4 and h264/mkv 90, mjpeg/avi 96, jpg 95)", 1,
@@ -469,6 +339,8 @@ int main(int argc, char **argv)
         result = cli_usage("--format %s decodes raw data: --encoding CODE must say which", request.format);
     if (result == CLI_GO_ON && request.timezone)
         result = check_timezone(request.timezone);
+    if (result == CLI_GO_ON)
+        result = read_plan(&request);
     if (result == CLI_GO_ON) {
         request.destination = arguments[0];
         result = cli_finish(save(&request));

@@ -4,6 +4,7 @@
 #
 #   sh tools/install-packages.sh          what building and running takes
 #   sh tools/install-packages.sh test     what the tests take as well
+#   sh tools/install-packages.sh bench    and what the benchmarks compare with
 set -eu
 
 # A|B: either will do, A is installed.
@@ -11,10 +12,13 @@ build_packages="
     gcc libc6-dev meson ninja-build pkg-config|pkgconf
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
+    libdeflate-dev
     libhdf5-dev libblosc-dev zlib1g-dev
     gnuplot-nox|gnuplot-qt|gnuplot-x11"
 test_packages="
     check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata"
+bench_packages="
+    g++ libopencv-dev"
 
 say() {
     printf 'install-packages: %s\n' "$*" >&2
@@ -34,9 +38,10 @@ any_is_installed() { # A|B|...
 }
 
 wanted=$build_packages
-if [ "${1-}" = test ]; then
-    wanted="$wanted $test_packages"
-fi
+case ${1-} in
+test) wanted="$wanted $test_packages" ;;
+bench) wanted="$wanted $test_packages $bench_packages" ;;
+esac
 
 if ! command -v dpkg-query >/dev/null; then
     say "this is no Debian system; these packages, or their like, must be there:" $wanted

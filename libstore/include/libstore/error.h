@@ -13,6 +13,7 @@ extern "C" {
 typedef enum ist_status {
     IST_OK = 0,
     IST_END = 1,                /* no more frames; not a failure */
+    IST_DROPPED = 2,            /* there was no room for the frame; not a failure */
     IST_ERROR_ARGUMENT = -1,    /* a value given by the caller cannot be used */
     IST_ERROR_NOT_FOUND = -2,   /* no such file, frame, format or encoder */
     IST_ERROR_EXISTS = -3,      /* the destination is there already */

@@ -1,8 +1,9 @@
-/* Out of a store: frames into one file that other programs read, or into a directory of pictures. */
+/* Out of a store: frames into one file that other programs read, a directory of pictures, or a new store. */
 #ifndef LIBSTORE_EXPORT_H
 #define LIBSTORE_EXPORT_H
 
 #include <libstore/reader.h>
+#include <libstore/writer.h>
 #include <stdbool.h>
 
 #ifdef __cplusplus
@@ -32,10 +33,19 @@ typedef struct ist_export_params {
     double frame_rate;           /* video: frames per second, the same from frame to frame; 0: the true times */
     bool skip_missing;           /* leave out frames that cannot be read, and count them */
 
+    /* Make a new store, like this; what is zero is as in the store exported, its size as that of the first frame. NULL:
+     * what the path says. */
+    const ist_writer_params *store;
+
+    /* Called with each frame that was read; writes what is to be exported in its place to `changed`, which begins as
+     * zeros and is kept from call to call, as for a reader: ist_frame_alloc() gives it room. Index, number and time
+     * stay those of `frame`. A failure ends the export. NULL: frames stay as they are. */
+    ist_status (*change)(void *context, const ist_frame *frame, ist_frame *changed, ist_error *error);
+
     /* Called behind every frame with the frames done and in all, and now and then while they are counted, with 0 and
      * 0; false ends the export. May be NULL. */
     bool (*progress)(void *context, int64_t done, int64_t total);
-    void *context;
+    void *context; /* for both */
 } ist_export_params;
 
 /* What came of it. */
@@ -61,6 +71,9 @@ typedef struct ist_export_report {
  *   .txt         no pictures but their times, "timecode format v2" of mkvtoolnix: a line with the milliseconds since
  *                the first frame, to a microsecond, for each; times that go back do so here
  *   /            a directory of pictures (png, or params.images), named by the frames' indexes: 000000.png, ...
+ *
+ * With params.store it is a new store whatever its name: numbers, times and extra data are kept, indexes begin at 0,
+ * raw data are decoded, and frames of lossy video are compressed once more.
  *
  * 16 bits stay 16 bits; a video with them is FFV1 in mkv, and mp4 and avi refuse them. Videos have even sides: an odd
  * last column or row is left out. Gray video keeps its values at quality 100 (mp4, mkv), coloured as well.

@@ -45,6 +45,25 @@ typedef struct ist_frame {
     size_t buffer_capacity; /* bytes in buffer */
 } ist_frame;
 
+/* Where frames were lost on the way from the camera to a store. */
+typedef enum ist_drop_cause {
+    IST_DROP_CAMERA, /* the camera or its driver had no place for them: its counter leaves their numbers out */
+    IST_DROP_BUS,    /* they came, but not whole */
+    IST_DROP_QUEUE,  /* the recorder's queue was full */
+    IST_DROP_CAUSE_COUNT,
+} ist_drop_cause;
+
+/* Returns the word for a cause: "camera", "bus" or "queue". */
+IST_API const char *ist_drop_cause_name(ist_drop_cause cause);
+
+/* Neighbouring frames that were dropped: numbers first_number .. first_number + count - 1. */
+typedef struct ist_drop {
+    ist_drop_cause cause;
+    int64_t first_number;
+    int64_t count;
+    double time_s; /* of the first of them if it is known, else of the frame after them */
+} ist_drop;
+
 /* Returns the bytes in one sample: 1 or 2. */
 IST_API size_t ist_pixel_size(ist_pixel_type type);
 

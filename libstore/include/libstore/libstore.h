@@ -6,8 +6,11 @@
 #include <libstore/edit.h>
 #include <libstore/error.h>
 #include <libstore/export.h>
+#include <libstore/float_stack.h>
 #include <libstore/frame.h>
+#include <libstore/json.h>
 #include <libstore/reader.h>
+#include <libstore/recorder.h>
 #include <libstore/repair.h>
 #include <libstore/source.h>
 #include <libstore/time.h>

@@ -47,6 +47,8 @@ typedef struct ist_reader_info {
     int64_t number_max;
     double time_min_s;
     double time_max_s;
+    int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came, by cause; of a store being recorded, those up to
+                                              the frames that are known */
 } ist_reader_info;
 
 typedef enum ist_match {
@@ -171,8 +173,16 @@ IST_API void ist_reader_chunk(const ist_reader *reader, int i, int *chunk, int64
  */
 IST_API const ist_problem *ist_reader_problem(const ist_reader *reader, int i);
 
-/* Frees text that a reader handed over. Takes NULL. */
-IST_API void ist_free(void *text);
+/*
+ * All frames that never came, in the order of the frames around them: allocated in *drops, freed with ist_free(), and
+ * their number in *count. NULL where there are none, or the places are not known, because the store's index was made
+ * anew: ist_reader_info.dropped still counts them.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_drops(ist_reader *reader, ist_drop **drops, int64_t *count,
+                                                   ist_error *error);
+
+/* Frees what a reader handed over. Takes NULL. */
+IST_API void ist_free(void *memory);
 
 /* Closes the reader and sets *reader to NULL. Takes a NULL reader. */
 IST_API void ist_reader_close(ist_reader **reader);

@@ -32,6 +32,8 @@ typedef struct ist_source_info {
     double frame_rate;      /* nominal frames per second; 0: unknown */
     int64_t frame_count;    /* as the source claims; -1: unknown or endless */
     double creation_time_s; /* start of the recording, seconds since 1970 UTC; NAN: unknown */
+    bool live;              /* frames come when they come: who does not take one in time may lose it. The numbers count
+                               every frame of the device, where it says so: one that is left out was dropped */
 } ist_source_info;
 
 /*
@@ -54,7 +56,8 @@ typedef struct ist_source_info {
  * sub-pixel amount. Keys: size=WxH (320x240), rate=HZ (25), frames=N (endless), motion=none |
  * circle | line | drift (circle), amplitude=PX (5), period=FRAMES (50), noise=SD in gray levels
  * (0), contrast=SD in gray levels (40), seed=N (1), color=0|1 (0), depth=8|16 (8; gray levels are
- * those of 8 bits, 16 bits have 257 steps for each). With phase
+ * those of 8 bits, 16 bits have 257 steps for each), live=0|1 (0; 1: frames come by the clock, as from a camera with four
+ * buffers: who is late misses some). With phase
  * p = 2 pi i / period of frame i the feature has moved since frame 0 by
  *     circle  x = amplitude sin p,   y = amplitude (1 - cos p)
  *     line    x = amplitude sin p,   y = 0
@@ -86,6 +89,13 @@ IST_API IST_MUST_CHECK ist_status ist_source_next(ist_source *source, ist_frame 
 
 /* JSON object that the source has to say about the frame last delivered, or NULL. Valid until the next call. */
 IST_API const char *ist_source_extra(const ist_source *source);
+
+/*
+ * Gives frames that the source knows to have been lost on their way, because they came but not whole, before the frame
+ * delivered last. Returns false when there are no more; to be called after each frame until then. Gaps in the numbers
+ * that are not given here were left out by the device itself.
+ */
+IST_API bool ist_source_next_drop(ist_source *source, ist_drop *drop);
 
 /* Frames so far that the source held but that could not be decoded. */
 IST_API int64_t ist_source_lost(const ist_source *source);

@@ -8,8 +8,11 @@
 extern "C" {
 #endif
 
-/* Size of a buffer for ist_time_to_local(). */
-enum { IST_TIME_TEXT_SIZE = 40 };
+/* Sizes of buffers for ist_time_to_local() and for the name of a zone. */
+enum { IST_TIME_TEXT_SIZE = 40, IST_TIME_ZONE_SIZE = 64 };
+
+/* Writes the IANA name of the machine's time zone, by TZ or /etc/localtime; "Etc/UTC" where neither says. */
+IST_API void ist_time_machine_zone(char zone[IST_TIME_ZONE_SIZE]);
 
 /*
  * Writes a time as clocks in a time zone show it, in the notation of ISO 8601, with microseconds and the distance from

@@ -32,6 +32,7 @@ typedef struct ist_writer_params {
     int channels;                /* 1 gray, 3 BGR; 0: 1 */
     ist_pixel_type type;         /* IST_PIXEL_U16: only formats that ist_writer_format_holds() it */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
+    double chunk_duration_s;     /* a chunk also ends when its frames span so many seconds; 0: only by chunksize */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
     int quality;                 /* video and jpg, 1 (small) .. 100; 0: 90 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
                                     95 for jpg.
@@ -57,8 +58,8 @@ IST_API const char *ist_writer_format_name(int i);
 /* True if the format keeps every sample as it is given. NULL and unknown names: false; "+color" changes nothing. */
 IST_API bool ist_writer_format_is_lossless(const char *format);
 
-/* True if the format can hold samples of this type. NULL and unknown names: false. */
-IST_API bool ist_writer_format_holds(const char *format, ist_pixel_type type);
+/* True if the format can hold frames of 1 or 3 channels with samples of this type. NULL and unknown names: false. */
+IST_API bool ist_writer_format_holds(const char *format, int channels, ist_pixel_type type);
 
 /*
  * Creates the directory `path` with an empty store in it; the directory above must exist.
@@ -101,6 +102,16 @@ IST_API IST_MUST_CHECK ist_status ist_writer_add(ist_writer *writer, const ist_f
  * May be called several times for a frame.
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error);
+
+/*
+ * Notes frames that never came, before the frame that is added next. They are kept in the index with their place, and
+ * their number in metadata.yaml when the store is closed or repaired; ist_reader_drop() gives them back.
+ * IST_ERROR_ARGUMENT: an unknown cause, or a count below 1.
+ */
+IST_API IST_MUST_CHECK ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_error *error);
+
+/* About how many bytes of the disk closing the store now would take: a video is written anew when its chunk ends. */
+IST_API int64_t ist_writer_closing_bytes(const ist_writer *writer);
 
 /* Frames acknowledged so far. */
 IST_API int64_t ist_writer_frame_count(const ist_writer *writer);

@@ -19,7 +19,11 @@ typedef bool trk_row_handler(void *context, const trk_row *rows, int row_count);
  * Measures the frames first..first+count-1 of a store against the tracker's templates and hands
  * the rows to `handler`. A frame that cannot be read, or has another shape, gives rows with status
  * TRK_MISSING. Frames are read on the calling thread and measured on `threads` others; the rows do not
- * depend on how many. Memory: 2 frames for each thread and one more.
+ * depend on how many. Memory: 2 frames for each thread and two more.
+ *
+ * The frames make one sequence (see trk_sequence): where ROIs are followed or templates renewed, each ROI goes through
+ * the frames in order, and threads share the ROIs. Where differences are measured, frame first is measured against
+ * first-1 if there is one.
  *
  * IST_END: the handler stopped it. IST_ERROR_NOT_FOUND: the range leaves the store.
  * IST_ERROR_STATE: no template was set. IST_ERROR_MEMORY.

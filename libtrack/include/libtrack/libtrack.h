@@ -4,7 +4,14 @@
 
 #include <libstore/error.h>
 #include <libtrack/analyze.h>
+#include <libtrack/brightness.h>
+#include <libtrack/heatmap.h>
+#include <libtrack/movemeter.h>
+#include <libtrack/prepare.h>
 #include <libtrack/roi.h>
+#include <libtrack/roi_file.h>
+#include <libtrack/stabilise.h>
+#include <libtrack/still.h>
 #include <libtrack/tracker.h>
 
 #ifdef __cplusplus

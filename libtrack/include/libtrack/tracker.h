@@ -3,7 +3,9 @@
 #define LIBTRACK_TRACKER_H
 
 #include <libstore/frame.h>
+#include <libtrack/prepare.h>
 #include <libtrack/roi.h>
+#include <libtrack/still.h>
 #include <stdbool.h>
 
 #ifdef __cplusplus
@@ -18,7 +20,8 @@ typedef enum trk_row_status {
     TRK_EDGE,    /* the best match lies at the border of what was searched: the motion may be larger. x and y
                     are where it was found, or NaN if the score is below min_score. A ROI at the picture's border that did
                     not move is no such case. */
-    TRK_MISSING, /* the frame could not be read: x, y and score are NaN */
+    TRK_MISSING, /* the frame could not be read, or, where differences are measured, the one before it: x, y and score
+                    are NaN */
 } trk_row_status;
 
 /* Returns the word for the results table: "", "flat", "lost", "edge" or "missing". */
@@ -30,10 +33,16 @@ typedef struct trk_row {
     int64_t frame_number;
     double frame_time_s;
     int roi;      /* 0.. in the order given */
-    double x_px;  /* motion since the template was cut: to the right */
+    double x_px;  /* motion since the first template was cut: to the right */
     double y_px;  /* downwards */
     double score; /* zero-mean normalised cross-correlation at the integer peak, -1..1 */
+    /* Quality, NaN where nothing was measured; see below. */
+    double second_peak_gap;     /* how much less the second best peak scores, 0..2 */
+    double standard_error_x_px; /* NaN also where it cannot be estimated */
+    double standard_error_y_px;
+    double rotation_deg; /* clockwise, from x towards y; NaN unless max_rotation_deg was given */
     trk_row_status status;
+    int renewals; /* how often the ROI's template had been renewed when the row was measured */
 } trk_row;
 
 /* Below this score a feature is lost, unless trk_params says otherwise. */
@@ -45,20 +54,52 @@ typedef struct trk_row {
  */
 #define TRK_MIN_TEXTURE 1.0
 
-/* Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. */
-enum { TRK_CPU_AVX2 = 1 };
+/*
+ * Which fast kernels may be used; bits of trk_params.cpu_mask. Results are the same with any. TRK_CPU_VNNI: AVX-512
+ * with BW, VL and VNNI, for 8 bit.
+ */
+enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
 
-/* Zero means default. */
+/* The largest upscale. */
+#define TRK_UPSCALE_MAX 1000.0
+
+/*
+ * Zero means default.
+ *
+ * A template may be renewed: cut anew from the frame just measured, where the ROI has its place. What is measured
+ * with it adds to the motion up to that frame. Each renewal adds its own error to all that follow: of n renewals about
+ * sqrt(n) times that of a single measurement, and more where it is not the same texture that comes by. trk_row.renewals
+ * counts them. Only a frame in which the ROI was measured (TRK_MEASURED) with a template that has texture is cut from:
+ * after missing frames, or lost ones, the sum goes on from the last good frame.
+ *
+ * Without `follow`, a ROI keeps its place: a renewed template is what is in the ROI then, and the sum is the motion
+ * of what passes through it. With `follow`, ROI and search window go with the feature, to the pixel nearest to where
+ * it was last measured, and a template is renewed there. A row that is TRK_LOST or TRK_EDGE says that the feature
+ * is lost; from the next frame on it is searched as far as search_again_px from its last place, until a match inside
+ * that window reaches min_score.
+ */
 typedef struct trk_params {
     int max_movement_px; /* how far a feature is searched for in each direction; 0: in the whole picture */
     double min_score;    /* below it a feature is lost, -1..1; 0: TRK_MIN_SCORE */
-    int threads;         /* for trk_analyze; 0: one for each processor. Results do not depend on it. */
-    unsigned cpu_mask;   /* TRK_CPU_ bits that may be used; 0: all that the processor offers */
-    bool cpu_plain;      /* use plain C only, whatever cpu_mask says */
+    bool follow;         /* the ROI goes with its feature */
+    int search_again_px; /* how far a lost feature is searched for, at least max_movement_px; 0: 4 max_movement_px.
+                            Only with follow and a max_movement_px */
+    int renew_every;     /* renew templates after so many frames; 1: each frame is measured against the one before; 0:
+                            never */
+    double renew_below;  /* renew a template when the score is below this, min_score..1; 0: never */
+    double max_rotation_deg; /* measure rotation, up to this either way, 0..180; 0: no. 180 sets no limit: whole
+                                turns count. Not with follow and renewals */
+    trk_preparation prepare;
+    double upscale; /* motion in steps of 1 / upscale px from where the ROI stands, on pictures enlarged bilinearly so
+                       many times around the whole pixel that matches best; 1 to TRK_UPSCALE_MAX. 0: by Gauss-Newton,
+                       which is more exact and costs less */
+    int threads;    /* for trk_analyze; 0: one for each processor. Results do not depend on it. */
+    unsigned cpu_mask; /* TRK_CPU_ bits that may be used; 0: all that the processor offers */
+    bool cpu_plain;    /* use plain C only, whatever cpu_mask says */
 } trk_params;
 
 /*
- * A tracker: ROIs and their templates. The template is cut from a reference frame and searched
+ * A tracker: ROIs and their templates. The template is cut from a reference picture and searched
  * in each frame given; the result is the motion of the feature: x right, y down, in pixels.
  *
  * Whole pixels: the best zero-mean normalised cross-correlation over all places where the template
@@ -66,54 +107,104 @@ typedef struct trk_params {
  * picture's border; of equal ones the first, row by row. Sums are exact integers, so the way of
  * searching (directly or by FFT, whatever is cheaper; plain C or vectors) does not show in the result.
  *
- * Fractions: Gauss-Newton with gain and offset free on the cubic B-spline picture, template and
- * picture smoothed with sigma 1 px, with their real surroundings (the picture's border mirrored). If
- * the texture does not fix both directions (stripes), or the steps lead more than a pixel away, the
+ * Fractions: Gauss-Newton with gain and offset free, on template and picture between the pixels (a
+ * kernel of 16 x 16 taps that smooths as much as suits the texture, sigma 0.5 to 1.4 px), with their real
+ * surroundings (the picture's border mirrored). On textures with waves of 3 px and more the RMS error is within
+ * 1.2 of the Cramer-Rao bound, and the bias below 0.005 px. If
+ * the texture does not fix both directions (stripes), or the steps lead more than two pixels away, the
  * quadratic through the 3 x 3 scores around the best; and where that has no maximum, none: the motion
  * is then in whole pixels.
  *
- * Thread-safety: trk_tracker_set_template() needs the tracker alone; after it any number of
- * threads may call trk_tracker_measure(), each with a trk_scratch of its own.
+ * Quality: second_peak_gap is how much less the second best peak scores than the best. A peak is a place that no
+ * neighbour beats; of the four highest the second is the best that lies more than 2 px from the best in x or y, and
+ * where there is none such the gap is that to a score of -1. standard_error_x_px and _y_px come from the texture
+ * and from what is left of the difference of the two pictures, for white noise in both, and are at least what rounding
+ * to whole gray levels causes; NaN where the texture does not fix the direction, drowns in noise, or a ROI is too small
+ * to tell the two apart.
+ * They are of the right match: the gap tells whether it is that.
+ *
+ * Rotation, with max_rotation_deg: motion and angle of the disc that fits into the ROI, found together. A search over
+ * all places and angles in a smaller picture, then Gauss-Newton on the cubic B-spline. The angle counts from the
+ * template and is positive clockwise on the screen, from x to y. The score is that of the disc brought back; gap and
+ * standard errors are not estimated. Without a limit (180) the angle is that nearest to the last frame's, and so has no
+ * seam. Cost: with 48 px and +-10 px about a millisecond; a search of the whole picture takes longer than one without
+ * rotation by the number of angles, 70 to 300.
+ *
+ * Thread-safety: setting a background or templates needs the tracker alone; after it any number of
+ * threads may call trk_tracker_measure(), each with a trk_sequence of its own.
  */
 typedef struct trk_tracker trk_tracker;
 
 /*
- * Working memory of one thread for trk_tracker_measure(). Serves the tracker it was made for, whatever
- * templates that gets.
+ * One sequence of frames, measured one after the other: working memory, and what is known from the frames before: the
+ * places of followed ROIs, renewed templates, the last frame where differences are measured. Where none of these was
+ * asked for, frames may come in any order, as there is nothing to remember.
+ *
+ * Serves the tracker it was made for; when that gets other templates, the sequence begins anew.
+ *
+ * Thread-safety: one thread at a time.
  */
-typedef struct trk_scratch trk_scratch;
+typedef struct trk_sequence trk_sequence;
 
 /*
  * Creates a tracker for pictures of this shape. ROIs and params are copied; params may be NULL.
- * Colour is turned to gray first, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
  *
  * IST_ERROR_ARGUMENT: no ROI, a ROI outside the picture or smaller than 4 x 4, a negative or
- * out-of-range parameter. IST_ERROR_MEMORY.
+ * out-of-range parameter, or parameters that exclude each other. IST_ERROR_MEMORY.
  */
 IST_API IST_MUST_CHECK ist_status trk_tracker_create(trk_tracker **tracker, int width, int height, int channels,
                                                      ist_pixel_type type, const trk_roi *rois, int roi_count,
                                                      const trk_params *params, ist_error *error);
 
 /*
- * Cuts the templates of all ROIs from `frame`, in place of earlier ones. The frame is not kept.
- * IST_ERROR_ARGUMENT: a frame of another shape or type.
+ * Sets what is subtracted from frames and templates, a complete still of the picture's size, which is copied. Needed
+ * once, before templates, where params.prepare.background is set; templates that were set before are gone.
+ * IST_ERROR_ARGUMENT: another size or type, or not complete. IST_ERROR_STATE: no background was asked for.
+ */
+IST_API IST_MUST_CHECK ist_status trk_tracker_set_background(trk_tracker *tracker, const trk_still *still,
+                                                             ist_error *error);
+
+/*
+ * Cuts the templates of all ROIs, in place of earlier ones, from
+ *   - a frame;
+ *   - a frame and the one before it, where differences are measured;
+ *   - a still such as the mean, of which the refinement uses the fractions, too;
+ *   - an image of another origin: of the picture's size, then each ROI is cut from its place; or of the size of all
+ *     ROIs, then the whole image is the template of each, and motion counts from the ROI's place. Channels and
+ *     depth may differ from those of the frames. An image that is both is taken as a picture.
+ * Nothing is kept but the templates. A tracker is ready when these have been set.
+ *
+ * IST_ERROR_ARGUMENT: another shape or type; an image of ROI size where a background is subtracted.
+ * IST_ERROR_STATE: there is no background yet; or differences are measured, which need two frames, or are not.
+ * IST_ERROR_MEMORY. After an error the tracker has the templates that it had.
  */
 IST_API IST_MUST_CHECK ist_status trk_tracker_set_template(trk_tracker *tracker, const ist_frame *frame,
                                                            ist_error *error);
+IST_API IST_MUST_CHECK ist_status trk_tracker_set_template_difference(trk_tracker *tracker, const ist_frame *before,
+                                                                      const ist_frame *frame, ist_error *error);
+IST_API IST_MUST_CHECK ist_status trk_tracker_set_template_still(trk_tracker *tracker, const trk_still *still,
+                                                                 ist_error *error);
+IST_API IST_MUST_CHECK ist_status trk_tracker_set_template_image(trk_tracker *tracker, const ist_frame *image,
+                                                                 ist_error *error);
 
 /* True if the ROI's template has no texture, so that every row of it will be TRK_FLAT. */
 IST_API bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi);
 
-/* Creates and destroys working memory; destroy sets *scratch to NULL and takes a NULL scratch. */
-IST_API IST_MUST_CHECK ist_status trk_scratch_create(trk_scratch **scratch, const trk_tracker *tracker,
-                                                     ist_error *error);
-IST_API void trk_scratch_destroy(trk_scratch **scratch);
+/* What the tracker was made with, defaults filled in. Valid as long as the tracker. */
+IST_API const trk_params *trk_tracker_params(const trk_tracker *tracker);
+
+/* Creates and destroys a sequence; destroy sets *sequence to NULL and takes a NULL sequence. */
+IST_API IST_MUST_CHECK ist_status trk_sequence_create(trk_sequence **sequence, const trk_tracker *tracker,
+                                                      ist_error *error);
+IST_API void trk_sequence_destroy(trk_sequence **sequence);
 
 /*
- * Measures every ROI in `frame` and fills rows[0..roi_count-1]. Allocates nothing. The frame is not kept.
- * IST_ERROR_ARGUMENT: a frame of another shape or type. IST_ERROR_STATE: no template was set.
+ * Measures every ROI in `frame` and fills rows[0..roi_count-1]. The frame is not kept. Allocates nothing, but for a
+ * copy of the first frame where differences are measured; these are against the frame last given, and the rows of the
+ * first one are TRK_MISSING. IST_ERROR_ARGUMENT: a frame of another shape or type. IST_ERROR_STATE: no template was
+ * set. IST_ERROR_MEMORY.
  */
-IST_API IST_MUST_CHECK ist_status trk_tracker_measure(const trk_tracker *tracker, trk_scratch *scratch,
+IST_API IST_MUST_CHECK ist_status trk_tracker_measure(const trk_tracker *tracker, trk_sequence *sequence,
                                                       const ist_frame *frame, trk_row *rows, ist_error *error);
 
 /* Destroys the tracker and sets *tracker to NULL. Takes a NULL tracker. */

@@ -1,0 +1,101 @@
+/*
+ * The rotation of a ROI, and its motion at the same time.
+ *
+ * What is followed is the disc around the ROI's middle that just fits into it: it stays in view at any angle. With
+ * pose (d, angle) it is found where the sum over the disc of (I(c + d + R(angle) u) - a T(c + u) - b)^2 is least, with
+ * gain a and brightness b free, and u from the middle c. x points right and y down, so that R, which turns x towards y,
+ * turns clockwise on the screen; this is the sign of all angles here.
+ *
+ * Two levels: a search over all places and angles in a smaller picture, of means of `scale` x `scale` pixels; then
+ * Gauss-Newton (inverse compositional) on the cubic B-spline, first of the smaller picture, then of the full one.
+ */
+#ifndef ROTATION_H
+#define ROTATION_H
+
+#include <libstore/error.h>
+#include <libtrack/roi.h>
+#include <stdbool.h>
+
+#include "kernels.h"
+#include "plane.h"
+
+/* dx, dy, angle; gain and brightness. */
+enum { ROTATION_BASIS = 5 };
+
+enum { ROTATION_TAPS = 17 }; // of the smoothing filter
+
+/* A pose of the disc, from where and how the template was cut. */
+struct pose {
+    double dx, dy;    // px
+    double angle_rad; // clockwise
+    double score;     // zero-mean normalised cross-correlation of template and picture there; NaN: none found
+    bool at_edge;     // it lies at the limit of what was searched, in motion or angle
+};
+
+/* The disc of the template in one of the two pictures. */
+struct rotation_disc {
+    int scale;
+    double radius; // of it, in pixels of this picture
+    int count;     // pixels
+    float *u, *v;  // from the middle to the right, and down
+    float *basis;  // ROTATION_BASIS numbers for each pixel: gradient x, y, that of the angle, template, 1
+    double inverse[ROTATION_BASIS][ROTATION_BASIS]; // of the normal matrix
+};
+
+/* What is kept of a ROI. All zero is empty. */
+struct rotator {
+    double half_width, half_height; // px, from the first pixel to the middle
+    double middle_x, middle_y;      // px
+    double x_reach, y_reach;        // px, how far the middle may go
+    int picture_width, picture_height;
+    double range_rad;  // angles are within it, either way
+    bool turns_freely; // all angles are
+    int offset;        // taken off samples, so that single precision is spent on texture
+    struct rotation_disc coarse, fine;
+    int angle_count; // that are searched
+    double angle_first_rad, angle_step_rad;
+    float *turned; // the coarse disc turned by all angles: for each pixel, for each angle
+    bool usable;   // false: the texture does not fix motion and angle
+};
+
+/* Room for measuring with rotators up to a certain size. */
+struct rotation_room {
+    float *samples; // of the part looked at
+    float *rows;
+    float *spline;
+    float taps[ROTATION_TAPS]; // from samples to spline
+    float *disc;               // samples under the coarse disc
+    float *scores;             // for each angle
+    struct rotation_best {
+        double score;
+        int x, y;
+    } * best; // for each angle
+};
+
+/*
+ * Prepares for a ROI in pictures of this size, for motion up to max_movement_px (0: anywhere in the picture) and angles
+ * up to max_rotation_deg, above 0 and at most 180. rotator_finish() releases it, after a failure too.
+ */
+ist_status rotator_init(struct rotator *rotator, const trk_roi *roi, int picture_width, int picture_height,
+                        int max_movement_px, double max_rotation_deg, ist_error *error);
+void rotator_finish(struct rotator *rotator);
+
+/* Makes room for any of these rotators. */
+ist_status rotation_room_init(struct rotation_room *room, const struct rotator *rotators, int count, ist_error *error);
+void rotation_room_finish(struct rotation_room *room);
+
+/* Takes the template from `plane`, where the ROI's first pixel lies at x, y. */
+void rotator_cut(struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
+                 const struct plane *plane, int x, int y);
+
+/*
+ * Finds the template. The score is NaN if it has too little texture or the steps do not converge. An
+ * angle beyond the range comes back as its limit.
+ */
+struct pose rotator_find(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
+                         const struct plane *plane);
+
+/* The angle nearest to `before` that shows the same picture as `angle`, both in degrees. */
+double rotation_unwrap(double angle_deg, double before_deg);
+
+#endif

@@ -1,0 +1,285 @@
+#include "sequence.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "memory.h"
+#include "windows.h"
+
+struct trk_sequence {
+    struct scratch scratch;
+    struct feature *features; // NULL: nothing is remembered of ROIs
+    unsigned template_serial; // of the templates that they started with
+    void *samples;            // of a prepared frame; NULL: it needs none
+    ist_frame before;         // the frame last measured, where differences are
+    bool has_before;
+    int roi_count;
+    double *turns; // see unwrap_rotations()
+};
+
+/* ---- features ---- */
+
+static bool renews(const trk_tracker *tracker)
+{
+    return tracker->params.renew_every > 0 || tracker->params.renew_below != 0;
+}
+
+static ist_status init_templates(struct feature *feature, const trk_tracker *tracker, int roi, ist_error *error)
+{
+    ist_status status = tracker_init_matcher(tracker, &feature->matcher, roi, false, error);
+    if (status >= 0 && tracker_searches_again(tracker))
+        status = tracker_init_matcher(tracker, &feature->wide, roi, true, error);
+    if (status >= 0)
+        status = refiner_init(&feature->refiner, tracker->rois[roi].width, tracker->rois[roi].height, error);
+    return status;
+}
+
+ist_status features_create(struct feature **features, const trk_tracker *tracker, ist_error *error)
+{
+    *features = NULL;
+    if (!tracker->params.follow && !renews(tracker))
+        return IST_OK;
+    *features = calloc((size_t)tracker->roi_count, sizeof **features);
+    ist_status status = *features ? IST_OK : trk_fail_memory(error);
+    for (int i = 0; i < tracker->roi_count && status >= 0 && renews(tracker); i++)
+        status = init_templates(&(*features)[i], tracker, i, error);
+    if (status < 0)
+        features_destroy(features, tracker->roi_count);
+    else
+        features_restart(*features, tracker);
+    return status;
+}
+
+void features_destroy(struct feature **features, int count)
+{
+    for (int i = 0; *features && i < count; i++) {
+        matcher_finish(&(*features)[i].matcher);
+        matcher_finish(&(*features)[i].wide);
+        refiner_finish(&(*features)[i].refiner);
+    }
+    free(*features);
+    *features = NULL;
+}
+
+void features_restart(struct feature *features, const trk_tracker *tracker)
+{
+    for (int i = 0; i < tracker->roi_count; i++) {
+        struct feature *feature = &features[i];
+        feature->x = feature->cut_x = tracker->rois[i].x;
+        feature->y = feature->cut_y = tracker->rois[i].y;
+        feature->base_x = feature->base_y = 0;
+        feature->age = feature->renewals = 0;
+        feature->is_lost = false;
+    }
+}
+
+/* True if a template cut there would have no texture. */
+static bool is_flat_at(const trk_tracker *tracker, const struct scratch *scratch, const struct plane *plane,
+                       const struct feature *feature)
+{
+    struct windows window = {
+        .kernels = &scratch->search.kernels,
+        .plane = plane,
+        .x = feature->x,
+        .count = 1,
+        .width = feature->matcher.width,
+        .height = feature->matcher.height,
+        .column_sum = scratch->search.column_sum,
+        .column_square = scratch->search.column_square,
+    };
+    uint64_t sum, square;
+    windows_start(&window, feature->y);
+    windows_at(&window, 0, &sum, &square);
+    const double pixels = (double)window.width * window.height;
+    return tracker_is_flat(tracker, pixels * (double)square - (double)sum * (double)sum, pixels);
+}
+
+static bool wants_renewal(const trk_params *params, const struct feature *feature, double score)
+{
+    return (params->renew_every > 0 && feature->age >= params->renew_every) || score < params->renew_below;
+}
+
+/* Cuts the template anew where the feature is; so far it has moved by x_px, y_px. */
+static void renew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                  const struct plane *plane, double x_px, double y_px)
+{
+    matcher_cut(&feature->matcher, &scratch->search, plane, feature->x, feature->y);
+    refiner_cut(&feature->refiner, &scratch->room, &tracker->kernels, plane, feature->x, feature->y);
+    feature->wide_is_old = true;
+    feature->cut_x = feature->x;
+    feature->cut_y = feature->y;
+    feature->base_x = x_px;
+    feature->base_y = y_px;
+    feature->age = 0;
+    feature->renewals++;
+}
+
+/* The matcher for this frame. A lost feature is seldom, so its spectrum for the larger window is made only then. */
+static const struct matcher *choose_matcher(const trk_tracker *tracker, struct scratch *scratch,
+                                            struct feature *feature, int roi)
+{
+    const bool wide = feature->is_lost && tracker_searches_again(tracker);
+    if (feature->renewals == 0)
+        return &tracker->matchers[wide ? tracker->roi_count + roi : roi];
+    if (!wide)
+        return &feature->matcher;
+    if (feature->wide_is_old)
+        matcher_copy(&feature->wide, &scratch->search, &feature->matcher);
+    feature->wide_is_old = false;
+    return &feature->wide;
+}
+
+static void measure_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                            const struct plane *plane, int roi, trk_row *row)
+{
+    const trk_params *params = &tracker->params;
+    const struct refiner *refiner = feature->renewals ? &feature->refiner : &tracker->refiners[roi];
+    struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
+    tracker_aim(tracker, &matcher, feature->x, feature->y,
+                feature->is_lost ? params->search_again_px : params->max_movement_px);
+    tracker_find(tracker, scratch, &matcher, refiner, plane, row);
+    row->renewals = feature->renewals;
+    feature->age++;
+    feature->is_lost = params->follow && row->status != TRK_MEASURED;
+
+    const double x = feature->x + row->x_px, y = feature->y + row->y_px;
+    row->x_px = feature->base_x + (x - feature->cut_x);
+    row->y_px = feature->base_y + (y - feature->cut_y);
+    if (row->status != TRK_MEASURED)
+        return;
+    if (params->follow) {
+        feature->x = (int)fmin(fmax(rint(x), 0), tracker->width - matcher.width);
+        feature->y = (int)fmin(fmax(rint(y), 0), tracker->height - matcher.height);
+    }
+    if (wants_renewal(params, feature, row->score) && !is_flat_at(tracker, scratch, plane, feature))
+        renew(tracker, scratch, feature, plane, row->x_px, row->y_px);
+}
+
+trk_row blank_row(const ist_frame *frame, const struct feature *features, int roi)
+{
+    return (trk_row){.frame_index = frame->index,
+                     .frame_number = frame->number,
+                     .frame_time_s = frame->time_s,
+                     .roi = roi,
+                     .x_px = (double)NAN,
+                     .y_px = (double)NAN,
+                     .score = (double)NAN,
+                     .second_peak_gap = (double)NAN,
+                     .standard_error_x_px = (double)NAN,
+                     .standard_error_y_px = (double)NAN,
+                     .rotation_deg = (double)NAN,
+                     .status = TRK_MISSING,
+                     .renewals = features ? features[roi].renewals : 0};
+}
+
+void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,
+                 const struct plane *plane, int roi, trk_row *row)
+{
+    if (tracker->rotators)
+        tracker_find_turned(tracker, scratch, roi, plane, row);
+    else if (features)
+        measure_feature(tracker, scratch, &features[roi], plane, roi, row);
+    else
+        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row);
+}
+
+ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error)
+{
+    *turns = NULL;
+    if (tracker->params.max_rotation_deg < 180)
+        return IST_OK;
+    *turns = calloc((size_t)tracker->roi_count, sizeof **turns);
+    return *turns ? IST_OK : trk_fail_memory(error);
+}
+
+void unwrap_rotations(double *turns, trk_row *rows, int row_count)
+{
+    for (int i = 0; turns && i < row_count; i++)
+        if (!isnan(rows[i].rotation_deg))
+            rows[i].rotation_deg = turns[i] = rotation_unwrap(rows[i].rotation_deg, turns[i]);
+}
+
+/* ---- sequences ---- */
+
+ist_status trk_sequence_create(trk_sequence **sequence, const trk_tracker *tracker, ist_error *error)
+{
+    *sequence = NULL;
+    trk_sequence *new = calloc(1, sizeof *new);
+    if (!new)
+        return trk_fail_memory(error);
+    new->roi_count = tracker->roi_count;
+    new->template_serial = tracker->template_serial;
+    ist_status status = scratch_init(&new->scratch, tracker, error);
+    if (status >= 0)
+        status = features_create(&new->features, tracker, error);
+    if (status >= 0)
+        status = turns_create(&new->turns, tracker, error);
+    const size_t size = prepare_samples_size(&tracker->preparation);
+    if (status >= 0 && size > 0) {
+        new->samples = allocate_aligned(size, 1);
+        if (!new->samples)
+            status = trk_fail_memory(error);
+    }
+    if (status < 0)
+        trk_sequence_destroy(&new);
+    *sequence = new;
+    return status;
+}
+
+void trk_sequence_destroy(trk_sequence **sequence)
+{
+    if (!sequence || !*sequence)
+        return;
+    trk_sequence *old = *sequence;
+    scratch_finish(&old->scratch);
+    features_destroy(&old->features, old->roi_count);
+    ist_frame_free(&old->before);
+    free(old->samples);
+    free(old->turns);
+    free(old);
+    *sequence = NULL;
+}
+
+/* Other templates: what was known of features is void. */
+static void begin_anew(trk_sequence *sequence, const trk_tracker *tracker)
+{
+    if (sequence->features)
+        features_restart(sequence->features, tracker);
+    if (sequence->turns)
+        memset(sequence->turns, 0, (size_t)tracker->roi_count * sizeof *sequence->turns);
+    sequence->has_before = false;
+    sequence->template_serial = tracker->template_serial;
+}
+
+static ist_status remember_frame(trk_sequence *sequence, const ist_frame *frame, ist_error *error)
+{
+    sequence->has_before = false;
+    const ist_status status = ist_frame_copy(&sequence->before, frame, error);
+    sequence->has_before = status >= 0;
+    return status;
+}
+
+ist_status trk_tracker_measure(const trk_tracker *tracker, trk_sequence *sequence, const ist_frame *frame,
+                               trk_row *rows, ist_error *error)
+{
+    ist_status status = tracker_check_frame(tracker, frame, error);
+    if (status >= 0)
+        status = tracker_check_template(tracker, error);
+    if (status < 0)
+        return status;
+    if (sequence->template_serial != tracker->template_serial)
+        begin_anew(sequence, tracker);
+
+    for (int i = 0; i < tracker->roi_count; i++)
+        rows[i] = blank_row(frame, sequence->features, i);
+    if (!tracker->preparation.difference || sequence->has_before) {
+        const struct plane plane = prepare_frame(&tracker->preparation, &sequence->scratch.prepare, frame,
+                                                 &sequence->before, sequence->samples);
+        for (int i = 0; i < tracker->roi_count; i++)
+            measure_roi(tracker, &sequence->scratch, sequence->features, &plane, i, &rows[i]);
+        unwrap_rotations(sequence->turns, rows, tracker->roi_count);
+    }
+    return tracker->preparation.difference ? remember_frame(sequence, frame, error) : IST_OK;
+}

@@ -1,0 +1,261 @@
+/* What is turned by an angle is found turned by it, and moved as far as it was. */
+#include <check.h>
+#include <libtrack/libtrack.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "normal.h"
+#include "rotation.h"
+#include "track_rows.h"
+#include "track_texture.h"
+
+enum { SIZE = 120, ROI = 48 };
+
+static const trk_roi roi = {36, 36, ROI, ROI};
+static const double MIDDLE = 36 + (ROI - 1) / 2.0;
+
+static ist_frame make_frame(void)
+{
+    ist_frame frame = {0};
+    ck_assert_int_eq(ist_frame_alloc(&frame, SIZE, SIZE, 1, IST_PIXEL_U8, NULL), IST_OK);
+    return frame;
+}
+
+/* A tracker and a sequence for one ROI with its template. */
+struct setup {
+    trk_tracker *tracker;
+    trk_sequence *sequence;
+};
+
+static struct setup set_up(const ist_frame *reference, trk_params params)
+{
+    struct setup setup;
+    ist_error error;
+    ck_assert_msg(trk_tracker_create(&setup.tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &params, &error) == IST_OK,
+                  "%s", error.message);
+    ck_assert_int_eq(trk_tracker_set_template(setup.tracker, reference, NULL), IST_OK);
+    ck_assert_int_eq(trk_sequence_create(&setup.sequence, setup.tracker, NULL), IST_OK);
+    return setup;
+}
+
+static trk_row measure(const struct setup *setup, const ist_frame *frame)
+{
+    trk_row row;
+    ck_assert_int_eq(trk_tracker_measure(setup->tracker, setup->sequence, frame, &row, NULL), IST_OK);
+    return row;
+}
+
+static void tear_down(struct setup *setup)
+{
+    trk_sequence_destroy(&setup->sequence);
+    trk_tracker_destroy(&setup->tracker);
+}
+
+static void draw(ist_frame *frame, const struct texture *texture, double angle_deg, double dx, double dy, double noise,
+                 struct random *random)
+{
+    const struct texture turned = texture_turn(texture, angle_deg * M_PI / 180, MIDDLE, MIDDLE);
+    texture_draw(&turned, frame, dx, dy, noise, random);
+}
+
+/* The Cramer-Rao bound of the angle, in degrees, for the disc in the ROI. */
+static double angle_bound(const struct texture *texture, double noise)
+{
+    double normal[5][5] = {{0}};
+    for (int y = roi.y; y < roi.y + ROI; y++)
+        for (int x = roi.x; x < roi.x + ROI; x++) {
+            const double u = x - MIDDLE, v = y - MIDDLE;
+            if (hypot(u, v) > ROI / 2.0)
+                continue;
+            double row[5] = {0, 0, 0, 0, 1};
+            row[3] = texture_at(texture, x, y, &row[0], &row[1]);
+            row[2] = row[1] * u - row[0] * v;
+            for (int i = 0; i < 5; i++)
+                for (int j = 0; j < 5; j++)
+                    normal[i][j] += row[i] * row[j];
+        }
+    ck_assert(normal_invert(&normal[0][0], 5));
+    return sqrt(2 * (noise * noise + 1.0 / 12) * normal[2][2]) * 180 / M_PI;
+}
+
+/* Any angle, motion between pixels, three textures, noise: beside the bound. */
+START_TEST(turned_by_an_angle_is_found_so)
+{
+    static const double bands[][2] = {{3, 20}, {5, 40}, {15, 60}}, noises[] = {0, 2, 5, 10};
+    struct random random = {random_seed() + (uint64_t)_i};
+    enum { FRAMES = 24 };
+    ist_frame reference = make_frame(), frame = make_frame();
+    for (int k = 0; k < 4; k++) {
+        double squares = 0, bounds = 0, motion = 0;
+        for (int i = 0; i < FRAMES; i++) {
+            const struct texture texture = texture_make(&random, bands[_i][0], bands[_i][1], 128, 30);
+            const double angle = 360 * random_uniform(&random) - 180;
+            const double dx = 16 * random_uniform(&random) - 8, dy = 16 * random_uniform(&random) - 8;
+            draw(&reference, &texture, 0, 0, 0, noises[k], &random);
+            draw(&frame, &texture, angle, dx, dy, noises[k], &random);
+            struct setup setup = set_up(&reference, (trk_params){.max_movement_px = 10, .max_rotation_deg = 180});
+            const trk_row row = measure(&setup, &frame);
+            ck_assert_msg(row.status == TRK_MEASURED, "angle %g, %g, %g: %s", angle, dx, dy,
+                          trk_row_status_name(row.status));
+            squares += pow(remainder(row.rotation_deg - angle, 360), 2);
+            motion += pow(row.x_px - dx, 2) + pow(row.y_px - dy, 2);
+            bounds += pow(angle_bound(&texture, noises[k]), 2);
+            tear_down(&setup);
+        }
+        const double rms = sqrt(squares / FRAMES), bound = sqrt(bounds / FRAMES);
+        printf("%2.0f-%2.0f px, noise %2.0f: RMS %.4f deg, bound %.4f deg, ratio %.2f; motion %.4f px\n", bands[_i][0],
+               bands[_i][1], noises[k], rms, bound, rms / bound, sqrt(motion / (2 * FRAMES)));
+        ck_assert_double_lt(rms, 0.005 + 1.6 * bound);
+    }
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* Turning on and on, forth and back over the seam: the angle goes on, whole turns count. */
+START_TEST(no_seam)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    struct setup setup = set_up(&reference, (trk_params){.max_movement_px = 2, .max_rotation_deg = 180});
+    trk_row row = measure(&setup, &reference);
+    ck_assert_double_lt(fabs(row.rotation_deg), 1e-6);
+    double angle = 0;
+    for (int i = 0; i < 30; i++) {
+        angle += i < 20 ? 47.3 : -61;
+        draw(&frame, &texture, angle, 0, 0, 2, &random);
+        row = measure(&setup, &frame);
+        ck_assert_double_eq_tol(row.rotation_deg, angle, 0.2);
+    }
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+START_TEST(range)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    struct setup setup =
+        set_up(&reference, (trk_params){.max_movement_px = 3, .max_rotation_deg = 20, .min_score = -1});
+    for (double angle = -60; angle <= 60; angle += 3.7) {
+        draw(&frame, &texture, angle, 1.3, -0.4, 2, &random);
+        const trk_row row = measure(&setup, &frame);
+        ck_assert(isnan(row.rotation_deg) || fabs(row.rotation_deg) <= 20);
+        if (fabs(angle) < 19.8) {
+            ck_assert_int_eq(row.status, TRK_MEASURED);
+            ck_assert_double_eq_tol(row.rotation_deg, angle, 0.2);
+        }
+        if (fabs(angle) > 20.2 && fabs(angle) < 25)
+            ck_assert_int_eq(row.status, TRK_EDGE);
+    }
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* From one end of a wide range to the other: not over the seam, and out of the range. */
+START_TEST(range_has_an_end)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    struct setup setup = set_up(&reference, (trk_params){.max_movement_px = 3, .max_rotation_deg = 170});
+    for (int i = 0; i < 4; i++) {
+        const double angle = i % 2 ? 165 : -165;
+        draw(&frame, &texture, angle, 0, 0, 2, &random);
+        ck_assert_double_eq_tol(measure(&setup, &frame).rotation_deg, angle, 0.2);
+    }
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* Rings look the same at every angle. */
+START_TEST(no_angle_to_be_found)
+{
+    ist_frame frame = make_frame();
+    for (int y = 0; y < SIZE; y++)
+        for (int x = 0; x < SIZE; x++)
+            frame.data[y * frame.stride + x] = (uint8_t)(128 + 100 * cos(0.5 * hypot(x - MIDDLE, y - MIDDLE)));
+    struct setup setup = set_up(&frame, (trk_params){.max_movement_px = 3, .max_rotation_deg = 180});
+    const trk_row row = measure(&setup, &frame);
+    ck_assert_int_eq(row.status, TRK_FLAT);
+    ck_assert(isnan(row.rotation_deg) && isnan(row.x_px));
+    tear_down(&setup);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+START_TEST(kernels_do_not_matter)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    draw(&frame, &texture, -77, 3.2, 1.1, 2, &random);
+    trk_row rows[2];
+    for (int plain = 0; plain < 2; plain++) {
+        struct setup setup =
+            set_up(&reference, (trk_params){.max_movement_px = 5, .max_rotation_deg = 180, .cpu_plain = plain});
+        rows[plain] = measure(&setup, &frame);
+        tear_down(&setup);
+    }
+    ck_assert(same_row(&rows[0], &rows[1]));
+    ck_assert_double_eq_tol(rows[0].rotation_deg, -77, 0.1);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* A figure to be read, not a limit: the machine may be busy. */
+START_TEST(speed)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    draw(&frame, &texture, 130, 3.2, 1.1, 2, &random);
+    for (int movement = 1; movement <= 10; movement += 9) {
+        struct setup setup = set_up(&reference, (trk_params){.max_movement_px = movement, .max_rotation_deg = 180});
+        const clock_t start = clock();
+        for (int i = 0; i < 20; i++)
+            (void)measure(&setup, &frame);
+        printf("ROI %d, movement %d: %.0f frames/s\n", ROI, movement,
+               20 / ((double)(clock() - start) / CLOCKS_PER_SEC));
+        tear_down(&setup);
+    }
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("track_rotation");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 240);
+    tcase_add_loop_test(tests, turned_by_an_angle_is_found_so, 0, 3);
+    tcase_add_test(tests, no_seam);
+    tcase_add_test(tests, range);
+    tcase_add_test(tests, range_has_an_end);
+    tcase_add_test(tests, no_angle_to_be_found);
+    tcase_add_test(tests, kernels_do_not_matter);
+    tcase_add_test(tests, speed);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
