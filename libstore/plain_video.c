@@ -16,7 +16,7 @@ static ist_status look_at_first(struct video_track *track, struct metadata *meta
                                 ist_error *error)
 {
     struct video_picture first;
-    ist_status status = video_track_seek(track, 0, error);
+    ist_status status = video_track_seek(track, 0, false, error);
     if (status >= 0)
         status = video_track_next(track, 0, &first, error);
     if (status == IST_END)
