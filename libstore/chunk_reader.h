@@ -30,6 +30,9 @@ struct chunk_reader_calls {
     /* Frames in the chunk's file, the damaged ones too. May be NULL. */
     int64_t (*frame_count)(const struct chunk_reader *reader);
 
+    /* The last frame at or before this one that is decoded without others. May be NULL: every one is. */
+    int64_t (*key_for)(const struct chunk_reader *reader, int64_t frame_idx);
+
     /* Gives back what only the next read takes, decoders above all, as others will be read first. May be NULL. */
     void (*rest)(struct chunk_reader *reader);
 

@@ -373,6 +373,20 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     return IST_OK;
 }
 
+ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key, ist_error *error)
+{
+    if (index < 0 || index >= reader->info.frame_count)
+        return no_such_frame(reader, index, error);
+    const struct chunk_range *range = index_range_of(reader->index, index);
+    *key = index;
+    if (!reader->calls->key_for)
+        return IST_OK;
+    const ist_status status = open_chunk(reader, range, error);
+    if (status >= 0)
+        *key = range->first_index + reader->calls->key_for(reader->chunks[0].reader, index - range->first_index);
+    return status;
+}
+
 ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame, ist_error *error)
 {
     if (index < 0 || index >= reader->info.frame_count)

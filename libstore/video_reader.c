@@ -288,6 +288,14 @@ static int64_t video_frame_count(const struct chunk_reader *r)
     return r->table->frame_count;
 }
 
+static int64_t video_key_for(const struct chunk_reader *r, int64_t frame_idx)
+{
+    if (frame_idx >= r->table->frame_count || r->table->packet_of_frame[frame_idx] < 0)
+        return frame_idx;
+    const int64_t key = r->table->packets[packet_table_key_for(r->table, frame_idx)].frame;
+    return key >= 0 && key < frame_idx ? key : frame_idx;
+}
+
 static void video_rest(struct chunk_reader *r)
 {
     r->last.picture = NULL;
@@ -300,5 +308,6 @@ const struct chunk_reader_calls video_reader_calls = {
     .read = video_read,
     .close = video_close,
     .frame_count = video_frame_count,
+    .key_for = video_key_for,
     .rest = video_rest,
 };

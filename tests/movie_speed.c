@@ -26,6 +26,21 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Asks for a frame as a drag does, until there is something near to be seen. */
+static double glance_ms(struct movie *movie, ist_frame *frame, int64_t index)
+{
+    ist_error error;
+    const double begin_s = now_s();
+    movie_glance(movie, index);
+    while (!movie_take(movie, frame, &error) && now_s() - begin_s < LONGEST_WAIT_S)
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    if (!frame->data || frame->index > index) {
+        fprintf(stderr, "nothing near to frame %lld came\n", (long long)index);
+        exit(EXIT_FAILURE);
+    }
+    return (now_s() - begin_s) * 1000;
+}
+
 /* Goes to a frame and waits for it. */
 static double go_ms(struct movie *movie, ist_frame *frame, int64_t index)
 {
@@ -40,15 +55,37 @@ static double go_ms(struct movie *movie, ist_frame *frame, int64_t index)
     return (now_s() - begin_s) * 1000;
 }
 
+static void print(const char *name, double *ms)
+{
+    qsort(ms, DRAG_STEPS, sizeof *ms, compare);
+    printf("%s median_ms %.2f p95_ms %.2f max_ms %.2f\n", name, ms[DRAG_STEPS / 2], ms[DRAG_STEPS * 95 / 100],
+           ms[DRAG_STEPS - 1]);
+}
+
+/* Here and there, each to exactly that frame. */
+static void jump(struct movie *movie, ist_frame *frame)
+{
+    double ms[DRAG_STEPS];
+    for (int i = 0; i < DRAG_STEPS; i++)
+        ms[i] = go_ms(movie, frame, i * 7919 % movie_info(movie)->frame_count);
+    print("jump", ms);
+}
+
 static void drag(struct movie *movie, ist_frame *frame, const char *name, bool back)
 {
     double ms[DRAG_STEPS];
     const int64_t last = movie_info(movie)->frame_count - 1;
     for (int i = 0; i < DRAG_STEPS; i++)
-        ms[i] = go_ms(movie, frame, last * (back ? DRAG_STEPS - 1 - i : i) / (DRAG_STEPS - 1));
-    qsort(ms, DRAG_STEPS, sizeof *ms, compare);
-    printf("%s median_ms %.2f p95_ms %.2f max_ms %.2f\n", name, ms[DRAG_STEPS / 2], ms[DRAG_STEPS * 95 / 100],
-           ms[DRAG_STEPS - 1]);
+        ms[i] = glance_ms(movie, frame, last * (back ? DRAG_STEPS - 1 - i : i) / (DRAG_STEPS - 1));
+    print(name, ms);
+    // Left alone, the frame itself comes.
+    ist_error error;
+    movie_wait(movie, LONGEST_WAIT_S);
+    movie_take(movie, frame, &error);
+    if (frame->index != (back ? 0 : last)) {
+        fprintf(stderr, "the %s ends at frame %lld\n", name, (long long)frame->index);
+        exit(EXIT_FAILURE);
+    }
 }
 
 static void sleep_until(double time_s)
@@ -84,6 +121,7 @@ int main(int argc, char **argv)
     }
     drag(movie, &frame, "drag", false);
     drag(movie, &frame, "back", true);
+    jump(movie, &frame);
     play(movie, &frame);
     ist_frame_free(&frame);
     movie_close(&movie);

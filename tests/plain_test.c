@@ -104,8 +104,16 @@ static void assert_like_store(const char *path, double tolerance_s)
         ck_assert_int_eq(frame.index, index);
         ck_assert_int_eq(frame.number, index);
         ck_assert_double_eq_tol(frame.time_s, (double)index / 25, tolerance_s);
+        int64_t key, again;
+        ck_assert_int_eq(ist_reader_find_key(plain, index, &key, &error), IST_OK);
+        ck_assert(key >= 0 && key <= index);
+        ck_assert_int_eq(ist_reader_find_key(plain, key, &again, &error), IST_OK);
+        ck_assert_int_eq(key, again);
+        ck_assert_int_eq(ist_reader_find_key(original, index, &key, &error), IST_OK);
+        ck_assert_int_eq(key, index); // an image stands alone
     }
     int64_t index;
+    ck_assert_int_eq(ist_reader_find_key(plain, FRAMES, &index, &error), IST_ERROR_NOT_FOUND);
     ck_assert_int_eq(ist_reader_find_time(plain, 0.81, &index, &error), IST_OK);
     ck_assert_int_eq(index, 20);
     ck_assert_int_eq(ist_reader_refresh(plain, &error), IST_OK);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { LONG_WAY = 12, GLANCE_NS = 60000000, NS_PER_S = 1000000000 };
+
 /* A frame, or why there is none. */
 struct result {
     ist_frame frame;
@@ -21,6 +23,7 @@ struct movie {
     pthread_cond_t asked;
     pthread_cond_t answered;
     int64_t wanted; /* -1: nothing */
+    bool glance;    /* a key frame near to it will do at first */
     bool reading;   /* the thread is at a frame that was asked for */
     bool refresh;   /* the thread is to look for more frames */
     bool stop;
@@ -69,38 +72,82 @@ static void read_ahead(struct movie *movie, int64_t index)
     movie->ahead_index = next;
 }
 
+/* The frame to show at first in a hurry: the one before it that needs no others, where those would be many. */
+static int64_t near_key(struct movie *movie, int64_t index)
+{
+    int64_t key;
+    const bool known = index != movie->ahead_index && ist_reader_find_key(movie->pixels, index, &key, NULL) >= 0;
+    return known && index - key >= LONG_WAY ? key : index;
+}
+
+/* Reads a frame and hands it over. With the mutex, which it gives up meanwhile. */
+static void read_and_deliver(struct movie *movie, int64_t index, struct result *work)
+{
+    const bool refresh = movie->refresh;
+    movie->refresh = false;
+    pthread_mutex_unlock(&movie->mutex);
+    if (refresh)
+        (void)(ist_reader_refresh(movie->pixels, NULL) < 0); // then the frame says what is wrong
+    answer(movie, index, work);
+    pthread_mutex_lock(&movie->mutex);
+    swap(work, &movie->newest);
+    movie->has_newest = true;
+    pthread_mutex_unlock(&movie->mutex);
+    if (movie->arrived)
+        movie->arrived(movie->context);
+    pthread_mutex_lock(&movie->mutex);
+}
+
+/* Waits a moment whether something else is asked for. With the mutex. */
+static bool is_left_alone(struct movie *movie)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GLANCE_NS;
+    until.tv_sec += until.tv_nsec / NS_PER_S;
+    until.tv_nsec %= NS_PER_S;
+    int late = 0;
+    while (movie->wanted < 0 && !movie->stop && !late)
+        late = pthread_cond_timedwait(&movie->asked, &movie->mutex, &until);
+    return movie->wanted < 0 && !movie->stop;
+}
+
+/* Reads what is wanted, in a hurry something near to it before. With the mutex. */
+static void fulfil(struct movie *movie, struct result *work)
+{
+    const int64_t index = movie->wanted;
+    const bool glance = movie->glance;
+    movie->wanted = -1;
+    movie->reading = true;
+    if (glance) {
+        pthread_mutex_unlock(&movie->mutex);
+        const int64_t key = near_key(movie, index);
+        pthread_mutex_lock(&movie->mutex);
+        if (key != index)
+            read_and_deliver(movie, key, work);
+        if (key != index && !is_left_alone(movie))
+            return;
+    }
+    read_and_deliver(movie, index, work);
+    if (movie->wanted >= 0 || movie->stop)
+        return;
+    movie->reading = false;
+    pthread_cond_broadcast(&movie->answered);
+    pthread_mutex_unlock(&movie->mutex);
+    read_ahead(movie, index);
+    pthread_mutex_lock(&movie->mutex);
+}
+
 static void *read_frames(void *argument)
 {
     struct movie *movie = argument;
     struct result work = {0};
     pthread_mutex_lock(&movie->mutex);
-    while (!movie->stop) {
-        if (movie->wanted < 0) {
+    while (!movie->stop)
+        if (movie->wanted < 0)
             pthread_cond_wait(&movie->asked, &movie->mutex);
-            continue;
-        }
-        const int64_t index = movie->wanted;
-        const bool refresh = movie->refresh;
-        movie->wanted = -1;
-        movie->refresh = false;
-        movie->reading = true;
-        pthread_mutex_unlock(&movie->mutex);
-        if (refresh)
-            (void)(ist_reader_refresh(movie->pixels, NULL) < 0); // then the frame says what is wrong
-        answer(movie, index, &work);
-        pthread_mutex_lock(&movie->mutex);
-        swap(&work, &movie->newest);
-        movie->has_newest = true;
-        movie->reading = false;
-        const bool idle = movie->wanted < 0 && !movie->stop;
-        pthread_cond_broadcast(&movie->answered);
-        pthread_mutex_unlock(&movie->mutex);
-        if (movie->arrived)
-            movie->arrived(movie->context);
-        if (idle)
-            read_ahead(movie, index);
-        pthread_mutex_lock(&movie->mutex);
-    }
+        else
+            fulfil(movie, &work);
     pthread_mutex_unlock(&movie->mutex);
     ist_frame_free(&work.frame);
     return NULL;
@@ -178,12 +225,23 @@ const ist_reader_info *movie_info(const struct movie *movie)
     return ist_reader_get_info(movie->index);
 }
 
-void movie_request(struct movie *movie, int64_t index)
+static void ask(struct movie *movie, int64_t index, bool glance)
 {
     pthread_mutex_lock(&movie->mutex);
     movie->wanted = index;
+    movie->glance = glance;
     pthread_cond_signal(&movie->asked);
     pthread_mutex_unlock(&movie->mutex);
+}
+
+void movie_request(struct movie *movie, int64_t index)
+{
+    ask(movie, index, false);
+}
+
+void movie_glance(struct movie *movie, int64_t index)
+{
+    ask(movie, index, true);
 }
 
 bool movie_take(struct movie *movie, ist_frame *frame, ist_error *error)

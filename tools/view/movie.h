@@ -27,6 +27,12 @@ const ist_reader_info *movie_info(const struct movie *movie);
 void movie_request(struct movie *movie, int64_t index);
 
 /*
+ * The same in a hurry, as in a drag: where the way to the frame is long, the key frame before it arrives first, and the
+ * frame itself when nothing else was asked for a moment later.
+ */
+void movie_glance(struct movie *movie, int64_t index);
+
+/*
  * Swaps the newest frame that arrived since the last call into *frame, whose buffer the movie uses again. Returns
  * false if there is none. A frame that cannot be read arrives too: with its index, without data, and *error says why.
  */

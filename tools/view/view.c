@@ -113,7 +113,7 @@ static int64_t matching_index(const struct view *view, const struct pane *pane, 
     return found < 0 ? 0 : match > last ? last : match;
 }
 
-void view_go(struct view *view, int64_t index)
+static void ask_for(struct view *view, int64_t index, void (*ask)(struct movie *movie, int64_t index))
 {
     const int64_t last = view_frame_count(view) - 1;
     if (last < 0)
@@ -122,8 +122,18 @@ void view_go(struct view *view, int64_t index)
     for (int i = 0; i < view->pane_count; i++) {
         const struct pane *pane = &view->panes[i];
         if (movie_info(pane->movie)->frame_count > 0)
-            movie_request(pane->movie, i == 0 ? view->index : matching_index(view, pane, view->index));
+            ask(pane->movie, i == 0 ? view->index : matching_index(view, pane, view->index));
     }
+}
+
+void view_go(struct view *view, int64_t index)
+{
+    ask_for(view, index, movie_request);
+}
+
+void view_glance(struct view *view, int64_t index)
+{
+    ask_for(view, index, movie_glance);
 }
 
 /* ---- pictures ---- */

@@ -79,6 +79,9 @@ int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(v
 /* Goes to a frame of the first recording, and to those that belong to it in the others. */
 void view_go(struct view *view, int64_t index);
 
+/* The same in a hurry, see movie_glance(). */
+void view_glance(struct view *view, int64_t index);
+
 /* Takes the frames that have arrived. Returns true if the picture changed. */
 bool view_take(struct view *view);
 

@@ -389,7 +389,8 @@ static void press(struct window *w, const SDL_KeyboardEvent *event)
 static void drag_bar(struct window *w, int x)
 {
     w->player.plays = false;
-    go(w, bar_index_at(w->view.bar, view_bar_place(&w->view), x));
+    view_glance(&w->view, bar_index_at(w->view.bar, view_bar_place(&w->view), x));
+    say(w, "");
 }
 
 static void drag_picture(struct window *w, int dx, int dy)
@@ -424,6 +425,8 @@ static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
 
 static void release_button(struct window *w)
 {
+    if (w->drags_bar)
+        go(w, w->view.index);
     w->drags_bar = w->drags_picture = false;
     sketch_release(&w->view.sketch);
     w->dirty = true;

@@ -126,6 +126,14 @@ IST_API IST_MUST_CHECK ist_status ist_reader_next(ist_reader *reader, ist_frame 
 IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame,
                                                         ist_error *error);
 
+/*
+ * Finds the last frame at or before this one that can be read without decoding others: a key frame of a video; of
+ * images the frame itself. For those who would rather show something near at once. Status as for
+ * ist_reader_read_index.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key,
+                                                      ist_error *error);
+
 /* Reads the frame with this number; of several, the first. Status as for ist_reader_read_index. */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match match,
                                                          ist_frame *frame, ist_error *error);
