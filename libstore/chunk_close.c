@@ -16,14 +16,16 @@ static ist_status write_npz(const char *path, const struct chunk_range *range, s
         .count = range->frame_count,
         .numbers = malloc(count * sizeof *npz.numbers),
         .times_s = malloc(count * sizeof *npz.times_s),
+        .checksums = malloc(count * sizeof *npz.checksums),
     };
-    ist_status status = entries && npz.numbers && npz.times_s ? IST_OK : error_memory(error);
+    ist_status status = entries && npz.numbers && npz.times_s && npz.checksums ? IST_OK : error_memory(error);
     if (status >= 0)
         status = index_entries(index, range->first_index, range->frame_count, entries, error);
     if (status >= 0) {
         for (size_t i = 0; i < count; i++) {
             npz.numbers[i] = entries[i].number;
             npz.times_s[i] = entries[i].time_s;
+            npz.checksums[i] = entries[i].checksum;
         }
         status = npz_write(path, &npz, error);
     }

@@ -8,14 +8,16 @@
 #include "metadata.h"
 
 struct chunk_reader;
+struct index;
 
 struct chunk_reader_calls {
     /*
-     * Opens the chunk with this number in the store's directory, finished or still being recorded.
+     * Opens the chunk with this number in the store's directory, finished or still being recorded. `index`, which must
+     * outlive it, has the checksums of its frames.
      * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
-                       ist_error *error);
+                       struct index *index, ist_error *error);
 
     /*
      * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct chunk_writer;
+struct video_encoder;
 
 /* A format of imgstore, and how it is written. */
 struct chunk_format {
@@ -31,15 +32,19 @@ struct chunk_writer_calls {
     /* Fails as the first chunk would, for parameters that cannot be written. May be NULL. */
     ist_status (*check)(const struct chunk_format *format, const ist_writer_params *params, ist_error *error);
 
-    /* Begins the chunk with this number in the store's directory. Leftovers of the same number are replaced. */
+    /*
+     * Begins the chunk with this number in the store's directory. Leftovers of the same number are replaced. *encoder,
+     * NULL at first, is what a video goes on using from chunk to chunk; it and `params` must outlive the chunk.
+     */
     ist_status (*begin)(struct chunk_writer **writer, const struct chunk_format *format, const char *directory,
-                        int chunk, const ist_writer_params *params, ist_error *error);
+                        int chunk, const ist_writer_params *params, struct video_encoder **encoder, ist_error *error);
 
     /*
      * Writes the next frame. When it returns IST_OK, the frame is with the operating system and
      * can be read back even if this process dies now. After a failure the chunk can only be abandoned.
+     * `checksum` is of the frame as it is stored (checksum.h); 0: not known.
      */
-    ist_status (*add)(struct chunk_writer *writer, const ist_frame *frame, ist_error *error);
+    ist_status (*add)(struct chunk_writer *writer, const ist_frame *frame, uint32_t *checksum, ist_error *error);
 
     /* Brings the chunk into its final form, on the disk, under its final name. Frees the writer, always. */
     ist_status (*finish)(struct chunk_writer **writer, ist_error *error);

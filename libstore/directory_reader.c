@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "checksum.h"
 #include "chunk_path.h"
 #include "chunk_reader.h"
 #include "error.h"
 #include "fs.h"
 #include "image.h"
+#include "index.h"
 
 struct chunk_reader {
     char directory[PATH_MAX];
     int chunk;
+    struct index *index;
     const char *format;
     const struct image_format *image;
     int channels;        /* as the store says: 1 or 3, or 2 and 4 of raw data */
@@ -21,7 +24,7 @@ struct chunk_reader {
 };
 
 static ist_status directory_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                                 int chunk, ist_error *error)
+                                 int chunk, struct index *index, ist_error *error)
 {
     *reader = NULL;
     char folder[PATH_MAX];
@@ -33,6 +36,7 @@ static ist_status directory_open(struct chunk_reader **reader, const struct meta
         return error_memory(error);
     snprintf(opened->directory, sizeof opened->directory, "%s", directory);
     opened->chunk = chunk;
+    opened->index = index;
     opened->format = metadata->format;
     opened->image = image_format_find(metadata->format);
     opened->channels = metadata->channels;
@@ -121,6 +125,16 @@ static ist_status decode(struct chunk_reader *reader, ist_frame *frame, ist_erro
     return status;
 }
 
+/* IST_ERROR_DATA: these are not the bytes that were written. */
+static ist_status check_bytes(struct chunk_reader *reader, int64_t frame_idx, ist_error *error)
+{
+    uint32_t sum;
+    const ist_status status = index_checksum(reader->index, reader->chunk, frame_idx, &sum, error);
+    if (status < 0 || sum == 0 || checksum(0, reader->bytes.data, reader->bytes.size) == sum)
+        return status;
+    return error_set(error, IST_ERROR_DATA, "is damaged: it is not what was recorded");
+}
+
 static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error)
 {
     char path[PATH_MAX];
@@ -128,7 +142,9 @@ static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx,
     ist_status status = fs_read_file(path, &reader->bytes, error);
     if (status < 0)
         return status;
-    status = decode(reader, frame, error);
+    status = check_bytes(reader, frame_idx, error);
+    if (status >= 0)
+        status = decode(reader, frame, error);
     return status < 0 ? error_prefix(error, status, "%06d/%s", reader->chunk, fs_basename(path)) : IST_OK;
 }
 

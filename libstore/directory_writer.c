@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "chunk_path.h"
 #include "chunk_writer.h"
 #include "error.h"
@@ -44,8 +45,10 @@ static ist_status directory_check(const struct chunk_format *format, const ist_w
 }
 
 static ist_status directory_begin(struct chunk_writer **writer, const struct chunk_format *format,
-                                  const char *directory, int chunk, const ist_writer_params *params, ist_error *error)
+                                  const char *directory, int chunk, const ist_writer_params *params,
+                                  struct video_encoder **encoder, ist_error *error)
 {
+    (void)encoder;
     struct chunk_writer *w = *writer = calloc(1, sizeof *w);
     if (!w)
         return error_memory(error);
@@ -64,7 +67,7 @@ static ist_status directory_begin(struct chunk_writer **writer, const struct chu
     return IST_OK;
 }
 
-static ist_status directory_add(struct chunk_writer *w, const ist_frame *frame, ist_error *error)
+static ist_status directory_add(struct chunk_writer *w, const ist_frame *frame, uint32_t *sum, ist_error *error)
 {
     char path[PATH_MAX];
     chunk_path_image(path, w->directory, w->chunk, w->frame_count, w->format->extension);
@@ -72,6 +75,7 @@ static ist_status directory_add(struct chunk_writer *w, const ist_frame *frame, 
     if (status < 0)
         return error_prefix(error, status, "%06d/%s", w->chunk, fs_basename(path));
     status = fs_write_file(path, w->bytes.data, w->bytes.size, error);
+    *sum = checksum(0, w->bytes.data, w->bytes.size);
     if (status >= 0)
         w->frame_count++;
     return status;

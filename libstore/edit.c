@@ -54,8 +54,9 @@ static ist_status load_contents(struct contents *contents, const struct edit *ed
 static ist_status allocate_frames(struct npz_index *frames, int64_t count, ist_error *error)
 {
     const size_t size = (size_t)count * 8 + 1;
-    *frames = (struct npz_index){.count = count, .numbers = malloc(size), .times_s = malloc(size)};
-    if (frames->numbers && frames->times_s)
+    *frames =
+        (struct npz_index){.count = count, .numbers = malloc(size), .times_s = malloc(size), .checksums = malloc(size)};
+    if (frames->numbers && frames->times_s && frames->checksums)
         return IST_OK;
     npz_index_free(frames);
     return error_memory(error);
@@ -72,6 +73,7 @@ static ist_status read_range(struct index *index, const struct chunk_range *rang
         for (int64_t i = 0; i < range->frame_count && status >= 0; i++) {
             frames->numbers[i] = entries[i].number;
             frames->times_s[i] = entries[i].time_s;
+            frames->checksums[i] = entries[i].checksum;
         }
         if (status < 0)
             npz_index_free(frames);

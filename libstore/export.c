@@ -20,6 +20,7 @@
 #include "error.h"
 #include "export_sink.h"
 #include "fs.h"
+#include "reader_ranges.h"
 
 struct kind {
     const char *ending;
@@ -61,6 +62,8 @@ struct walk {
     ist_selection selection; /* with the defaults filled in */
     int64_t position;        /* the next index to look at */
     int64_t met;             /* frames before it that meet the conditions */
+    const struct chunk_range *ranges;
+    int range, range_count; /* the chunk of the block */
     int64_t block_first, block_count;
     int64_t numbers[BLOCK]; /* of the frames in the block */
     double times_s[BLOCK];
@@ -82,12 +85,43 @@ static void walk_begin(struct walk *walk, ist_reader *reader, const ist_selectio
         walk->selection.step = 1;
     walk->position = selection->index_first;
     walk->met = 0;
+    walk->range = 0;
+    walk->ranges = reader_ranges(reader, &walk->range_count);
     walk->block_first = walk->block_count = 0;
+}
+
+static bool may_meet(const ist_selection *selection, const struct chunk_range *range)
+{
+    if (selection->by_number &&
+        (range->number_max < selection->number_first || range->number_min >= selection->number_end))
+        return false;
+    return !selection->by_time ||
+           (range->time_max_s >= selection->time_first_s && range->time_min_s < selection->time_end_s);
+}
+
+/* Passes over chunks none of whose frames meets the conditions; gives where the one that may ends. */
+static int64_t walk_to_chunk(struct walk *walk)
+{
+    for (; walk->range < walk->range_count; walk->range++) {
+        const struct chunk_range *range = &walk->ranges[walk->range];
+        const int64_t end = range->first_index + range->frame_count;
+        if (walk->position >= end)
+            continue;
+        if (may_meet(&walk->selection, range))
+            return end;
+        walk->position = end;
+    }
+    return walk->position;
 }
 
 static ist_status walk_load(struct walk *walk, ist_error *error)
 {
-    const int64_t left = walk->selection.index_end - walk->position;
+    int64_t end = walk->selection.index_end;
+    if (is_filtered(&walk->selection)) {
+        const int64_t chunk_end = walk_to_chunk(walk);
+        end = chunk_end < end ? chunk_end : end;
+    }
+    const int64_t left = end > walk->position ? end - walk->position : 0;
     // Of a long step little more than the frame itself would be used.
     const int64_t wanted = !is_filtered(&walk->selection) && walk->selection.step > BLOCK / 8 ? 1 : BLOCK;
     walk->block_first = walk->position;
@@ -112,6 +146,8 @@ static ist_status walk_next(struct walk *walk, ist_frame *frame, ist_error *erro
             const ist_status status = walk_load(walk, error);
             if (status < 0)
                 return status;
+            if (walk->block_count == 0)
+                break;
         }
         frame->index = walk->position;
         frame->number = walk->numbers[walk->position - walk->block_first];

@@ -1,5 +1,7 @@
 #include "index.h"
 
+#include <libstore/json.h>
+
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,6 +23,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_ADD_EXTRA] = "INSERT INTO extra_data (frame, data) VALUES (?1, ?2)",
     [STATEMENT_ADD_DROP] = "INSERT INTO drops (frame, cause, first_number, count, time) VALUES (?1, ?2, ?3, ?4, ?5)",
     [STATEMENT_ENTRIES] = "SELECT frame_number, frame_time FROM frames WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
+    [STATEMENT_SET_CHECKSUMS] = "INSERT OR REPLACE INTO checksums (first, sums) VALUES (?1, ?2)",
+    [STATEMENT_CHECKSUMS] = "SELECT sums FROM checksums WHERE first = ?1",
 };
 
 void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number, double last_time_s)
@@ -261,6 +265,7 @@ static ist_status load_ranges(struct index *index, ist_error *error)
 ist_status index_reload(struct index *index, ist_error *error)
 {
     const struct index before = *index;
+    index->checksums.count = 0;
     index->ranges = NULL;
     index->range_count = index->range_capacity = 0;
     const ist_status status = load_ranges(index, error);
@@ -334,8 +339,9 @@ const struct chunk_range *index_range_of(const struct index *index, int64_t fram
     return &index->ranges[low];
 }
 
-ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
-                         ist_error *error)
+/* The rows as they are. */
+static ist_status read_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
+                               ist_error *error)
 {
     sqlite3_stmt *query = index_statement(index, STATEMENT_ENTRIES);
     if (!query)
@@ -345,7 +351,8 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
     int64_t found = 0;
     int result;
     while ((result = sqlite3_step(query)) == SQLITE_ROW && found < count)
-        entries[found++] = (struct index_entry){sqlite3_column_int64(query, 0), sqlite3_column_double(query, 1)};
+        entries[found++] =
+            (struct index_entry){.number = sqlite3_column_int64(query, 0), .time_s = sqlite3_column_double(query, 1)};
     ist_status status = IST_OK;
     if (result != SQLITE_DONE)
         status = index_sql_failure(index, error);
@@ -353,6 +360,20 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
         status = error_set(error, IST_ERROR_DATA, "%s: frame %lld is missing", index->name, (long long)(first + found));
     sqlite3_reset(query);
     return status;
+}
+
+ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
+                         ist_error *error)
+{
+    ist_status status = read_entries(index, first, count, entries, error);
+    for (int64_t i = 0; i < count && status >= 0; i++)
+        status = index_checksums_compare(index, first + i, &entries[i], error);
+    return status;
+}
+
+ist_status index_peek(struct index *index, int64_t frame_index, struct index_entry *entry, ist_error *error)
+{
+    return read_entries(index, frame_index, 1, entry, error);
 }
 
 /* One row of extra data as the user gets it. */
@@ -400,6 +421,8 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
     if (status >= 0) {
         char *text = json_dumps(array, JSON_REAL_PRECISION(17));
         out->size = 0;
+        if (text)
+            ist_json_shorten(text);
         status = text ? buffer_append(out, text, strlen(text) + 1, error) : error_memory(error);
         if (status >= 0)
             out->size--;

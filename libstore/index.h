@@ -36,6 +36,7 @@ struct index;
 struct index_entry {
     int64_t number;
     double time_s;
+    uint32_t checksum; /* of its pixels as they are stored (checksum.h); 0: not known */
 };
 
 /*
@@ -69,8 +70,14 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
  */
 ist_status index_reload(struct index *index, ist_error *error);
 
-/* Takes the frames first..first+count-1 out, with their extra data; those behind move up. */
+/* Takes the frames first..first+count-1, the last ones of a chunk, out with their extra data; those behind move up. */
 ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
+
+/*
+ * Brings what recorders wrote to the log into the file, as far as it can be done without making anybody wait, so that
+ * the log begins anew. For another thread than the recorder's, whose commits do not do it: it takes some syncs.
+ */
+ist_status index_checkpoint(const char *path, ist_error *error);
 
 /* Brings everything into the one file, which can then be read from a disk that is read-only. */
 ist_status index_finish(struct index *index, ist_error *error);
@@ -103,9 +110,17 @@ bool index_has_chunk(const struct index *index, int chunk);
 /* The range that holds a frame, which must exist. */
 const struct chunk_range *index_range_of(const struct index *index, int64_t frame_index);
 
-/* Entries of the frames first..first+count-1, which must exist. */
+/*
+ * Entries of the frames first..first+count-1, which must exist. IST_ERROR_DATA: one is not what was written.
+ */
 ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
                          ist_error *error);
+
+/* Number and time of a frame, which must exist, as they are there: for a search, which looks at many. */
+ist_status index_peek(struct index *index, int64_t frame_index, struct index_entry *entry, ist_error *error);
+
+/* The checksum of a frame's pixels, 0.. within the chunk; *pixels 0: not known. */
+ist_status index_checksum(struct index *index, int chunk, int64_t frame_idx, uint32_t *pixels, ist_error *error);
 
 /* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);

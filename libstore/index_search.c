@@ -101,7 +101,7 @@ static ist_status value_at(struct index_search *search, int64_t frame_index, enu
                            ist_error *error)
 {
     struct index_entry entry;
-    const ist_status status = index_entries(search->index, frame_index, 1, &entry, error);
+    const ist_status status = index_peek(search->index, frame_index, &entry, error);
     *value = value_of(&entry, column);
     return status;
 }
@@ -308,7 +308,7 @@ static ist_status find(struct index_search *search, const struct value *wanted, 
     if (status < 0)
         return status;
     *frame_index = best.frame_index;
-    return index_entries(search->index, best.frame_index, 1, entry, error);
+    return index_peek(search->index, best.frame_index, entry, error);
 }
 
 static bool ranges_are_disjoint(const struct index *index, enum column column)

@@ -14,7 +14,7 @@ ist_status index_search_create(struct index_search **search, struct index *index
 
 /*
  * Finds the frame whose value is nearest; of two equally near the smaller value, of the same value the first frame.
- * IST_ERROR_NOT_FOUND: there are no frames.
+ * IST_ERROR_NOT_FOUND: there are no frames. `entry` is as it lies in the index, without a look at its checksum.
  */
 ist_status index_search_number(struct index_search *search, int64_t number, int64_t *frame_index,
                                struct index_entry *entry, ist_error *error);

@@ -8,7 +8,9 @@
 /* WAL with NORMAL: a commit is a write without a sync, and survives the death of the process. FULL adds the sync. */
 static ist_status set_journal(struct index *index, bool durable, ist_error *error)
 {
-    const ist_status status = index_execute(index, "PRAGMA journal_mode = WAL", error);
+    // A checkpoint within a commit would hold the recorder up; it is left to index_checkpoint() while that keeps up.
+    const ist_status status =
+        index_execute(index, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 100000", error);
     if (status < 0)
         return status;
     return index_execute(index, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", error);
@@ -89,11 +91,15 @@ ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, 
         status = insert_chunk(index, chunk, chunk_path, error);
     if (status >= 0)
         status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
+    index_checksums_append(index, chunk, frame_idx, entry);
+    if (status >= 0)
+        status = index_checksums_write(index, error);
     if (status >= 0)
         status = write_summary(index, &all, error);
     if (status >= 0)
         status = index_run(index, STATEMENT_COMMIT, error);
     if (status < 0) {
+        index->checksums.count--;
         (void)index_run(index, STATEMENT_ROLLBACK, NULL);
         return status;
     }
@@ -137,6 +143,24 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
     sqlite3_bind_int(insert, 9, range->times_rise);
     const ist_status status = sqlite3_step(insert) == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
     sqlite3_finalize(insert);
+    return status;
+}
+
+ist_status index_checkpoint(const char *path, ist_error *error)
+{
+    // The recorder may write on meanwhile; the log begins anew only when nothing of it is left.
+    enum { TRIES = 5 };
+    struct index *index;
+    ist_status status = index_allocate(&index, error);
+    if (status < 0)
+        return status;
+    if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        status = index_sql_failure(index, error);
+    int in_log = 1, copied = 0;
+    for (int i = 0; i < TRIES && status >= 0 && copied < in_log; i++)
+        if (sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK)
+            status = index_sql_failure(index, error);
+    index_close(&index);
     return status;
 }
 
@@ -195,8 +219,13 @@ ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_p
         return IST_ERROR_MEMORY;
     *range = (struct chunk_range){.chunk = chunk, .first_index = first, .finished = true};
     for (int64_t i = 0; i < frames->count; i++) {
-        const struct index_entry entry = {frames->numbers[i], frames->times_s[i]};
-        const ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
+        const struct index_entry entry = {.number = frames->numbers[i],
+                                          .time_s = frames->times_s[i],
+                                          .checksum = frames->checksums ? frames->checksums[i] : 0};
+        ist_status status = insert_frame(index, first + i, chunk, i, &entry, error);
+        index_checksums_append(index, chunk, i, &entry);
+        if (status >= 0 && (index->checksums.count == CHECKSUMS_IN_ROW || i + 1 == frames->count))
+            status = index_checksums_write(index, error);
         if (status < 0)
             return status;
         chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
@@ -262,7 +291,10 @@ ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, 
     ist_status status = index_run(index, STATEMENT_BEGIN, error);
     if (status < 0)
         return status;
-    status = drop_rows(index, first, count, error);
+    const struct chunk_range *range = index_range_of(index, first);
+    status = index_checksums_drop(index, range->chunk, first - range->first_index, error);
+    if (status >= 0)
+        status = drop_rows(index, first, count, error);
     if (status >= 0)
         status = index_reload(index, error);
     const struct chunk_range all = range_over_all(index);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "chunk_close.h"
@@ -13,7 +14,7 @@
 #include "error.h"
 #include "fs.h"
 
-enum { SYNC_INTERVAL_S = 1 };
+enum { SYNC_INTERVAL_S = 1, LARGE_LOG = 2 << 20 };
 
 /* Frames of one chunk that may not be on the disk yet: from..end-1. */
 struct unsynced {
@@ -86,6 +87,16 @@ static void sync_frames(const struct keeper_store *store, const struct unsynced 
         (void)fs_sync_file(path, NULL);
 }
 
+/* The log of the index grows by some pages a frame, until it is taken into the file. */
+static void shorten_log(const struct keeper_store *store)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    if ((size_t)snprintf(path, sizeof path, "%s-wal", store->index_path) < sizeof path && stat(path, &info) == 0 &&
+        info.st_size >= LARGE_LOG)
+        (void)index_checkpoint(store->index_path, NULL);
+}
+
 /* The chunk's pixels, then what lies beside them. */
 static ist_status finish_chunk(struct keeper *k)
 {
@@ -127,6 +138,7 @@ static void *run_syncing(void *argument)
         k->unsynced.from = frames.end;
         pthread_mutex_unlock(&k->mutex);
         sync_frames(&k->store, &frames);
+        shorten_log(&k->store);
         pthread_mutex_lock(&k->mutex);
     }
     pthread_mutex_unlock(&k->mutex);

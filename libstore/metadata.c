@@ -1,5 +1,7 @@
 #include "metadata.h"
 
+#include <libstore/json.h>
+
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -206,6 +208,9 @@ static ist_status read_shape(struct metadata *m, const json_t *store, ist_error 
         m->type = IST_PIXEL_U16;
     else if (*dtype && strcmp(dtype, "uint8") != 0)
         return error_set(error, IST_ERROR_UNSUPPORTED, "imgdtype '%s': only uint8 and uint16 can be read", dtype);
+    // Those that leave it out are older than the uuid.
+    if (!*dtype && *text_of(store, "uuid"))
+        return error_set(error, IST_ERROR_DATA, "imgdtype is missing");
 
     const json_int_t chunksize = json_integer_value(json_object_get(store, "chunksize"));
     m->chunksize = chunksize > 0 && chunksize <= INT_MAX ? (int)chunksize
@@ -269,6 +274,8 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
 
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (m->user_json)
+        ist_json_shorten(m->user_json);
     return m->user_json ? IST_OK : error_memory(error);
 }
 

@@ -13,6 +13,7 @@
 
 static const char numbers_member[] = "frame_number.npy";
 static const char times_member[] = "frame_time.npy";
+static const char checksums_member[] = "_frame_crc32.npy";
 static const char before_member[] = "_frame_number_before_reindex.npy";
 
 static ist_status zip_failure(zip_error_t *failure, const char *path, ist_error *error)
@@ -121,6 +122,27 @@ static ist_status take_vector(const struct buffer *npy, char kind, void **elemen
     return IST_OK;
 }
 
+/* Those that are of this file's frames; other programs may leave them out. */
+static ist_status read_checksums(zip_t *archive, struct npz_index *index, struct buffer *member, const char *path,
+                                 ist_error *error)
+{
+    int64_t *sums = NULL, count = 0;
+    if (zip_name_locate(archive, checksums_member, 0) < 0)
+        return IST_OK;
+    ist_status status = read_member(archive, checksums_member, member, path, error);
+    if (status >= 0)
+        status = take_vector(member, 'i', (void **)&sums, &count, path, error);
+    if (status >= 0 && count != index->count)
+        status = error_set(error, IST_ERROR_DATA, "%s: %lld frame numbers, but %lld checksums", path,
+                           (long long)index->count, (long long)count);
+    if (status >= 0 && !(index->checksums = malloc((size_t)count * sizeof *index->checksums + 1)))
+        status = error_memory(error);
+    for (int64_t i = 0; i < count && status >= 0; i++)
+        index->checksums[i] = (uint32_t)sums[i];
+    free(sums);
+    return status;
+}
+
 static ist_status read_vectors(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
 {
     struct buffer member = {0};
@@ -135,6 +157,8 @@ static ist_status read_vectors(zip_t *archive, struct npz_index *index, const ch
     if (status >= 0 && time_count != index->count)
         status = error_set(error, IST_ERROR_DATA, "%s: %lld frame numbers, but %lld times", path,
                            (long long)index->count, (long long)time_count);
+    if (status >= 0)
+        status = read_checksums(archive, index, &member, path, error);
     buffer_free(&member);
     return status;
 }
@@ -206,11 +230,12 @@ ist_status npz_read_before(const char *path, int64_t count, int64_t **before, is
     return status;
 }
 
-static ist_status make_vector(const char *descr, const void *elements, int64_t count, struct buffer *out,
+/* Makes an .npy of `count` elements of `size` bytes. */
+static ist_status make_vector(const char *descr, const void *elements, int64_t count, size_t size, struct buffer *out,
                               ist_error *error)
 {
     const ist_status status = npy_write_header(out, descr, &count, 1, error);
-    return status < 0 ? status : buffer_append(out, elements, (size_t)count * 8, error);
+    return status < 0 ? status : buffer_append(out, elements, (size_t)count * size, error);
 }
 
 /* Adds a member, stored as numpy does it. The bytes must stay until the archive is closed. */
@@ -243,9 +268,19 @@ static ist_status take_bytes(zip_source_t *source, struct buffer *out, ist_error
     return status;
 }
 
-/* `before` may be empty: then there is none. */
-static ist_status zip_vectors(const struct buffer *numbers, const struct buffer *times, const struct buffer *before,
-                              struct buffer *out, ist_error *error)
+/* The members of an archive, in their order. Empty ones are left out. */
+enum { NUMBERS, TIMES, CHECKSUMS, BEFORE, MEMBER_COUNT };
+
+static ist_status add_members(zip_t *archive, const struct buffer members[MEMBER_COUNT], ist_error *error)
+{
+    static const char *const names[MEMBER_COUNT] = {numbers_member, times_member, checksums_member, before_member};
+    for (int i = 0; i < MEMBER_COUNT; i++)
+        if (members[i].size > 0 && !add_member(archive, names[i], &members[i]))
+            return error_set(error, IST_ERROR_DATA, "npz: %s", zip_strerror(archive));
+    return IST_OK;
+}
+
+static ist_status zip_members(const struct buffer members[MEMBER_COUNT], struct buffer *out, ist_error *error)
 {
     zip_error_t failure;
     zip_error_init(&failure);
@@ -257,14 +292,13 @@ static ist_status zip_vectors(const struct buffer *numbers, const struct buffer 
     }
     // The archive gives up the target when it is closed; the bytes are read from it afterwards.
     zip_source_keep(target);
-    ist_status status = IST_OK;
-    if (!add_member(archive, numbers_member, numbers) || !add_member(archive, times_member, times) ||
-        (before->size > 0 && !add_member(archive, before_member, before)) || zip_close(archive) < 0) {
+    ist_status status = add_members(archive, members, error);
+    if (status >= 0 && zip_close(archive) < 0)
         status = error_set(error, IST_ERROR_DATA, "npz: %s", zip_strerror(archive));
+    if (status < 0)
         zip_discard(archive);
-    } else {
+    else
         status = take_bytes(target, out, error);
-    }
     zip_source_free(target);
     return status;
 }
@@ -272,20 +306,21 @@ static ist_status zip_vectors(const struct buffer *numbers, const struct buffer 
 ist_status npz_write_renumbered(const char *path, const struct npz_index *index, const int64_t *numbers_before,
                                 ist_error *error)
 {
-    struct buffer numbers = {0}, times = {0}, before = {0}, file = {0};
-    ist_status status = make_vector("<i8", index->numbers, index->count, &numbers, error);
+    struct buffer members[MEMBER_COUNT] = {0}, file = {0};
+    ist_status status = make_vector("<i8", index->numbers, index->count, 8, &members[NUMBERS], error);
     if (status >= 0)
-        status = make_vector("<f8", index->times_s, index->count, &times, error);
+        status = make_vector("<f8", index->times_s, index->count, 8, &members[TIMES], error);
+    if (status >= 0 && index->checksums)
+        status = make_vector("<u4", index->checksums, index->count, 4, &members[CHECKSUMS], error);
     if (status >= 0 && numbers_before)
-        status = make_vector("<i8", numbers_before, index->count, &before, error);
+        status = make_vector("<i8", numbers_before, index->count, 8, &members[BEFORE], error);
     if (status >= 0)
-        status = zip_vectors(&numbers, &times, &before, &file, error);
+        status = zip_members(members, &file, error);
     if (status >= 0)
         status = fs_write_file_whole(path, file.data, file.size, error);
     buffer_free(&file);
-    buffer_free(&before);
-    buffer_free(&times);
-    buffer_free(&numbers);
+    for (int i = 0; i < MEMBER_COUNT; i++)
+        buffer_free(&members[i]);
     return status;
 }
 
@@ -298,5 +333,6 @@ void npz_index_free(struct npz_index *index)
 {
     free(index->numbers);
     free(index->times_s);
+    free(index->checksums);
     *index = (struct npz_index){0};
 }

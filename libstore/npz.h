@@ -5,11 +5,12 @@
 #include <libstore/error.h>
 #include <stdint.h>
 
-/* Two arrays of `count` elements; npz_index_free() releases them. All zero is empty. */
+/* Arrays of `count` elements; npz_index_free() releases them. All zero is empty. */
 struct npz_index {
     int64_t count;
     int64_t *numbers;
     double *times_s;
+    uint32_t *checksums; /* of the pixels as they are stored (checksum.h); NULL: not known */
 };
 
 /* Reads the file. Members that are not needed are passed over. IST_ERROR_DATA: damaged, or without the two arrays. */

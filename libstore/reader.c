@@ -18,6 +18,7 @@
 #include "index_search.h"
 #include "metadata.h"
 #include "problems.h"
+#include "reader_ranges.h"
 #include "store_index.h"
 #include "store_lock.h"
 #include "store_path.h"
@@ -220,7 +221,7 @@ static ist_status open_chunk(ist_reader *r, int chunk, ist_error *error)
     if (r->chunk)
         r->calls->close(&r->chunk);
     r->chunk_number = chunk;
-    return r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, error);
+    return r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, r->index, error);
 }
 
 /* True if what was read is what the store says; raw data of 2 and 4 samples come side by side. */
@@ -339,7 +340,7 @@ ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match 
     int64_t index;
     struct index_entry entry;
     const ist_status status = search_number(reader, number, match, &index, &entry, error);
-    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+    return status < 0 ? status : ist_reader_read_index(reader, index, frame, error);
 }
 
 ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *frame, ist_error *error)
@@ -347,7 +348,7 @@ ist_status ist_reader_read_time(ist_reader *reader, double time_s, ist_frame *fr
     int64_t index;
     struct index_entry entry;
     const ist_status status = search_time(reader, time_s, &index, &entry, error);
-    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+    return status < 0 ? status : ist_reader_read_index(reader, index, frame, error);
 }
 
 ist_status ist_reader_find_number(ist_reader *reader, int64_t number, ist_match match, int64_t *index, ist_error *error)
@@ -365,6 +366,11 @@ ist_status ist_reader_find_time(ist_reader *reader, double time_s, int64_t *inde
 /*
  * What is known of the frames
  */
+
+const struct chunk_range *reader_ranges(const ist_reader *reader, int *count)
+{
+    return index_ranges(reader->index, count);
+}
 
 static ist_status check_range(const ist_reader *r, int64_t first, int64_t count, ist_error *error)
 {

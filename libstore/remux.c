@@ -6,12 +6,16 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "media_io.h"
+#include "packet_checksum.h"
 
 /* Both files and what goes from one to the other. */
 struct copy {
     AVFormatContext *from, *to;
     AVIOContext *in, *out;
     AVPacket *packet;
+    uint32_t header_checksum;
+    remux_seen *seen; /* may be NULL */
+    void *context;
 };
 
 static int open_stream(struct copy *c)
@@ -35,6 +39,8 @@ static int copy_packets(struct copy *c, int64_t max_frames, int64_t *frames)
         // The last packet of a file that breaks off may be there in part.
         const bool whole = c->packet->size > 0 && !(c->packet->flags & AV_PKT_FLAG_CORRUPT);
         if (c->packet->stream_index == 0 && whole) {
+            if (c->seen)
+                c->seen(c->context, *frames, packet_checksum(c->header_checksum, c->packet));
             av_packet_rescale_ts(c->packet, c->from->streams[0]->time_base, c->to->streams[0]->time_base);
             c->packet->pos = -1;
             result = av_write_frame(c->to, c->packet);
@@ -53,8 +59,10 @@ static ist_status copy_all(struct copy *c, const char *name, int64_t max_frames,
     c->from->pb = c->in;
     c->to->pb = c->out;
     int result = avformat_open_input(&c->from, NULL, NULL, NULL);
-    if (result >= 0)
+    if (result >= 0) {
+        c->header_checksum = packet_checksum_of_header(c->from);
         result = avformat_find_stream_info(c->from, NULL);
+    }
     if (c->in->error < 0)
         result = c->in->error;
     if (result < 0 || c->from->nb_streams < 1)
@@ -71,11 +79,11 @@ static ist_status copy_all(struct copy *c, const char *name, int64_t max_frames,
 }
 
 ist_status remux(const char *from, const char *to, const char *name, int64_t max_frames, int64_t *frames,
-                 ist_error *error)
+                 remux_seen *seen, void *context, ist_error *error)
 {
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    struct copy c = {.from = avformat_alloc_context(), .packet = av_packet_alloc()};
+    struct copy c = {.from = avformat_alloc_context(), .packet = av_packet_alloc(), .seen = seen, .context = context};
     *frames = 0;
     ist_status status = IST_OK;
     if (!c.from || !c.packet || avformat_alloc_output_context2(&c.to, NULL, NULL, name) < 0)

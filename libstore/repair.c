@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "chunk_close.h"
 #include "chunk_path.h"
 #include "edit_journal.h"
@@ -26,6 +27,7 @@ struct repair {
     const struct metadata *metadata;
     struct index *index;
     ist_repair_report *report;
+    struct buffer bytes; /* of the file that is looked at */
 };
 
 static void remove_leftover(struct repair *r, const char *path)
@@ -51,6 +53,57 @@ static ist_status drop_lost(struct repair *r, struct chunk_range *range, int64_t
     return IST_OK;
 }
 
+/* Frames of a chunk compared with what was recorded, one by one. */
+struct comparison {
+    struct index *index;
+    int chunk;
+    int64_t sound_end; /* behind the last sound frame */
+    int64_t damaged;   /* before that */
+    int64_t unsure;    /* damaged ones since the last sound one */
+    ist_status status;
+    ist_error *error;
+};
+
+static void note_frame(struct comparison *c, int64_t frame_idx, bool sound)
+{
+    if (!sound) {
+        c->unsure++;
+        return;
+    }
+    c->damaged += c->unsure;
+    c->unsure = 0;
+    c->sound_end = frame_idx + 1;
+}
+
+static void compare_packet(void *context, int64_t frame_idx, uint32_t sum)
+{
+    struct comparison *c = context;
+    uint32_t recorded = 0;
+    if (c->status >= 0)
+        c->status = index_checksum(c->index, c->chunk, frame_idx, &recorded, c->error);
+    note_frame(c, frame_idx, recorded == 0 || recorded == sum);
+}
+
+/*
+ * Copies the frames up to the last that is as it was recorded. What a power loss left behind that never reached the
+ * disk; what is damaged before it stays where it is, and is read as damaged.
+ */
+static ist_status copy_sound(struct repair *r, const struct chunk_range *range, const char *live, const char *part,
+                             const char *name, int64_t *copied, ist_error *error)
+{
+    struct comparison found = {.index = r->index, .chunk = range->chunk, .error = error};
+    ist_status status = remux(live, part, name, range->frame_count, copied, compare_packet, &found, error);
+    if (status >= 0)
+        status = found.status;
+    if (status < 0)
+        return status;
+    r->report->frames_damaged += found.damaged;
+    if (found.sound_end == *copied)
+        return IST_OK;
+    *copied = 0;
+    return found.sound_end == 0 ? IST_OK : remux(live, part, name, found.sound_end, copied, NULL, NULL, error);
+}
+
 /*
  * A chunk that is in its final file was brought there whole. Else its live file is copied up to the last
  * acknowledged frame. The rows go before the file appears: killed in between, the next run finds as many as it copies.
@@ -68,7 +121,7 @@ static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_
     int64_t copied = 0;
     ist_status status = IST_OK;
     if (fs_exists(live))
-        status = remux(live, part, fs_basename(path), range->frame_count, &copied, error);
+        status = copy_sound(r, range, live, part, fs_basename(path), &copied, error);
     // What a power loss left may be too little to be a video at all; then nothing of the chunk reached the disk.
     if (status == IST_ERROR_DATA && copied == 0)
         status = IST_OK;
@@ -81,11 +134,24 @@ static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_
     return status;
 }
 
-/* True if the picture is on the disk; false if it never got there. A disk that does not answer is neither. */
-static ist_status check_image(const char *path, ist_frame *frame, bool *sound, ist_error *error)
+/*
+ * True if the picture is on the disk as it was recorded; false if it never got there, or is damaged. A disk that does
+ * not answer is neither.
+ */
+static ist_status check_image(struct repair *r, int chunk, int64_t frame_idx, bool *sound, ist_error *error)
 {
-    const ist_status status = image_read(path, frame, error);
-    *sound = status >= 0;
+    char path[PATH_MAX];
+    uint32_t recorded = 0;
+    ist_frame frame = {0};
+    chunk_path_image(path, r->directory, chunk, (int)frame_idx, r->metadata->format);
+    ist_status status = index_checksum(r->index, chunk, frame_idx, &recorded, error);
+    if (status < 0)
+        return status;
+    status = fs_read_file(path, &r->bytes, error);
+    if (status >= 0 && recorded == 0)
+        status = image_format_find(path)->decode(r->bytes.data, r->bytes.size, &frame, error);
+    ist_frame_free(&frame);
+    *sound = status >= 0 && (recorded == 0 || recorded == checksum(0, r->bytes.data, r->bytes.size));
     if (status < 0)
         return status == IST_ERROR_DATA || status == IST_ERROR_NOT_FOUND ? IST_OK : status;
     return fs_sync_file(path, error);
@@ -93,25 +159,26 @@ static ist_status check_image(const char *path, ist_frame *frame, bool *sound, i
 
 static ist_status repair_images(struct repair *r, struct chunk_range *range, ist_error *error)
 {
-    char path[PATH_MAX];
-    ist_frame frame = {0};
+    struct comparison found = {0};
     ist_status status = IST_OK;
-    int64_t count = 0;
-    bool sound = true;
-    while (count < range->frame_count && sound && status >= 0) {
-        chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata->format);
-        status = check_image(path, &frame, &sound, error);
-        count += sound;
+    for (int64_t i = 0; i < range->frame_count && status >= 0; i++) {
+        bool sound = false;
+        status = check_image(r, range->chunk, i, &sound, error);
+        note_frame(&found, i, sound);
     }
-    ist_frame_free(&frame);
+    const int64_t recorded_count = range->frame_count;
     if (status >= 0)
-        status = drop_lost(r, range, count, error);
+        status = drop_lost(r, range, found.sound_end, error);
     if (status < 0)
         return status;
-    // The frame that was being written when the recorder died.
-    chunk_path_image(path, r->directory, range->chunk, (int)count, r->metadata->format);
-    remove_leftover(r, path);
-    return count > 0 ? fs_sync_directory_of(path, error) : IST_OK;
+    r->report->frames_damaged += found.damaged;
+    // Behind the last frame: what is damaged of those that were lost, and the one that was being written.
+    char path[PATH_MAX];
+    for (int64_t i = found.sound_end; i <= recorded_count; i++) {
+        chunk_path_image(path, r->directory, range->chunk, (int)i, r->metadata->format);
+        remove_leftover(r, path);
+    }
+    return found.sound_end > 0 ? fs_sync_directory_of(path, error) : IST_OK;
 }
 
 static ist_status repair_chunk(struct repair *r, struct chunk_range range, ist_error *error)
@@ -267,6 +334,7 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
     if (status >= 0)
         status = note_dropped(&r, error);
     index_close(&r.index);
+    buffer_free(&r.bytes);
     return status;
 }
 

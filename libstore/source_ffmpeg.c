@@ -3,9 +3,10 @@
 // Frames come as they are coded: a display matrix (a phone held upright) is not applied, because what is measured
 // is the sensor's picture.
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <libavcodec/avcodec.h>
-#include <libavdevice/avdevice.h>
+#include <libavdevice/version.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avstring.h>
 #include <libavutil/parseutils.h>
@@ -70,21 +71,33 @@ static ist_status fail(const ist_source *source, int code, const struct ffmpeg_l
                      explained ? log->message : "", explained ? ")" : "");
 }
 
-static void register_devices(void)
+// The next video device behind this one; NULL: the first, and there are no more.
+static const AVInputFormat *(*next_device)(const AVInputFormat *device);
+
+// libavdevice brings a hundred libraries with it, 25 MiB that only those need who record from a device.
+static void load_devices(void)
 {
-    avdevice_register_all();
+    void *library = dlopen("libavdevice.so." AV_STRINGIFY(LIBAVDEVICE_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
+    void (*register_all)(void) = NULL;
+    if (!library)
+        return;
+    // POSIX lets what dlsym() gives be a function; C has no cast for it.
+    *(void **)&register_all = dlsym(library, "avdevice_register_all");
+    *(void **)&next_device = dlsym(library, "av_input_video_device_next");
+    if (register_all)
+        register_all();
 }
 
 // The device that a location such as "v4l2:/dev/video0" begins with, or NULL; *what is what stands behind.
 static const AVInputFormat *find_device(const char *location, const char **what)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, register_devices);
     const char *colon = strchr(location, ':');
-    if (!colon)
+    if (!colon || strncmp(colon, "://", 3) == 0)
         return NULL;
+    pthread_once(&once, load_devices);
     const AVInputFormat *device = NULL;
-    while ((device = av_input_video_device_next(device))) {
+    while (next_device && (device = next_device(device))) {
         // Some have several names: "video4linux2,v4l2".
         for (const char *name = device->name; name; name = strchr(name, ',') ? strchr(name, ',') + 1 : NULL) {
             const size_t length = strcspn(name, ",");

@@ -33,9 +33,9 @@ static const struct encoder_family {
     const char *options;
     enum quality_scale quality;
 } families[] = {
-    {"libx264", "preset=veryfast:tune=zerolatency", CONSTANT_RATE_FACTOR},
-    {"libx265", "preset=veryfast:tune=zerolatency:x265-params=log-level=none", CONSTANT_RATE_FACTOR},
-    {"_nvenc", "preset=p4:tune=ull:rc=constqp:delay=0:zerolatency=1:rc-lookahead=0", QUANTISER},
+    {"libx264", "preset=veryfast:tune=zerolatency:forced-idr=1", CONSTANT_RATE_FACTOR},
+    {"libx265", "preset=veryfast:tune=zerolatency:forced-idr=1:x265-params=log-level=none", CONSTANT_RATE_FACTOR},
+    {"_nvenc", "preset=p4:tune=ull:forced-idr=1:rc=constqp:delay=0:zerolatency=1:rc-lookahead=0", QUANTISER},
     {"_vaapi", "rc_mode=CQP:async_depth=1", QUANTISER},
     {"_qsv", "async_depth=1:look_ahead=0", GLOBAL_QUALITY},
     {"mjpeg", "", MJPEG_QUANTISER},
@@ -47,6 +47,7 @@ struct video_encoder {
     AVFrame *picture;       /* what the encoder gets */
     AVFrame *uploaded;      /* the same on the graphics card, for encoders that take it only from there */
     struct SwsContext *sws; /* from the pixels of a frame to the encoder's; NULL: they are copied */
+    int64_t frame_count;    /* encoded so far, in all chunks */
 };
 
 static const struct encoder_family *family_of(const char *name)
@@ -393,7 +394,8 @@ ist_status video_encoder_encode(struct video_encoder *e, const ist_frame *frame,
     const ist_status status = fill_picture(e, frame, error);
     if (status < 0)
         return status;
-    e->picture->pts = place;
+    e->picture->pts = e->frame_count++;
+    e->picture->pict_type = place == 0 ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     e->picture->quality = e->codec->global_quality;
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
@@ -411,5 +413,6 @@ ist_status video_encoder_encode(struct video_encoder *e, const ist_frame *frame,
     if (result < 0)
         return error_set(error, IST_ERROR_IO, "encoder %s: %s", e->codec->codec->name,
                          *log.message ? log.message : media_error_text(result));
+    packet->pts = packet->dts = place; // none are reordered
     return IST_OK;
 }

@@ -24,8 +24,9 @@ void video_encoder_close(struct video_encoder **encoder);
 const struct AVCodecContext *video_encoder_context(const struct video_encoder *encoder);
 
 /*
- * Encodes a frame; the time stamp is its place in the chunk. IST_ERROR_ARGUMENT: samples do not fit, or the encoder
- * keeps the frame to itself.
+ * Encodes a frame; the packet's time stamp is its place in the chunk. One encoder can serve chunk after chunk: the
+ * frame with place 0 is to become a key picture, which not all encoders can be made to do; the packet's flag tells.
+ * IST_ERROR_ARGUMENT: samples do not fit, or the encoder keeps the frame to itself.
  */
 ist_status video_encoder_encode(struct video_encoder *encoder, const ist_frame *frame, int64_t place,
                                 struct AVPacket *packet, ist_error *error);

@@ -91,7 +91,7 @@ static bool find_path(struct chunk_reader *r, const char *directory, int chunk, 
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                             int chunk, ist_error *error)
+                             int chunk, struct index *index, ist_error *error)
 {
     struct chunk_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
@@ -110,6 +110,8 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     ffmpeg_log_begin(&log);
     if (status >= 0)
         status = open_chunk(r, error);
+    if (status >= 0)
+        video_track_set_checksums(r->track, index, chunk);
     ffmpeg_log_end(&log);
     if (status < 0)
         video_close(reader);
@@ -233,13 +235,14 @@ static ist_status read_frame(struct chunk_reader *r, int64_t frame_idx, ist_fram
     if (status < 0)
         return status;
     r->last_asked = frame_idx;
-    if (picture->width < r->width || picture->height < r->height)
+    // imgstore rounds sizes down to even ones; a file of an odd size has a column or row more.
+    const int more_columns = picture->width - r->width, more_rows = picture->height - r->height;
+    if (more_columns < 0 || more_columns > 1 || more_rows < 0 || more_rows > 1)
         return error_set(error, IST_ERROR_DATA, "%s: frame %lld: %d x %d pixels, but the store says %d x %d", r->name,
                          (long long)frame_idx, picture->width, picture->height, r->width, r->height);
     status = pixel_converter_convert(r->converter, picture, r->layout, frame, error);
     if (status < 0)
         return error_prefix(error, status, "%s: frame %lld", r->name, (long long)frame_idx);
-    // imgstore rounds sizes down to even ones; a file of an odd size has a column or row more.
     frame->width = r->width;
     frame->height = r->height;
     return IST_OK;

@@ -14,7 +14,9 @@
 
 #include "error.h"
 #include "ffmpeg_log.h"
+#include "index.h"
 #include "media_io.h"
+#include "packet_checksum.h"
 
 struct video_track {
     const char *path;
@@ -28,6 +30,9 @@ struct video_track {
     AVPacket *packet;     /* the one that is decoded next, when it is not empty */
     AVFrame *picture;
     struct packet_table table;
+    struct index *index; /* has the checksums of the packets; NULL: there are none */
+    int chunk;           /* in it */
+    uint32_t header_checksum;
     uint8_t *palette; /* comes with the first packet only; NULL: none */
 
     int64_t next_packet; /* -1: the decoder stands nowhere */
@@ -49,8 +54,10 @@ static ist_status open_file(struct video_track *t, ist_error *error)
         return error_memory(error);
     t->file->pb = t->io;
     int result = avformat_open_input(&t->file, t->path, NULL, NULL);
-    if (result >= 0)
+    if (result >= 0) {
+        t->header_checksum = packet_checksum_of_header(t->file);
         result = avformat_find_stream_info(t->file, NULL);
+    }
     if (result < 0)
         return media_error(error, result, t->name, "not a video that can be read");
     t->stream = av_find_best_stream(t->file, AVMEDIA_TYPE_VIDEO, -1, -1, &t->codec, 0);
@@ -232,6 +239,24 @@ static int unpack_packet(struct video_track *t)
     return result < 0 ? result : av_bsf_receive_packet(t->unpack, t->packet);
 }
 
+/* Whether the packet that was read is the one that was recorded, as far as that is known. 0, or an error of FFmpeg. */
+static int compare_packet(const struct video_track *t, int64_t frame, bool *right)
+{
+    uint32_t sum = 0;
+    if (t->index && frame >= 0 && index_checksum(t->index, t->chunk, frame, &sum, NULL) < 0)
+        return AVERROR(EIO);
+    *right = sum == 0 || packet_checksum(t->header_checksum, t->packet) == sum;
+    return 0;
+}
+
+/* Notes a packet from which on nothing is sound up to the next key picture. */
+static void note_damage(struct video_track *t, int64_t packet)
+{
+    // What comes behind it in the same GOP adds nothing.
+    if (t->damage < 0 || packet < t->damage || packet >= packet_table_key_behind(&t->table, t->damage))
+        t->damage = packet;
+}
+
 /* Gives the decoder one more packet, or the end. 0, or an error of FFmpeg. */
 static int feed(struct video_track *t, int64_t skip_to)
 {
@@ -249,6 +274,11 @@ static int feed(struct video_track *t, int64_t skip_to)
     if (!packet_table_is(&t->table, at, t->packet))
         return AVERROR_INVALIDDATA;
     t->next_packet++;
+    bool right;
+    if (compare_packet(t, entry->frame, &right) < 0)
+        return AVERROR(EIO);
+    if (!right)
+        note_damage(t, at);
     if (add_palette(t) < 0)
         return AVERROR(ENOMEM);
     if (unpack_packet(t) < 0) {
@@ -270,7 +300,7 @@ static int feed(struct video_track *t, int64_t skip_to)
     // Decoders hide damage as well as they can; but they say so. Pictures shown before the first key picture always
     // lack what they refer to, and nothing behind it refers to them.
     if ((result == AVERROR_INVALIDDATA || log.message[0]) && entry->order >= t->table.packets[t->start].order)
-        t->damage = at;
+        note_damage(t, at);
     return result == AVERROR_INVALIDDATA ? 0 : result;
 }
 
@@ -298,7 +328,7 @@ ist_status video_track_next(struct video_track *t, int64_t skip_to, struct video
         const int64_t frame = result < 0 ? -1 : t->picture->pts;
         if (frame >= 0 && frame < t->table.frame_count) {
             if (t->picture->decode_error_flags || (t->picture->flags & AV_FRAME_FLAG_CORRUPT))
-                t->damage = t->table.packet_of_frame[frame];
+                note_damage(t, t->table.packet_of_frame[frame]);
             out->frame = frame;
             out->sound = is_sound(t, frame);
             return IST_OK;
@@ -387,6 +417,12 @@ void video_track_close(struct video_track **track)
     av_free(t->palette);
     free(t);
     *track = NULL;
+}
+
+void video_track_set_checksums(struct video_track *t, struct index *index, int chunk)
+{
+    t->index = index;
+    t->chunk = chunk;
 }
 
 const struct packet_table *video_track_table(const struct video_track *t)

@@ -9,6 +9,7 @@
 #include "packet_table.h"
 
 struct AVFrame;
+struct index;
 struct video_track;
 
 /* Opens the file and reads its packets' places. `path` and `name` (for messages) are not copied. */
@@ -18,6 +19,9 @@ ist_status video_track_open(struct video_track **track, const char *path, const 
 void video_track_close(struct video_track **track);
 
 const struct packet_table *video_track_table(const struct video_track *track);
+
+/* Packets that are not those of the chunk's frames, by the checksums in its index, are taken for damaged. */
+void video_track_set_checksums(struct video_track *track, struct index *index, int chunk);
 
 /* Makes this key packet (or packet 0) the next that is decoded. IST_ERROR_DATA: no way leads there. */
 ist_status video_track_seek(struct video_track *track, int64_t packet, ist_error *error);

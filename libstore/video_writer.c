@@ -17,6 +17,7 @@
 #include "ffmpeg_log.h"
 #include "fs.h"
 #include "media_io.h"
+#include "packet_checksum.h"
 #include "remux.h"
 #include "video_encoder.h"
 
@@ -74,10 +75,11 @@ struct chunk_writer {
     const struct video_kind *kind;
     AVIOContext *io;
     AVFormatContext *muxer;
-    struct video_encoder *encoder;
-    const AVCodecContext *codec; /* the encoder's */
+    const ist_writer_params *params;
+    struct video_encoder **encoder; /* the writer's, for all chunks */
     AVPacket *packet;
     int64_t frame_count;
+    uint32_t header_checksum;
     char path[PATH_MAX];
     char live_path[PATH_MAX];
     const char *name; /* of the file, for messages */
@@ -147,11 +149,12 @@ static ist_status video_check(const struct chunk_format *format, const ist_write
 
 static ist_status write_header(struct chunk_writer *w, ist_error *error)
 {
+    const AVCodecContext *codec = video_encoder_context(*w->encoder);
     AVStream *stream = avformat_new_stream(w->muxer, NULL);
-    if (!stream || avcodec_parameters_from_context(stream->codecpar, w->codec) < 0)
+    if (!stream || avcodec_parameters_from_context(stream->codecpar, codec) < 0)
         return error_memory(error);
-    stream->time_base = w->codec->time_base;
-    stream->avg_frame_rate = stream->r_frame_rate = w->codec->framerate;
+    stream->time_base = codec->time_base;
+    stream->avg_frame_rate = stream->r_frame_rate = codec->framerate;
 
     AVDictionary *options = NULL;
     av_dict_parse_string(&options, w->kind->live_options, "=", ":", 0);
@@ -163,6 +166,27 @@ static ist_status write_header(struct chunk_writer *w, ist_error *error)
     return w->io->error < 0 ? media_error(error, w->io->error, w->name, "cannot write") : IST_OK;
 }
 
+/* What counts of the header is what a reader finds there; some find nothing before the first frame. */
+static ist_status read_header_back(struct chunk_writer *w, ist_error *error)
+{
+    AVIOContext *io;
+    AVFormatContext *file = avformat_alloc_context();
+    if (!file)
+        return error_memory(error);
+    ist_status status = media_io_open(&io, w->live_path, O_RDONLY, error);
+    file->pb = io;
+    if (status >= 0) {
+        const int result = avformat_open_input(&file, w->live_path, NULL, NULL);
+        if (result < 0)
+            status = media_error(error, result, w->name, "cannot read the header");
+        else
+            w->header_checksum = packet_checksum_of_header(file);
+    }
+    avformat_close_input(&file);
+    media_io_close(&io);
+    return status;
+}
+
 static void close_all(struct chunk_writer **writer)
 {
     struct chunk_writer *w = *writer;
@@ -171,7 +195,6 @@ static void close_all(struct chunk_writer **writer)
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
     av_packet_free(&w->packet);
-    video_encoder_close(&w->encoder);
     avformat_free_context(w->muxer);
     media_io_close(&w->io);
     ffmpeg_log_end(&log);
@@ -179,29 +202,36 @@ static void close_all(struct chunk_writer **writer)
     *writer = NULL;
 }
 
-static ist_status begin(struct chunk_writer *w, const ist_writer_params *params, ist_error *error)
+static ist_status open_own_encoder(struct chunk_writer *w, ist_error *error)
+{
+    const bool global_header = w->muxer->oformat->flags & AVFMT_GLOBALHEADER;
+    return open_encoder(w->encoder, w->kind, global_header, w->params, error);
+}
+
+static ist_status begin(struct chunk_writer *w, ist_error *error)
 {
     w->packet = av_packet_alloc();
     if (!w->packet || avformat_alloc_output_context2(&w->muxer, NULL, w->kind->muxer, NULL) < 0)
         return error_memory(error);
-    const bool global_header = w->muxer->oformat->flags & AVFMT_GLOBALHEADER;
-    ist_status status = open_encoder(&w->encoder, w->kind, global_header, params, error);
+    ist_status status = *w->encoder ? IST_OK : open_own_encoder(w, error);
     if (status >= 0)
         status = media_io_open(&w->io, w->live_path, O_RDWR | O_CREAT | O_TRUNC, error);
     if (status < 0)
         return status;
-    w->codec = video_encoder_context(w->encoder);
     w->muxer->pb = w->io;
     return write_header(w, error);
 }
 
 static ist_status video_begin(struct chunk_writer **writer, const struct chunk_format *format, const char *directory,
-                              int chunk, const ist_writer_params *params, ist_error *error)
+                              int chunk, const ist_writer_params *params, struct video_encoder **encoder,
+                              ist_error *error)
 {
     struct chunk_writer *w = *writer = calloc(1, sizeof *w);
     if (!w)
         return error_memory(error);
     w->kind = kind_of(format->name);
+    w->params = params;
+    w->encoder = encoder;
     chunk_path_video(w->path, directory, chunk, format->extension);
     chunk_path_video(w->live_path, directory, chunk, format->extension);
     strncat(w->live_path, CHUNK_LIVE_ENDING, sizeof w->live_path - strlen(w->live_path) - 1);
@@ -209,7 +239,7 @@ static ist_status video_begin(struct chunk_writer **writer, const struct chunk_f
 
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    const ist_status status = begin(w, params, error);
+    const ist_status status = begin(w, error);
     ffmpeg_log_end(&log);
     if (status < 0) {
         const bool created = w->io;
@@ -225,7 +255,7 @@ static ist_status write_packet(struct chunk_writer *w, ist_error *error)
 {
     const AVStream *stream = w->muxer->streams[0];
     w->packet->duration = 1;
-    av_packet_rescale_ts(w->packet, w->codec->time_base, stream->time_base);
+    av_packet_rescale_ts(w->packet, video_encoder_context(*w->encoder)->time_base, stream->time_base);
     w->packet->stream_index = 0;
     int result = av_write_frame(w->muxer, w->packet);
     av_packet_unref(w->packet);
@@ -237,15 +267,32 @@ static ist_status write_packet(struct chunk_writer *w, ist_error *error)
     return result < 0 ? media_error(error, result, w->name, "cannot write") : IST_OK;
 }
 
-static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, ist_error *error)
+/* A chunk begins with a key picture: an encoder that cannot be asked for one begins anew. */
+static ist_status encode(struct chunk_writer *w, const ist_frame *frame, ist_error *error)
+{
+    ist_status status = video_encoder_encode(*w->encoder, frame, w->frame_count, w->packet, error);
+    if (status < 0 || w->frame_count > 0 || (w->packet->flags & AV_PKT_FLAG_KEY))
+        return status;
+    av_packet_unref(w->packet);
+    video_encoder_close(w->encoder);
+    status = open_own_encoder(w, error);
+    return status < 0 ? status : video_encoder_encode(*w->encoder, frame, 0, w->packet, error);
+}
+
+static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, uint32_t *checksum, ist_error *error)
 {
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    ist_status status = video_encoder_encode(w->encoder, frame, w->frame_count, w->packet, error);
+    ist_status status = encode(w, frame, error);
     if (status < 0)
         error_prefix(error, status, "%s", w->name);
-    else
+    uint32_t sum = 0;
+    const bool known = status >= 0 && packet_checksum_as_written(&sum, w->packet, w->muxer);
+    if (status >= 0)
         status = write_packet(w, error);
+    if (status >= 0 && w->frame_count == 0)
+        status = read_header_back(w, error);
+    *checksum = known ? w->header_checksum ^ sum : 0;
     ffmpeg_log_end(&log);
     if (status >= 0)
         w->frame_count++;
@@ -270,7 +317,7 @@ static ist_status finish(struct chunk_writer *w, ist_error *error)
     if ((size_t)snprintf(part, sizeof part, "%s.part", w->path) >= sizeof part)
         return error_errno(error, ENAMETOOLONG, "%s", w->path);
     int64_t copied;
-    ist_status status = remux(w->live_path, part, w->name, INT64_MAX, &copied, error);
+    ist_status status = remux(w->live_path, part, w->name, INT64_MAX, &copied, NULL, NULL, error);
     if (status >= 0 && copied != w->frame_count)
         status = error_set(error, IST_ERROR_DATA, "%s: cannot finish the chunk: %lld of its %lld frames can be read",
                            w->name, (long long)copied, (long long)w->frame_count);

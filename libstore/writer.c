@@ -20,6 +20,7 @@
 #include "repair.h"
 #include "store_lock.h"
 #include "store_path.h"
+#include "video_encoder.h"
 
 /* The frames that the caller gives. */
 struct input {
@@ -43,6 +44,7 @@ struct ist_writer {
     char index_path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
     struct keeper *keeper;
 
+    struct video_encoder *video;    /* for all chunks; NULL: none yet, or images */
     struct chunk_writer *chunk;     /* NULL: none is open */
     struct chunk_range range;       /* of the open chunk */
     char chunk_path[NAME_MAX + 32]; /* of the open chunk, for imgstore */
@@ -237,6 +239,7 @@ static void destroy(ist_writer **writer)
     if (w->chunk)
         w->format->calls->abandon(&w->chunk);
     keeper_stop(&w->keeper);
+    video_encoder_close(&w->video);
     index_close(&w->index);
     store_lock_abandon(&w->lock_fd);
     metadata_free(&w->metadata);
@@ -433,7 +436,8 @@ ist_status ist_writer_open(ist_writer **writer, const char *path, const ist_writ
 static ist_status begin_chunk(ist_writer *w, ist_error *error)
 {
     const int chunk = w->next_chunk;
-    const ist_status status = w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, error);
+    const ist_status status =
+        w->format->calls->begin(&w->chunk, w->format, w->directory, chunk, &w->params, &w->video, error);
     if (status < 0)
         return status;
     snprintf(w->chunk_path, sizeof w->chunk_path, w->format->is_video ? "%s/%06d" : "%s/%06d/index", w->folder_name,
@@ -520,13 +524,13 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
     const ist_frame *stored = w->input.decode ? &w->decoded : frame;
+    struct index_entry entry = {.number = frame->number, .time_s = frame->time_s};
     if (status >= 0 && w->input.decode)
         status = encoding_decode(w->input.encoding, frame, &w->decoded, error);
     if (status >= 0)
-        status = w->format->calls->add(w->chunk, stored, error);
+        status = w->format->calls->add(w->chunk, stored, &entry.checksum, error);
     if (status >= 0 && w->params.durable)
         status = keeper_sync_pixels(w->keeper, w->range.chunk, w->range.frame_count, error);
-    const struct index_entry entry = {frame->number, frame->time_s};
     if (status >= 0)
         status = index_add_frame(w->index, w->frame_count, w->range.chunk, w->chunk_path, (int)w->range.frame_count,
                                  &entry, error);

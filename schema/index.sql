@@ -45,6 +45,14 @@ CREATE TABLE chunk_ranges (
     times_rise INTEGER NOT NULL
 );
 
+-- Checksums (CRC-32) of the frames of a chunk, 64 in a row, the last row of a chunk may hold fewer.
+-- 8 bytes a frame, in all 8.2 with what SQLite adds: that of its pixels as they are stored (0: not
+-- known), then that of its number (int64) and time (float64). All little-endian.
+CREATE TABLE checksums (
+    first INTEGER PRIMARY KEY, -- chunk * 2^32 + frame_idx of the first frame in the row
+    sums BLOB NOT NULL
+);
+
 -- Frames that never came, each run of them before the frame that came next.
 CREATE TABLE drops (
     frame INTEGER NOT NULL,        -- rowid in frames, of the next frame

@@ -73,7 +73,8 @@ static void make_store(const char *directory, int chunks, int64_t frames)
     char path[4096], first[4096];
     record_chunk(directory, frames);
     snprintf(first, sizeof first, "%s/000000.mp4", directory);
-    struct npz_index npz = {frames, malloc((size_t)frames * 8), malloc((size_t)frames * 8)};
+    struct npz_index npz = {
+        .count = frames, .numbers = malloc((size_t)frames * 8), .times_s = malloc((size_t)frames * 8)};
     for (int chunk = 0; chunk < chunks; chunk++) {
         fill(&npz, chunk);
         snprintf(path, sizeof path, "%s/%06d.npz", directory, chunk);

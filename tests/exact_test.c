@@ -321,7 +321,7 @@ static bool open_reader(struct trial *t, size_t cache_bytes)
     snprintf(filled.extension, sizeof filled.extension, "%s", t->kind->extension);
     ist_error error;
     video_reader_calls.close(&t->reader);
-    if (video_reader_calls.open(&t->reader, &filled, folder, 0, &error) < 0) {
+    if (video_reader_calls.open(&t->reader, &filled, folder, 0, NULL, &error) < 0) {
         printf("  %s: %s\n", t->kind->name, error.message);
         return false;
     }

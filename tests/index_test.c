@@ -83,7 +83,7 @@ static struct index *make_index(const struct order *order, int64_t chunk_length)
     int64_t numbers[FRAMES];
     double times_s[FRAMES];
     for (int64_t first = 0; first < FRAMES; first += chunk_length) {
-        struct npz_index npz = {0, numbers, times_s};
+        struct npz_index npz = {.numbers = numbers, .times_s = times_s};
         for (; npz.count < chunk_length && first + npz.count < FRAMES; npz.count++) {
             numbers[npz.count] = order->number(first + npz.count);
             times_s[npz.count] = order->time_s(first + npz.count);
@@ -174,7 +174,7 @@ START_TEST(test_file)
                 check_ok(index_finish_chunk(writing, &range, &error), &error);
             range = (struct chunk_range){.chunk = (int)(i / 10), .first_index = i};
         }
-        const struct index_entry entry = {wrapping(i), jittered(i)};
+        const struct index_entry entry = {.number = wrapping(i), .time_s = jittered(i)};
         check_ok(index_add_frame(writing, i, range.chunk, "store/0", (int)(i % 10), &entry, &error), &error);
         chunk_range_add(&range, entry.number, entry.time_s, last.number, last.time_s);
         last = entry;

@@ -28,7 +28,7 @@ static void write_npz(int chunk, int64_t number)
     char path[128];
     double time_s = (double)number;
     snprintf(path, sizeof path, "%s/%06d.npz", store, chunk);
-    check_ok(npz_write(path, &(struct npz_index){1, &number, &time_s}, &error), &error);
+    check_ok(npz_write(path, &(struct npz_index){.count = 1, .numbers = &number, .times_s = &time_s}, &error), &error);
 }
 
 /* Looks long, with chunks of 10000 frames, and holds one frame a chunk. */

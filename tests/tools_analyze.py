@@ -12,7 +12,9 @@ import toolkit
 from toolkit import ANALYZE, INFO, ToolTest, run
 
 HEADER = "frame_index,frame_number,frame_time,roi,x,y,score,status"
-RESULTS = ["movement.csv", "movement.gnuplot", "movement.svg", "quality.csv", "settings.json"]
+PICTURES = ["movement.svg", "rois.svg"]
+RESULTS = sorted(["curves.dat", "frame.pgm", "movement.csv", "movement.gnuplot", "pictures.gnuplot", "quality.csv",
+                  "rois.gnuplot", "settings.json"] + PICTURES)
 
 
 class Analysis(ToolTest):
@@ -202,7 +204,7 @@ class Picture(Analysis):
         self.assertEqual(len(result.stderr.splitlines()), 1)
         self.assertIn("gnuplot is not installed", result.stderr)
         self.assertIn("apt-get install gnuplot-nox", result.stderr)
-        self.assertEqual(sorted(os.listdir(store + "-movement")), ["movement.csv", "movement.gnuplot", "quality.csv", "settings.json"])
+        self.assertEqual(sorted(os.listdir(store + "-movement")), [name for name in RESULTS if name not in PICTURES])
 
     def test_many_rois_none_measured_one_frame(self):
         store = self.save("store")
@@ -329,6 +331,120 @@ class Sequences(Analysis):
             self.assertTrue(results[0] == results[1] == results[2], mode)
 
 
+class Rois(Analysis):
+    def groups(self, directory):
+        with open(os.path.join(directory, "groups.csv"), encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def places(self, directory):
+        return [(roi["x"], roi["y"], roi["width"], roi["height"], roi.get("group"))
+                for roi in self.settings(directory)["rois"]]
+
+    def test_shapes(self):
+        """Each as the library's own tests know it; here only that options reach it with what they say."""
+        store = self.save("store", "--format", "npy", source="test:frames=3,size=200x160")
+        points = "144.775,84.493,116.306,121.942,56.307,90.766,70.586,45.944"
+        for option, count, groups in (
+                ("--roi-grid=a=10,20,150,100", 54, ["a"]),
+                ("--roi-grid=a=10,20,150,100:step=1.5:block=16", 24, ["a"]),
+                ("--roi-grid=a=10,20,150,100:block=24x10", 60, ["a"]),
+                ("--roi-ellipse=a=10,20,150,100:block=12", 81, ["a"]),
+                ("--roi-ellipse=a=10,20,150,100:block=12:ring=30", 52, ["a"]),
+                ("--roi-line=a=20,20,150,90:block=12:distance=14", 30, ["a"]),
+                (f"--roi-arc=a={points}:block=12", 21, ["a"]),
+                (f"--roi-arc=a={points}:ring=25:block=12", 34, ["a"]),
+                (f"--roi-radial=a={points}:block=12:ring=31.5:sectors=6", 40, [f"a-{i}" for i in range(1, 7)]),
+                ("--roi-polygon=a=10,20,106,20,106,92,10,92:block=8", 108, ["a"])):
+            self.analyze(store, option)
+            settings = self.settings(store + "-movement")
+            self.assertEqual((len(settings["rois"]), [group["group"] for group in settings["groups"]]),
+                             (count, groups), option)
+
+    def test_groups(self):
+        store = self.save("store", "--format", "npy", source="test:frames=20,size=128x96")
+        self.analyze(store, "--roi", "lid=4,4,16,16", "--roi-grid", "a b=24,24,48,32:block=16", "--roi-grid",
+                     "other=80,60,32,16", "--max-movement", "3")
+        rows, groups = self.rows(store + "-movement"), self.groups(store + "-movement")
+        names = [roi.get("group") for roi in self.settings(store + "-movement")["rois"]]
+        self.assertEqual(names, [None] + ["a b"] * 6 + ["other"] * 2)
+        self.assertEqual([(int(row["frame_index"]), row["group"]) for row in groups],
+                         [(i, name) for i in range(20) for name in ("a b", "other")])
+        for row in groups:
+            frame = int(row["frame_index"])
+            moved = [(float(other["x"]), float(other["y"])) for other, name in zip(rows[9 * frame:], names)
+                     if name == row["group"] and other["x"] != "nan"]
+            self.assertEqual(int(row["measured"]), len(moved))
+            if moved:
+                mean = sum(math.hypot(*at) for at in moved) / len(moved)
+                of_mean = math.hypot(*(sum(at) / len(moved) for at in zip(*moved)))
+                self.assertAlmostEqual(float(row["mean_displacement"]), mean, places=9)
+                self.assertAlmostEqual(float(row["displacement_of_mean"]), of_mean, places=9)
+            else:
+                self.assertEqual((row["mean_displacement"], row["displacement_of_mean"]), ("nan", "nan"))
+        self.assertIn("movement-a b.svg", os.listdir(store + "-movement"))
+        # What the run after it does not write does not stay.
+        self.analyze(store)
+        self.assertEqual(sorted(os.listdir(store + "-movement")), RESULTS)
+
+    def test_none_measured(self):
+        store = self.save("store", "--format", "npy", source="test:frames=2,size=64x48,contrast=0")
+        result = run(ANALYZE, "--roi-grid", "g=0,0,64,48", store)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual([(row["mean_displacement"], row["displacement_of_mean"], row["measured"])
+                          for row in self.groups(store + "-movement")], [("nan", "nan", "0")] * 2)
+
+    def test_files(self):
+        store = self.save("store", "--format", "npy")
+        for ending in ("yaml", "csv"):
+            path = self.path("rois." + ending)
+            self.analyze(store, "--roi", "lid=1,2,20,16", "--roi-ellipse", "Ω=8,8,40,32:block=8", "--save-rois", path)
+            before, rows = self.places(store + "-movement"), self.rows(store + "-movement")
+            self.analyze(store, "--rois", path)
+            self.assertEqual((self.places(store + "-movement"), self.rows(store + "-movement")), (before, rows))
+            self.assertEqual(before[0], (1, 2, 20, 16, None))
+
+    def test_blocks_that_leave_the_picture_are_said(self):
+        store = self.save("store", "--format", "npy")
+        result = run(ANALYZE, "--roi-grid", "g=-8,0,80,48:block=16", store)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+        self.assertIn("6 of 15 blocks are left out", result.stderr)
+        self.assertEqual(self.settings(store + "-movement")["blocks_outside"], 6)
+        self.assertEqual(len(self.places(store + "-movement")), 9)
+
+    def test_json(self):
+        store = self.save("store", "--format", "npy", source="test:frames=20,size=128x96")
+        result = run(ANALYZE, "--json", "--roi", "lid=4,4,32,32", "--roi-grid", "g=48,40,64,32:block=32", store)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        summary = json.loads(result.stdout)
+        self.assertEqual(sorted(summary["files"]), sorted(os.listdir(summary["output"])))
+        rows = [row for row in self.rows(store + "-movement") if row["x"] != "nan"]
+        def rms(chosen):
+            return math.sqrt(sum(float(row["x"]) ** 2 + float(row["y"]) ** 2 for row in chosen) / len(chosen))
+        self.assertAlmostEqual(summary["rms"], rms(rows), places=9)
+        self.assertEqual([roi["roi"] for roi in summary["rois"]], ["lid", 1, 2])
+        for roi in summary["rois"]:
+            own = [row for row in rows if row["roi"] == str(roi["roi"])]
+            self.assertAlmostEqual(roi["rms"], rms(own), places=9)
+            self.assertAlmostEqual(roi["largest"]["displacement"],
+                                   max(math.hypot(float(row["x"]), float(row["y"])) for row in own), places=9)
+        self.assertEqual([(group["group"], group["roi_count"]) for group in summary["groups"]], [("g", 2)])
+        self.assertAlmostEqual(summary["groups"][0]["rms"], rms([row for row in rows if row["roi"] != "lid"]), places=9)
+        self.assertEqual(sum(summary["rows"].values()), 60)
+        with open(store + "-movement/quality.csv", encoding="utf-8", newline="") as file:
+            quality = [row for row in csv.DictReader(file) if row["standard_error_x"] != "nan"]
+        self.assertAlmostEqual(summary["quality"]["standard_error_x_rms"], math.sqrt(
+            sum(float(row["standard_error_x"]) ** 2 for row in quality) / len(quality)), places=9)
+        self.assertEqual(summary["quality"]["score_min"], min(float(row["score"]) for row in rows))
+
+    def test_names_that_are_parts_of_file_names(self):
+        store = self.save("store", "--format", "npy", source="test:frames=3,size=128x96")
+        names = ["it's", "$(id)", "`id`", "..", "-e", "a\\b", "50%d", "{Bold}_x"]
+        self.analyze(store, *(f"--roi-grid={name}={8 * i},8,16,16" for i, name in enumerate(names)))
+        for name in names:
+            self.assertIn(f"movement-{name}.svg", os.listdir(store + "-movement"))
+
+
 class Refusals(Analysis):
     def refused(self, code, *words, options=(), store="store"):
         self.assert_fails(run(ANALYZE, *options, self.path(store)), code, *words)
@@ -350,6 +466,28 @@ class Refusals(Analysis):
         self.refused(2, "--roi", options=["--roi", 'a"b=1,2,3,4'])
         self.refused(2, "--roi", options=["--roi", "1,2,3,99999999999"])
         self.refused(2, '"a"', options=["--roi", "a=1,2,8,8", "--roi", "a=1,2,9,9"])
+
+    def test_shapes(self):
+        for option, text in (("--roi-grid", "1,2,30,40"), ("--roi-grid", "g=1,2,30"), ("--roi-grid", "g=1,2,30,40.5"),
+                             ("--roi-grid", "g=1,2,30,40:ring=4"), ("--roi-grid", "g=1,2,30,40:block=3"),
+                             ("--roi-grid", "g=1,2,30,40:step=0"), ("--roi-ellipse", "g=1,2,30,40:ring=-1"),
+                             ("--roi-line", "g=1,2,30,40:distance=x"), ("--roi-arc", "g=1,2,3,4,5"),
+                             ("--roi-arc", "g=1,2,3,4,5,6,7"), ("--roi-radial", "g=1,2,30,4,5,60:sectors=0"),
+                             ("--roi-polygon", "g=1,2,3,4"), ("--roi-polygon", "g=")):
+            self.refused(2, option, text, "NAME=", options=[option, text])
+        self.refused(1, "--roi-grid", "none of its 4 blocks", options=["--roi-grid", "g=90,2,32,32"])
+        self.refused(1, "--roi-grid", "no block", options=["--roi-grid", "g=1,2,8,8"])
+        self.refused(1, "--roi-grid", "slash", options=["--roi-grid", "a/b=1,2,32,32"])
+        self.refused(1, "--roi-arc", "straight line", options=["--roi-arc", "g=1,1,2,2,3,3"])
+
+    def test_roi_files(self):
+        self.refused(1, "--rois", "none.yaml", options=["--rois", self.path("none.yaml")])
+        self.refused(1, "--save-rois", ".csv", options=["--save-rois", self.path("rois.txt")])
+        path = self.write("rois.csv", "x,y,width,height\n50,0,20,20\n")
+        self.before = sorted(os.listdir(self.dir))
+        self.refused(1, "ROI 0", "64 x 48", options=["--rois", path])
+        self.write("rois.csv", "x,y,width\n50,0,20\n")
+        self.refused(1, "rois.csv", "height", options=["--rois", path])
 
     def test_numbers(self):
         self.refused(1, "--template 30", "30 frames", options=["--template", "30"])
@@ -391,7 +529,8 @@ class Refusals(Analysis):
         result = run(ANALYZE, "--help")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertTrue(result.stdout.startswith("Example:"))
-        for word in ("--roi", "--template", "--max-movement", "--frames", "--output", "--threads", "--min-score",
+        for word in ("--roi", "--rois", "--roi-grid", "SHAPES", "--json", "--template", "--max-movement", "--frames",
+                     "--output", "--threads", "--min-score",
                      "--quiet", "--version", "Exit code"):
             self.assertIn(word, result.stdout)
 

@@ -189,6 +189,11 @@ class Stabilise(MapsTest):
     def test_lost_frames_are_held(self):
         name = os.path.join(self.store, "000000", "000007.npy")
         numpy.save(name, numpy.zeros_like(numpy.load(name)))
+        # As one does who changes pixels: without checksums nothing is compared.
+        index = os.path.join(self.store, "000000", "index.npz")
+        with numpy.load(index) as arrays:
+            kept = {key: arrays[key] for key in arrays if key != "_frame_crc32"}
+        numpy.savez(index, **kept)
         os.remove(os.path.join(self.store, "000000", "000011.npy"))
         result = run(ANALYZE, "--stabilise", self.copy, self.store)
         self.assertEqual(result.returncode, 0)

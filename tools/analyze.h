@@ -20,9 +20,24 @@
 
 enum { ANALYZE_THREADS_MAX = 1024 };
 
+/* Shapes that are filled with blocks. */
+enum {
+    ANALYZE_GRID,
+    ANALYZE_ELLIPSE,
+    ANALYZE_LINE,
+    ANALYZE_ARC,
+    ANALYZE_RADIAL,
+    ANALYZE_POLYGON,
+    ANALYZE_SHAPES,
+};
+
 /* The command line as it was given. */
 struct analyze_request {
     cli_list rois;
+    cli_list roi_files;
+    cli_list shapes[ANALYZE_SHAPES];
+    const char *save_rois;
+    bool json;
     cli_range frames;
     const char *template;
     const char *background;
@@ -37,7 +52,7 @@ struct analyze_request {
     double min_score;
     bool rotation;
     double max_rotation; /* 0: not given */
-    double upscale; /* 0: not given */
+    double upscale;      /* 0: not given */
     bool movemeter;
     bool absolute;
     const char *brightness;
@@ -58,10 +73,13 @@ int analyze_find_places(struct movement_job *job, const struct analyze_request *
 /* Makes the directory for the results, unless it is there. */
 int analyze_make_directory(const char *path);
 
-/* Reads what the options say of ROIs. The caller frees job->rois. */
+/* Reads what the options say of ROIs, as far as that goes without the picture. The caller destroys job->rois. */
 int analyze_read_rois(struct movement_job *job, const struct analyze_request *request);
 
-/* Takes the middle of the picture if no ROI was given, and checks that each lies in the picture. */
+/*
+ * Completes job->rois: single ones, those of files, then the blocks of shapes that lie in the picture (how many do not
+ * is said); without any the middle of the picture. Saves the set if that was asked for.
+ */
 int analyze_place_rois(struct movement_job *job, const struct analyze_request *request);
 
 /* Fills in what the job says of preparing, templates and following; the range of frames is known. */

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 int analyze_resolve_brightness(struct movement_job *job, const struct analyze_request *request)
@@ -30,7 +29,7 @@ static bool take_rows(void *context, const trk_brightness_row *rows, int row_cou
     char time[CLI_NUMBER_SIZE], brightness[CLI_NUMBER_SIZE];
     for (const trk_brightness_row *row = rows; row < rows + row_count; row++)
         fprintf(sink->stream, "%" PRId64 ",%" PRId64 ",%s,%s,%s\n", row->frame_index, row->frame_number,
-                cli_format_number(time, row->frame_time_s), sink->job->rois[row->roi].name,
+                cli_format_number(time, row->frame_time_s), trk_roi_set_name(sink->job->rois, row->roi),
                 cli_format_number(brightness, row->brightness));
     cli_progress_update(++sink->frames);
     return !ferror(sink->stream) && !cli_stop_requested();
@@ -42,8 +41,8 @@ static void note_undefined(const struct movement_job *job, const trk_brightness 
     for (int i = 0; i < job->roi_count; i++) {
         const trk_brightness_range range = trk_brightness_range_of(brightness, i);
         if (!isnan(range.minimum) && isnan(trk_brightness_relative(range.maximum, range, job->brightness_scale)))
-            cli_note("ROI %s: its brightness is from %g to %g: relative to the %s it is not defined", job->rois[i].name,
-                     range.minimum, range.maximum,
+            cli_note("ROI %s: its brightness is from %g to %g: relative to the %s it is not defined",
+                     trk_roi_set_name(job->rois, i), range.minimum, range.maximum,
                      job->brightness_scale == TRK_BRIGHTNESS_MINIMUM ? "minimum"
                      : job->brightness_scale == TRK_BRIGHTNESS_RANGE ? "range"
                                                                      : "maximum");
@@ -78,15 +77,11 @@ int analyze_brightness(const struct movement_job *job, ist_reader *reader)
 {
     if (!job->brightness)
         return CLI_GO_ON;
-    trk_roi *places = movement_places(job);
-    if (!places)
-        return cli_fail("out of memory");
     const ist_reader_info *info = job->info;
     trk_brightness *brightness;
     ist_error error;
     const ist_status status = trk_brightness_create(&brightness, info->width, info->height, info->channels, info->type,
-                                                    places, job->roi_count, &error);
-    free(places);
+                                                    trk_roi_set_rois(job->rois), job->roi_count, &error);
     if (status < 0)
         return cli_fail("%s: %s", job->store, error.message);
     const int result = fill_table(job, brightness, reader);

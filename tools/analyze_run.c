@@ -24,6 +24,7 @@ static int resolve_frames(struct movement_job *job, const struct analyze_request
 /* The heat maps and the stabilised copy. */
 static int resolve_pictures(struct movement_job *job, const struct analyze_request *request)
 {
+    job->json = request->json;
     job->heatmaps = request->heatmaps;
     job->heatmap_params.speed_per_frame = request->speed_per_frame;
     if (request->speed_per_frame && !request->heatmaps)
@@ -71,19 +72,25 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
 
 /* What a frame's rows go to. */
 struct sink {
+    const struct movement_job *job;
+    struct movement_group *groups; /* room for those of one frame */
     struct movement_tables *tables;
     struct movement_heatmaps *heatmaps;
     struct movement_copy *copy; /* NULL: none */
+    struct movement_curves *curves;
     struct movement_summary *summary;
 };
 
 static bool take_rows(void *context, const trk_row *rows, int row_count)
 {
     const struct sink *sink = context;
-    movement_summary_add(sink->summary, rows, row_count);
+    struct movement_frame frame = {rows, sink->groups};
+    movement_frame_group(&frame, sink->job);
+    movement_summary_add(sink->summary, sink->job, &frame);
+    movement_curves_add(sink->curves, &frame);
     movement_copy_add(sink->copy, rows, row_count);
     cli_progress_update(sink->summary->frames);
-    return movement_tables_add(sink->tables, rows, row_count) && movement_heatmaps_add(sink->heatmaps, rows) &&
+    return movement_tables_add(sink->tables, &frame) && movement_heatmaps_add(sink->heatmaps, rows) &&
            !cli_stop_requested();
 }
 
@@ -97,15 +104,12 @@ static int make_method(struct method *method, struct movement_job *job)
 {
     const ist_reader_info *info = job->info;
     ist_error error;
-    trk_roi *places = movement_places(job);
-    if (!places)
-        return cli_fail("out of memory");
+    const trk_roi *places = trk_roi_set_rois(job->rois);
     const ist_status status =
         job->movemeter ? trk_movemeter_create(&method->movemeter, info->width, info->height, info->channels, info->type,
                                               places, job->roi_count, &job->movemeter_params, &error)
                        : trk_tracker_create(&method->tracker, info->width, info->height, info->channels, info->type,
                                             places, job->roi_count, &job->params, &error);
-    free(places);
     if (status < 0)
         return cli_fail("%s: %s", job->store, error.message);
     if (method->tracker)
@@ -141,47 +145,78 @@ static int measure_into(struct sink *sink, const struct movement_job *job, const
                     job->end - job->first, job->output);
 }
 
-static int measure(const struct movement_job *job, struct movement_summary *summary, struct movement_copy *copy,
-                   const struct method *method, ist_reader *reader)
+static int measure(struct sink *sink, const struct method *method, ist_reader *reader)
 {
-    struct sink sink = {.summary = summary, .copy = copy};
-    int result = movement_heatmaps_open(&sink.heatmaps, job);
+    const struct movement_job *job = sink->job;
+    int result = movement_heatmaps_open(&sink->heatmaps, job);
     if (result == CLI_GO_ON)
-        result = movement_tables_open(&sink.tables, job);
+        result = movement_tables_open(&sink->tables, job);
     if (result == CLI_GO_ON)
-        result = measure_into(&sink, job, method, reader);
-    movement_heatmaps_close(&sink.heatmaps);
+        result = measure_into(sink, job, method, reader);
+    movement_heatmaps_close(&sink->heatmaps);
     return result;
 }
 
-static int write_results(struct movement_job *job, struct movement_copy *copy, const struct method *method,
-                         ist_reader *reader)
+/* Pictures, on the first frame if that can be read. */
+static int draw(const struct sink *sink, ist_reader *reader)
 {
-    struct movement_summary summary = {0};
-    int result = measure(job, &summary, copy, method, reader);
+    ist_frame first = {0};
+    ist_error error;
+    if (ist_reader_read_index(reader, sink->job->first, &first, &error) < 0)
+        ist_frame_free(&first);
+    int result = movement_curves_write(sink->curves);
+    if (result == CLI_GO_ON)
+        result = movement_draw(sink->job, sink->summary, &first);
+    ist_frame_free(&first);
+    return result;
+}
+
+static int write_results(struct sink *sink, const struct method *method, ist_reader *reader)
+{
+    const struct movement_job *job = sink->job;
+    int result = measure(sink, method, reader);
     if (result == CLI_GO_ON)
         result = analyze_brightness(job, reader);
     if (result == CLI_GO_ON)
-        result = movement_write_settings(job, &summary);
+        result = draw(sink, reader);
     if (result == CLI_GO_ON)
-        result = movement_draw(job, &summary);
-    if (result == CLI_GO_ON && !cli_quiet())
-        movement_summary_print(&summary, job);
-    return result == CLI_GO_ON ? movement_copy_write(copy, reader) : result;
+        result = movement_write_settings(job, sink->summary);
+    if (result == CLI_GO_ON && job->json)
+        result = movement_report_json(job, sink->summary);
+    else if (result == CLI_GO_ON && !cli_quiet())
+        movement_report_text(job, sink->summary);
+    return result == CLI_GO_ON ? movement_copy_write(sink->copy, reader) : result;
+}
+
+/* What frames add up to, and room for the groups of one. */
+static int make_sums(struct sink *sink)
+{
+    const struct movement_job *job = sink->job;
+    sink->groups = calloc((size_t)trk_roi_set_group_count(job->rois) + 1, sizeof *sink->groups);
+    if (!sink->groups)
+        return cli_fail("out of memory");
+    const int result = movement_summary_init(sink->summary, job);
+    return result == CLI_GO_ON ? movement_curves_create(&sink->curves, job) : result;
 }
 
 static int analyze(struct movement_job *job, const struct method *method, ist_reader *reader)
 {
-    struct movement_copy *copy = NULL;
+    struct movement_summary summary = {0};
+    struct sink sink = {.job = job, .summary = &summary};
     int result =
         method->tracker ? analyze_set_template(job, method->tracker, reader) : analyze_name_reference(job, reader);
     if (result == CLI_GO_ON)
         result = analyze_make_directory(job->output);
     if (result == CLI_GO_ON)
-        result = movement_copy_open(&copy, job);
+        result = movement_copy_open(&sink.copy, job);
     if (result == CLI_GO_ON)
-        result = write_results(job, copy, method, reader);
-    movement_copy_close(&copy);
+        result = make_sums(&sink);
+    if (result == CLI_GO_ON)
+        result = write_results(&sink, method, reader);
+    movement_copy_close(&sink.copy);
+    movement_curves_destroy(&sink.curves);
+    movement_summary_free(&summary);
+    free(sink.groups);
     return result == CLI_GO_ON ? CLI_SUCCESS : result;
 }
 

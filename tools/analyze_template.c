@@ -260,6 +260,7 @@ int analyze_set_template(struct movement_job *job, trk_tracker *tracker, ist_rea
     print_template(from, sizeof from, job);
     for (int i = 0; i < job->roi_count; i++)
         if (trk_tracker_template_is_flat(tracker, i))
-            cli_note("ROI %s has no texture in %s: its motion cannot be measured", job->rois[i].name, from);
+            cli_note("ROI %s has no texture in %s: its motion cannot be measured", trk_roi_set_name(job->rois, i),
+                     from);
     return CLI_GO_ON;
 }

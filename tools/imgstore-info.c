@@ -252,6 +252,15 @@ static void add_frame_list(json_t *all, const struct frame_list *list, int64_t c
     json_object_set_new(all, "frame_time", times);
 }
 
+static void write_json(const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, flags | JSON_REAL_PRECISION(17));
+    if (text)
+        ist_json_shorten(text);
+    fputs(text ? text : "?", stdout);
+    free(text);
+}
+
 static void print_json(const ist_reader *reader, const struct request *request, const struct lists *lists)
 {
     json_t *all = describe(reader);
@@ -261,7 +270,7 @@ static void print_json(const ist_reader *reader, const struct request *request, 
         json_object_set(all, "extra_data", lists->extra);
     if (request->drops)
         json_object_set_new(all, "drops", drops_json(&lists->drops));
-    json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    write_json(all, JSON_INDENT(1));
     putchar('\n');
     json_decref(all);
 }
@@ -275,9 +284,9 @@ static void print_user_metadata(const char *text)
     json_t *value;
     json_object_foreach(metadata, key, value)
     {
-        char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        printf("  %s: %s\n", key, shown ? shown : "?");
-        free(shown);
+        printf("  %s: ", key);
+        write_json(value, JSON_ENCODE_ANY);
+        putchar('\n');
     }
     json_decref(metadata);
 }
@@ -356,7 +365,7 @@ static void print_extra(const json_t *extra)
     json_t *object;
     json_array_foreach(extra, i, object)
     {
-        json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
+        write_json(object, JSON_COMPACT);
         putchar('\n');
     }
 }

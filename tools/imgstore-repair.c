@@ -23,6 +23,9 @@ static void print_report(const char *path, const ist_repair_report *report)
     if (report->frames_lost > 0)
         printf("%s: %" PRId64 " frame%s at the end had not reached the disk when the power failed, and %s lost\n", path,
                report->frames_lost, plural(report->frames_lost), report->frames_lost == 1 ? "is" : "are");
+    if (report->frames_damaged > 0)
+        printf("%s: %" PRId64 " frame%s cannot be read any more: what is on the disk is not what was recorded\n", path,
+               report->frames_damaged, plural(report->frames_damaged));
 }
 
 static int repair(const char *path)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "save_metadata.h"
@@ -158,12 +159,23 @@ static void interrupt_source(void *source)
     ist_source_interrupt(source);
 }
 
+/* To open a pipe or a stream can take for ever, and nothing can be left behind yet. */
+static void leave(void *context)
+{
+    static const char line[] = "imgstore-save: stopped before the first frame; no store was written\n";
+    (void)context;
+    const ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)ignored;
+    _exit(CLI_FAILURE);
+}
+
 static int save(const struct request *request)
 {
     int result = check_destination(request->destination);
     if (result != CLI_GO_ON)
         return result;
 
+    cli_catch_stop(leave, NULL);
     // Raw data have one channel, also in files that claim to be of colour.
     const ist_source_params params = {.gray = request->gray || request->encoding, .options = request->source_options};
     ist_error error;
@@ -171,7 +183,7 @@ static int save(const struct request *request)
     if (ist_source_open(&source, request->source, &params, &error) < 0)
         return cli_fail("%s", error.message);
 
-    cli_catch_stop(interrupt_source, source);
+    cli_catch_stop(interrupt_source, source); // from here on the recording ends in good order
     result = record_source(request, source);
     cli_forget_stop_action();
     ist_source_close(&source);

@@ -12,6 +12,7 @@ build_packages="
     gcc libc6-dev meson ninja-build pkg-config|pkgconf
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
+    libdeflate-dev
     libhdf5-dev libblosc-dev zlib1g-dev
     gnuplot-nox|gnuplot-qt|gnuplot-x11"
 test_packages="

@@ -1,21 +1,31 @@
 /* mm-analyze: measures the motion of regions of a recording. Here are its options; analyze.h tells the rest. */
 #include "analyze.h"
 
-#include <stdlib.h>
-
 static const char purpose[] =
     "Measures the motion of regions of interest (ROIs) in the recording STORE (its directory or its metadata.yaml).\n"
     "With no option: the middle 60 % of the picture, against the first frame.\n"
     "A ROI is cut from one frame and found again in every other; its motion is in pixels, x to the right, y down.";
 
 static const char more[] =
+    "SHAPES are filled with blocks, each a ROI of the group NAME: NAME=NUMBERS, then what is not as usual:\n"
+    "  :block=16         width and height of a block in px, or :block=16x12\n"
+    "  :step=1           from one block to the next, in blocks: 0.5 overlaps, 2 leaves gaps\n"
+    "  :ring=PX          width of a ring (ellipse, radial: filled; arc: 1.1 blocks)\n"
+    "  :distance=PX      from the line (one block)\n"
+    "  :sectors=8        of a radial\n"
+    "A block belongs to a shape if its middle lies in it. Blocks that leave the picture are left out, and counted.\n"
+    "\n"
     "Results, in a directory beside the store, in place of earlier ones:\n"
     "  movement.csv      a line for each frame and ROI: frame_index,frame_number,frame_time,roi,x,y,score,status\n"
     "                    status is empty, or flat (no texture), lost (score too low), edge (at the border of the\n"
     "                    search: the motion may be larger), missing (the frame could not be read)\n"
     "  quality.csv       score, how far the second best peak is behind, and standard errors of x and y, for each\n"
     "  rotation.csv      with --rotation: rotation_deg, clockwise, with x, y, score and status, for each\n"
-    "  movement.svg      x and y over time, and the path; drawn by gnuplot from movement.gnuplot\n"
+    "  groups.csv        a line for each frame and group:\n"
+    "                    frame_index,frame_number,frame_time,group,mean_displacement,displacement_of_mean,measured\n"
+    "  movement.svg      x and y over time, and the path; movement-GROUP.svg: of a group, and displacement\n"
+    "  rois.svg          the ROIs and their paths on the first frame\n"
+    "  *.gnuplot         draw the pictures, from curves.dat and frame.pgm\n"
     "  brightness.csv    with --brightness: frame_index,frame_number,frame_time,roi,brightness\n"
     "  settings.json     everything that was asked for\n"
     "With --heatmaps, as large as the picture, NaN where nothing was measured:\n"
@@ -33,6 +43,22 @@ int main(int argc, char **argv)
     const cli_option options[] = {
         {"roi", CLI_LIST, &request.rois, "X,Y,W,H",
          "a region: its upper left corner and its size in px; several\nmay be given. NAME=X,Y,W,H gives it a name", 0,
+         0},
+        {"rois", CLI_LIST, &request.roi_files, "FILE",
+         "regions with names and groups from a file, .yaml or .csv\n(x,y,width,height,name,group)", 0, 0},
+        {"roi-grid", CLI_LIST, &request.shapes[ANALYZE_GRID], "NAME=X,Y,W,H",
+         "a group of blocks that fill a rectangle; see SHAPES", 0, 0},
+        {"roi-ellipse", CLI_LIST, &request.shapes[ANALYZE_ELLIPSE], "NAME=X,Y,W,H",
+         "the ellipse in a rectangle, or a :ring= along its rim", 0, 0},
+        {"roi-line", CLI_LIST, &request.shapes[ANALYZE_LINE], "NAME=X,Y,X,Y",
+         "what lies within :distance= of the line between two points", 0, 0},
+        {"roi-arc", CLI_LIST, &request.shapes[ANALYZE_ARC], "NAME=X,Y,X,Y,X,Y",
+         "a :ring= inside the circle through three points or more", 0, 0},
+        {"roi-radial", CLI_LIST, &request.shapes[ANALYZE_RADIAL], "NAME=X,Y,X,Y,X,Y",
+         "the disc in such a circle, or a :ring=, in :sectors=, each\na group: NAME-1, NAME-2, ...", 0, 0},
+        {"roi-polygon", CLI_LIST, &request.shapes[ANALYZE_POLYGON], "NAME=X,Y,X,Y,X,Y", "the inside of a polygon", 0,
+         0},
+        {"save-rois", CLI_TEXT, &request.save_rois, "FILE", "write all regions to a file, .yaml or .csv, for --rois", 0,
          0},
         {"template", CLI_TEXT, &request.template, "WHAT",
          "what the ROIs are cut from: a frame's index (default: 0);\nprevious: each frame is measured against the one "
@@ -100,6 +126,7 @@ int main(int argc, char **argv)
          "with --stabilise: of the new store (default: as STORE)", 0, 0},
         {"quality", CLI_INTEGER, &request.stabilise_quality, "1..100",
          "with --stabilise: of video and jpg; 100 keeps every gray value\n(default: 90, avi 96, jpg 95)", 1, 100},
+        {"json", CLI_FLAG, &request.json, NULL, "print a summary for programs instead of one for people", 0, 0},
         {"threads", CLI_INTEGER, &request.threads, "N",
          "threads that measure (default: 0, one for each processor);\nresults do not depend on it", 0,
          ANALYZE_THREADS_MAX},
@@ -109,6 +136,7 @@ int main(int argc, char **argv)
         .name = "mm-analyze",
         .example = "mm-analyze mystore/metadata.yaml\n"
                    "mm-analyze --roi lid=120,80,64,64 --roi wall=10,10,80,60 --max-movement 20 mystore\n"
+                   "mm-analyze --roi-grid skin=100,80,320,240:block=32 --max-movement 10 mystore\n"
                    "mm-analyze --roi wall=10,10,80,60 --stabilise still mystore",
         .purpose = purpose,
         .arguments = "[OPTIONS] STORE",
@@ -128,9 +156,12 @@ int main(int argc, char **argv)
             result = analyze_find_places(&job, &request, arguments[0]);
         if (result == CLI_GO_ON)
             result = cli_finish(analyze_run(&job, &request));
-        free(job.rois);
+        trk_roi_set_destroy(&job.rois);
         movement_written_free(&written);
     }
     cli_list_free(&request.rois);
+    cli_list_free(&request.roi_files);
+    for (int i = 0; i < ANALYZE_SHAPES; i++)
+        cli_list_free(&request.shapes[i]);
     return result;
 }

@@ -1,10 +1,13 @@
 /*
- * What mm-analyze writes, into one directory:
+ * What mm-analyze writes, into one directory (schema/results.md):
  *
- *   movement_tables.c     the tables that get lines with every frame: movement.csv, quality.csv, rotation.csv
- *   movement_summary.c    what the rows add up to, and the lines on standard output
- *   movement_settings.c   settings.json
- *   movement_plot.c       movement.gnuplot and movement.svg
+ *   movement_tables.c     the tables that get lines with every frame: movement.csv, quality.csv, groups.csv, ...
+ *   movement_summary.c    what the rows add up to
+ *   movement_report.c     what is said of it on standard output, for people and for programs
+ *   movement_settings.c   settings.json, which also knows what files there are
+ *   movement_curves.c     curves.dat: what the pictures show of the tables
+ *   movement_plot.c       movement*.gnuplot and movement*.svg: motion over time
+ *   movement_map.c        rois.gnuplot and rois.svg: ROIs and their paths on the first frame
  *   movement_heatmaps.c   heat maps: displacement.tif, displacement-mean.png, ...
  *   movement_stabilise.c  a stabilised copy of the recording
  *   movement_gnuplot.c    what scripts of gnuplot need, and running them
@@ -22,15 +25,6 @@
 #include <stdio.h>
 
 #include "cli.h"
-
-enum { MOVEMENT_NAME_SIZE = 64 };
-
-/* A ROI as it is called in the results: by its name, or by its number from 0. */
-struct movement_roi {
-    trk_roi place;
-    bool named;
-    char name[MOVEMENT_NAME_SIZE];
-};
 
 /* The names of the files that are whole, in the order in which they became so. */
 struct movement_written {
@@ -58,8 +52,9 @@ struct movement_stabilise {
 struct movement_job {
     char store[PATH_MAX];  /* the store's directory, as given */
     char output[PATH_MAX]; /* directory for the results */
-    struct movement_roi *rois;
+    trk_roi_set *rois;
     int roi_count;
+    int blocks_outside; /* of shapes: left out */
     int64_t first, end; /* frames, half-open */
     enum movement_template_source template_source;
     int64_t template_index; /* these three of a frame */
@@ -78,26 +73,29 @@ struct movement_job {
     bool heatmaps;
     trk_heatmap_params heatmap_params;
     struct movement_stabilise stabilise;
+    bool json; /* the summary is for programs */
     struct movement_written *written;
 };
 
-/* What the rows add up to. */
-struct movement_summary {
-    int64_t frames;                /* handed over so far */
-    int64_t rows[TRK_MISSING + 1]; /* by status */
-    int64_t measured;              /* rows that have a displacement, all that follows is of them */
-    double first_time_s;
-    int64_t renewals;                  /* of all templates */
-    double x_min, x_max, y_min, y_max; /* of all rows with numbers */
-    double squares;                    /* sum of x^2 + y^2 */
-    trk_row largest;                   /* row with the largest displacement */
+/* A group in one frame, over its ROIs that have a displacement. */
+struct movement_group {
+    int measured;                   /* how many those are; 0: the rest is NaN */
+    double x_px, y_px;              /* means */
+    double mean_displacement_px;    /* mean of hypot(x, y) */
+    double displacement_of_mean_px; /* hypot(mean x, mean y) */
 };
+
+/* What was measured in one frame. */
+struct movement_frame {
+    const trk_row *rows; /* one for each ROI */
+    struct movement_group *groups;
+};
+
+/* Fills in frame->groups, which has room for each group of the job, from frame->rows. */
+void movement_frame_group(struct movement_frame *frame, const struct movement_job *job);
 
 /* The last part of the store's path. */
 const char *movement_store_name(const struct movement_job *job);
-
-/* The places of all ROIs, for the caller to free. NULL: out of memory. */
-trk_roi *movement_places(const struct movement_job *job);
 
 /* ---- files ---- */
 
@@ -118,6 +116,7 @@ int movement_file_leave(struct movement_file *file);
 
 /* Adds the name of a file in job->output that is whole. */
 int movement_written_add(const struct movement_job *job, const char *name);
+bool movement_written_has(const struct movement_written *written, const char *name);
 void movement_written_free(struct movement_written *written);
 
 /* ---- tables ---- */
@@ -128,14 +127,57 @@ struct movement_tables;
 /* Begins every table that the job asks for. The caller closes *tables with one of the two functions below. */
 int movement_tables_open(struct movement_tables **tables, const struct movement_job *job);
 
-/* Adds the rows of a frame to each table. False: a table cannot be written. */
-bool movement_tables_add(struct movement_tables *tables, const trk_row *rows, int row_count);
+/* Adds a frame to each table. False: a table cannot be written. */
+bool movement_tables_add(struct movement_tables *tables, const struct movement_frame *frame);
 
 /* Gives the tables their names. Sets *tables to NULL, as the next one does. */
 int movement_tables_finish(struct movement_tables **tables);
 
 /* Leaves the tables as NAME.part. */
 int movement_tables_leave(struct movement_tables **tables);
+
+/* ---- sums ---- */
+
+/* What rows add up to. */
+struct movement_sum {
+    int64_t rows[TRK_MISSING + 1];     /* by status */
+    int64_t measured;                  /* rows that have a displacement, all that follows is of them */
+    double x_min, x_max, y_min, y_max; /* px */
+    double squares;                    /* sum of x^2 + y^2 */
+    trk_row largest;                   /* row with the largest displacement */
+    double score_min;
+    double second_peak_gap_min;              /* NaN: not known */
+    int64_t errors;                          /* rows with standard errors */
+    double error_x_squares, error_y_squares; /* sums of their squares */
+};
+
+double movement_sum_largest_px(const struct movement_sum *sum);
+double movement_sum_rms_px(const struct movement_sum *sum);
+
+/* What all frames add up to. */
+struct movement_summary {
+    int64_t frames; /* handed over so far */
+    double first_time_s;
+    int64_t renewals; /* of all templates */
+    struct movement_sum all;
+    struct movement_sum *rois;   /* one for each ROI */
+    struct movement_sum *groups; /* one for each group, and one for the ROIs in none */
+};
+
+int movement_summary_init(struct movement_summary *summary, const struct movement_job *job);
+void movement_summary_add(struct movement_summary *summary, const struct movement_job *job,
+                          const struct movement_frame *frame);
+void movement_summary_free(struct movement_summary *summary);
+
+/* ---- curves ---- */
+
+/* What the pictures show, gathered while measuring: every so many frames of every so many ROIs. */
+struct movement_curves;
+
+int movement_curves_create(struct movement_curves **curves, const struct movement_job *job);
+void movement_curves_add(struct movement_curves *curves, const struct movement_frame *frame);
+int movement_curves_write(const struct movement_curves *curves);
+void movement_curves_destroy(struct movement_curves **curves);
 
 /* ---- heat maps ---- */
 
@@ -176,8 +218,9 @@ void movement_copy_close(struct movement_copy **copy);
 
 /* ---- gnuplot ---- */
 
-/* Writes text in single quotes, as gnuplot takes it. */
+/* Writes text in single quotes, as gnuplot takes it, and a number whatever the locale. */
 void movement_put_text(FILE *out, const char *text);
+void movement_put_number(FILE *out, double value);
 
 /*
  * Has a script in the directory of the results draw these pictures; to their names it adds its variable `part`.
@@ -187,15 +230,19 @@ int movement_run_gnuplot(const struct movement_job *job, const char *script, con
 
 /* ---- the whole ---- */
 
-/* Adds the rows of a frame to the sums. */
-void movement_summary_add(struct movement_summary *summary, const trk_row *rows, int row_count);
-
-/* Prints two lines: what was found, and where it lies. */
-void movement_summary_print(const struct movement_summary *summary, const struct movement_job *job);
-
+/* Writes settings.json, and removes files of an earlier run that are not written any more. */
 int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary);
 
-/* Writes movement.gnuplot and has it drawn. */
-int movement_draw(const struct movement_job *job, const struct movement_summary *summary);
+/*
+ * Draws the pictures of motion and of the ROIs. Each has a script of its own; pictures.gnuplot runs them all. `first`
+ * is the first frame, without pixels if it could not be read.
+ */
+int movement_draw(const struct movement_job *job, const struct movement_summary *summary, const ist_frame *first);
+
+/* Prints two lines: what was found, and where it lies. */
+void movement_report_text(const struct movement_job *job, const struct movement_summary *summary);
+
+/* Prints the same and more as one JSON document. */
+int movement_report_json(const struct movement_job *job, const struct movement_summary *summary);
 
 #endif

@@ -63,6 +63,14 @@ int movement_written_add(const struct movement_job *job, const char *name)
     return CLI_GO_ON;
 }
 
+bool movement_written_has(const struct movement_written *written, const char *name)
+{
+    for (int i = 0; i < written->count; i++)
+        if (strcmp(written->names[i], name) == 0)
+            return true;
+    return false;
+}
+
 void movement_written_free(struct movement_written *written)
 {
     for (int i = 0; i < written->count; i++)

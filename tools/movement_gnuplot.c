@@ -19,6 +19,12 @@ void movement_put_text(FILE *out, const char *text)
     fputc('\'', out);
 }
 
+void movement_put_number(FILE *out, double value)
+{
+    char text[CLI_NUMBER_SIZE];
+    fputs(cli_format_number(text, value), out);
+}
+
 enum { NO_PROGRAM = 127 };
 
 /* Runs gnuplot in the directory of the results. Returns its exit code, NO_PROGRAM if there is none. */

@@ -46,14 +46,12 @@ int movement_heatmaps_failure(const struct movement_heatmaps *maps)
 static ist_status create_map(struct movement_heatmaps *maps)
 {
     const struct movement_job *job = maps->job;
-    trk_roi *places = movement_places(job);
     maps->pixels = calloc((size_t)job->info->width * (size_t)job->info->height, sizeof *maps->pixels);
     ist_status status = IST_ERROR_MEMORY;
     strcpy(maps->error.message, "out of memory");
-    if (places && maps->pixels)
-        status = trk_heatmap_create(&maps->map, job->info->width, job->info->height, places, job->roi_count,
-                                    &job->heatmap_params, &maps->error);
-    free(places);
+    if (maps->pixels)
+        status = trk_heatmap_create(&maps->map, job->info->width, job->info->height, trk_roi_set_rois(job->rois),
+                                    job->roi_count, &job->heatmap_params, &maps->error);
     return status;
 }
 

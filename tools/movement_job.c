@@ -1,4 +1,4 @@
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "movement.h"
@@ -9,10 +9,27 @@ const char *movement_store_name(const struct movement_job *job)
     return slash && slash[1] ? slash + 1 : job->store;
 }
 
-trk_roi *movement_places(const struct movement_job *job)
+void movement_frame_group(struct movement_frame *frame, const struct movement_job *job)
 {
-    trk_roi *places = calloc((size_t)job->roi_count, sizeof *places);
-    for (int i = 0; places && i < job->roi_count; i++)
-        places[i] = job->rois[i].place;
-    return places;
+    const int group_count = trk_roi_set_group_count(job->rois);
+    for (int i = 0; i < group_count; i++)
+        frame->groups[i] = (struct movement_group){0};
+    for (int i = 0; i < job->roi_count; i++) {
+        const trk_row *row = &frame->rows[i];
+        const int number = trk_roi_set_group(job->rois, i);
+        if (number < 0 || isnan(row->x_px))
+            continue;
+        struct movement_group *group = &frame->groups[number];
+        group->measured++;
+        group->x_px += row->x_px;
+        group->y_px += row->y_px;
+        group->mean_displacement_px += hypot(row->x_px, row->y_px);
+    }
+    for (struct movement_group *group = frame->groups; group < frame->groups + group_count; group++) {
+        // None measured: 0 / 0 is the NaN that says so.
+        group->x_px /= group->measured;
+        group->y_px /= group->measured;
+        group->mean_displacement_px /= group->measured;
+        group->displacement_of_mean_px = hypot(group->x_px, group->y_px);
+    }
 }

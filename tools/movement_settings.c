@@ -1,16 +1,55 @@
-#include "movement.h"
+#include "movement_json.h"
 
-#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
+
+/* ---- what --json needs too ---- */
+
+json_t *movement_text_json(const char *text)
+{
+    json_t *string = json_string(text);
+    return string ? string : json_null();
+}
+
+json_t *movement_number_json(double value)
+{
+    json_t *real = json_real(value);
+    return real ? real : json_null();
+}
+
+json_t *movement_roi_json(const struct movement_job *job, int roi)
+{
+    return trk_roi_set_is_named(job->rois, roi) ? json_string(trk_roi_set_name(job->rois, roi)) : json_integer(roi);
+}
+
+json_t *movement_counts_json(const struct movement_sum *sum)
+{
+    json_t *counts = json_object();
+    for (trk_row_status status = TRK_MEASURED; status <= TRK_MISSING; status++)
+        json_object_set_new(counts, status == TRK_MEASURED ? "measured" : trk_row_status_name(status),
+                            json_integer(sum->rows[status]));
+    return counts;
+}
+
+json_t *movement_files_json(const struct movement_job *job)
+{
+    json_t *files = json_array();
+    for (int i = 0; i < job->written->count; i++)
+        json_array_append_new(files, movement_text_json(job->written->names[i]));
+    return files;
+}
+
+/* ---- what was asked for ---- */
 
 static json_t *store_json(const struct movement_job *job)
 {
     const ist_reader_info *info = job->info;
     char *absolute = realpath(job->store, NULL);
     json_t *store = json_object();
-    json_object_set_new(store, "path", json_string(absolute ? absolute : job->store));
+    json_object_set_new(store, "path", movement_text_json(absolute ? absolute : job->store));
     json_object_set_new(store, "uuid", *info->uuid ? json_string(info->uuid) : json_null());
     json_object_set_new(store, "format", json_string(info->format));
     json_object_set_new(store, "width", json_integer(info->width));
@@ -34,13 +73,12 @@ static json_t *template_json(const struct movement_job *job)
     if (job->template_source == MOVEMENT_TEMPLATE_MEAN)
         json_object_set_new(template, "frames", range_json(&job->template_range));
     if (job->template_source == MOVEMENT_TEMPLATE_FILE)
-        json_object_set_new(template, "file", json_string(job->template_file));
+        json_object_set_new(template, "file", movement_text_json(job->template_file));
     if (job->template_source == MOVEMENT_TEMPLATE_MEAN || job->template_source == MOVEMENT_TEMPLATE_FILE)
         return template;
     json_object_set_new(template, "frame_index", json_integer(job->template_index));
     json_object_set_new(template, "frame_number", json_integer(job->template_number));
-    json_t *time = json_real(job->template_time_s);
-    json_object_set_new(template, "frame_time", time ? time : json_null()); // JSON has no NaN
+    json_object_set_new(template, "frame_time", movement_number_json(job->template_time_s));
     return template;
 }
 
@@ -96,25 +134,28 @@ static json_t *rois_json(const struct movement_job *job)
 {
     json_t *rois = json_array();
     for (int i = 0; i < job->roi_count; i++) {
-        const struct movement_roi *roi = &job->rois[i];
+        const trk_roi roi = trk_roi_set_rois(job->rois)[i];
+        const int group = trk_roi_set_group(job->rois, i);
         json_t *entry = json_object();
-        json_object_set_new(entry, "roi", roi->named ? json_string(roi->name) : json_integer(i));
-        json_object_set_new(entry, "x", json_integer(roi->place.x));
-        json_object_set_new(entry, "y", json_integer(roi->place.y));
-        json_object_set_new(entry, "width", json_integer(roi->place.width));
-        json_object_set_new(entry, "height", json_integer(roi->place.height));
+        json_object_set_new(entry, "roi", movement_roi_json(job, i));
+        json_object_set_new(entry, "x", json_integer(roi.x));
+        json_object_set_new(entry, "y", json_integer(roi.y));
+        json_object_set_new(entry, "width", json_integer(roi.width));
+        json_object_set_new(entry, "height", json_integer(roi.height));
+        if (group >= 0)
+            json_object_set_new(entry, "group", json_string(trk_roi_set_group_name(job->rois, group)));
         json_array_append_new(rois, entry);
     }
     return rois;
 }
 
-static json_t *counts_json(const struct movement_summary *summary)
+static json_t *groups_json(const struct movement_job *job)
 {
-    json_t *counts = json_object();
-    for (trk_row_status status = TRK_MEASURED; status <= TRK_MISSING; status++)
-        json_object_set_new(counts, status == TRK_MEASURED ? "measured" : trk_row_status_name(status),
-                            json_integer(summary->rows[status]));
-    return counts;
+    json_t *groups = json_array();
+    for (int i = 0; i < trk_roi_set_group_count(job->rois); i++)
+        json_array_append_new(groups, json_pack("{s:s,s:i}", "group", trk_roi_set_group_name(job->rois, i), "roi_count",
+                                                trk_roi_set_group_size(job->rois, i)));
+    return groups;
 }
 
 /* The pictures and the copy that were asked for beside the table. */
@@ -135,7 +176,40 @@ static void add_more(json_t *all, const struct movement_job *job)
                                       copy->params.border == TRK_BORDER_BLACK ? "black" : "repeated"));
 }
 
-int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary)
+/* ---- files of an earlier run ---- */
+
+static const char settings_name[] = "settings.json";
+
+/* The names that the settings of an earlier run list; NULL: there are none. */
+static json_t *load_old_files(const struct movement_job *job)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/%s", job->output, settings_name);
+    json_t *settings = json_load_file(path, 0, NULL);
+    json_t *files = json_incref(json_object_get(settings, "files"));
+    json_decref(settings);
+    return files;
+}
+
+/* A table or picture of other ROIs beside the new ones would belie them. */
+static void remove_old_files(const struct movement_job *job, const json_t *files)
+{
+    size_t i;
+    json_t *file;
+    json_array_foreach(files, i, file)
+    {
+        const char *name = json_string_value(file);
+        if (!name || !*name || strchr(name, '/') || movement_written_has(job->written, name))
+            continue;
+        char path[PATH_MAX + NAME_MAX + 2];
+        if (snprintf(path, sizeof path, "%s/%s", job->output, name) < (int)sizeof path)
+            unlink(path);
+    }
+}
+
+/* ---- all of it ---- */
+
+static json_t *settings_json(const struct movement_job *job, const struct movement_summary *summary)
 {
     json_t *all = json_object();
     json_object_set_new(all, "store", store_json(job));
@@ -143,19 +217,31 @@ int movement_write_settings(const struct movement_job *job, const struct movemen
     json_object_set_new(all, "template", template_json(job));
     json_object_set_new(all, "parameters", parameters_json(job));
     json_object_set_new(all, "rois", rois_json(job));
-    json_object_set_new(all, "rows", counts_json(summary));
+    json_object_set_new(all, "groups", groups_json(job));
+    json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
+    json_object_set_new(all, "rows", movement_counts_json(&summary->all));
+    json_object_set_new(all, "files", movement_files_json(job));
     json_object_set_new(all, "renewals", json_integer(summary->renewals));
     add_more(all, job);
     json_object_set_new(all, "libstore", json_string(ist_version()));
     json_object_set_new(all, "libtrack", json_string(trk_version()));
+    return all;
+}
 
+int movement_write_settings(const struct movement_job *job, const struct movement_summary *summary)
+{
+    json_t *old_files = load_old_files(job);
     struct movement_file file;
-    int result = movement_file_open(&file, job, "settings.json");
+    int result = movement_file_open(&file, job, settings_name);
     if (result == CLI_GO_ON) {
+        json_t *all = settings_json(job, summary);
         json_dumpf(all, file.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+        json_decref(all);
         fputc('\n', file.stream);
         result = movement_file_finish(&file);
     }
-    json_decref(all);
+    if (result == CLI_GO_ON)
+        remove_old_files(job, old_files);
+    json_decref(old_files);
     return result;
 }

@@ -80,11 +80,9 @@ int movement_copy_open(struct movement_copy **copy, const struct movement_job *j
     ist_error error = {.message = "out of memory"};
     ist_status status = IST_ERROR_MEMORY;
     struct movement_copy *new = calloc(1, sizeof *new);
-    trk_roi *places = movement_places(job);
-    if (new &&places)
-        status = trk_stabiliser_create(&new->stabiliser, job->info->width, job->info->height, places, job->roi_count,
-                                       &job->stabilise.params, &error);
-    free(places);
+    if (new)
+        status = trk_stabiliser_create(&new->stabiliser, job->info->width, job->info->height,
+                                       trk_roi_set_rois(job->rois), job->roi_count, &job->stabilise.params, &error);
     if (status < 0) {
         free(new);
         return cli_fail("--stabilise: %s", error.message);
@@ -118,7 +116,7 @@ static char *make_metadata(const struct movement_copy *copy)
     const trk_roi part = trk_stabiliser_part(copy->stabiliser);
     json_t *rois = json_array();
     for (int i = 0; i < job->roi_count; i++) {
-        const trk_roi *roi = &job->rois[i].place;
+        const trk_roi *roi = &trk_roi_set_rois(job->rois)[i];
         json_array_append_new(rois, json_pack("[i,i,i,i]", roi->x, roi->y, roi->width, roi->height));
     }
     static const char *const templates[] = {"frame", "previous", "mean", "file"};
@@ -164,7 +162,7 @@ static void say(const struct movement_job *job, const trk_stabilise_report *repo
     if (report->output.skipped_count > 0)
         cli_note("%s: %" PRId64 " frame%s could not be read: left out; the first is frame %" PRId64, path,
                  report->output.skipped_count, plural(report->output.skipped_count), report->output.first_skipped);
-    if (cli_quiet())
+    if (cli_quiet() || job->json)
         return;
     printf("stabilised: %s, %" PRId64 " frame%s, %d x %d px at %d,%d of %d x %d; taken back: x %.3f to %.3f px, y "
            "%.3f to %.3f px",

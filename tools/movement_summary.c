@@ -1,69 +1,78 @@
 #include "movement.h"
 
-#include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "cli.h"
 
-static void add_row(struct movement_summary *summary, const trk_row *row)
+/* The quality of a row that has a displacement. */
+static void add_quality(struct movement_sum *sum, const trk_row *row, bool first)
 {
-    if (summary->frames == 0 && row->roi == 0)
-        summary->first_time_s = row->frame_time_s;
-    summary->rows[row->status]++;
+    // fmin() passes over a NaN.
+    sum->score_min = first ? row->score : fmin(sum->score_min, row->score);
+    sum->second_peak_gap_min = first ? row->second_peak_gap : fmin(sum->second_peak_gap_min, row->second_peak_gap);
+    if (isnan(row->standard_error_x_px) || isnan(row->standard_error_y_px))
+        return;
+    sum->errors++;
+    sum->error_x_squares += row->standard_error_x_px * row->standard_error_x_px;
+    sum->error_y_squares += row->standard_error_y_px * row->standard_error_y_px;
+}
+
+static void add_row(struct movement_sum *sum, const trk_row *row)
+{
+    sum->rows[row->status]++;
     if (isnan(row->x_px))
         return;
-    const bool first = summary->measured++ == 0;
-    summary->x_min = first ? row->x_px : fmin(summary->x_min, row->x_px);
-    summary->x_max = first ? row->x_px : fmax(summary->x_max, row->x_px);
-    summary->y_min = first ? row->y_px : fmin(summary->y_min, row->y_px);
-    summary->y_max = first ? row->y_px : fmax(summary->y_max, row->y_px);
-    summary->squares += row->x_px * row->x_px + row->y_px * row->y_px;
-    if (first || hypot(row->x_px, row->y_px) > hypot(summary->largest.x_px, summary->largest.y_px))
-        summary->largest = *row;
+    const bool first = sum->measured++ == 0;
+    sum->x_min = first ? row->x_px : fmin(sum->x_min, row->x_px);
+    sum->x_max = first ? row->x_px : fmax(sum->x_max, row->x_px);
+    sum->y_min = first ? row->y_px : fmin(sum->y_min, row->y_px);
+    sum->y_max = first ? row->y_px : fmax(sum->y_max, row->y_px);
+    sum->squares += row->x_px * row->x_px + row->y_px * row->y_px;
+    if (first || hypot(row->x_px, row->y_px) > movement_sum_largest_px(sum))
+        sum->largest = *row;
+    add_quality(sum, row, first);
 }
 
-void movement_summary_add(struct movement_summary *summary, const trk_row *rows, int row_count)
+double movement_sum_largest_px(const struct movement_sum *sum)
 {
+    return sum->measured ? hypot(sum->largest.x_px, sum->largest.y_px) : (double)NAN;
+}
+
+double movement_sum_rms_px(const struct movement_sum *sum)
+{
+    return sqrt(sum->squares / (double)sum->measured);
+}
+
+int movement_summary_init(struct movement_summary *summary, const struct movement_job *job)
+{
+    const size_t groups = (size_t)trk_roi_set_group_count(job->rois);
+    *summary = (struct movement_summary){
+        .rois = calloc((size_t)job->roi_count, sizeof *summary->rois),
+        .groups = calloc(groups + 1, sizeof *summary->groups),
+    };
+    return summary->rois && summary->groups ? CLI_GO_ON : cli_fail("out of memory");
+}
+
+void movement_summary_add(struct movement_summary *summary, const struct movement_job *job,
+                          const struct movement_frame *frame)
+{
+    if (summary->frames++ == 0)
+        summary->first_time_s = frame->rows[0].frame_time_s;
+    const int group_count = trk_roi_set_group_count(job->rois);
     summary->renewals = 0; // rows count them from the beginning
-    for (int i = 0; i < row_count; i++) {
-        add_row(summary, &rows[i]);
-        summary->renewals += rows[i].renewals;
+    for (int i = 0; i < job->roi_count; i++) {
+        summary->renewals += frame->rows[i].renewals;
+        const int group = trk_roi_set_group(job->rois, i);
+        add_row(&summary->all, &frame->rows[i]);
+        add_row(&summary->rois[i], &frame->rows[i]);
+        add_row(&summary->groups[group < 0 ? group_count : group], &frame->rows[i]);
     }
-    summary->frames++;
 }
 
-/* The files, a few of them by name. */
-static void print_written(const struct movement_job *job)
+void movement_summary_free(struct movement_summary *summary)
 {
-    enum { NAMED_MAX = 6 };
-    const struct movement_written *written = job->written;
-    printf("results: %s (", job->output);
-    for (int i = 0; i < written->count && i < NAMED_MAX; i++)
-        printf("%s%s", i ? ", " : "", written->names[i]);
-    if (written->count > NAMED_MAX)
-        printf(" and %d more", written->count - NAMED_MAX);
-    printf(")\n");
-}
-
-void movement_summary_print(const struct movement_summary *summary, const struct movement_job *job)
-{
-    const int64_t measured = summary->measured;
-    printf("%" PRId64 " frame%s, %d ROI%s: ", summary->frames, summary->frames == 1 ? "" : "s", job->roi_count,
-           job->roi_count == 1 ? "" : "s");
-    if (measured > 0) {
-        const trk_row *largest = &summary->largest;
-        printf("largest displacement %.3f px (%s%s%sframe %" PRId64 ", at %.3f s), RMS %.3f px",
-               hypot(largest->x_px, largest->y_px), job->roi_count > 1 ? "ROI " : "",
-               job->roi_count > 1 ? job->rois[largest->roi].name : "", job->roi_count > 1 ? ", " : "",
-               largest->frame_index, largest->frame_time_s - summary->first_time_s,
-               sqrt(summary->squares / (double)measured));
-    } else {
-        printf("nothing could be measured");
-    }
-    for (trk_row_status status = TRK_FLAT; status <= TRK_MISSING; status++)
-        printf("%s %s %" PRId64, status == TRK_FLAT ? ";" : ",", trk_row_status_name(status), summary->rows[status]);
-    if (summary->renewals > 0)
-        printf("; templates were renewed %" PRId64 " times, and errors add up", summary->renewals);
-    putchar('\n');
-    print_written(job);
+    free(summary->rois);
+    free(summary->groups);
+    *summary = (struct movement_summary){0};
 }

@@ -10,17 +10,17 @@ struct kind {
     const char *name;
     const char *header;
     bool (*is_wanted)(const struct movement_job *job); /* NULL: always */
-    void (*write_frame)(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count);
+    void (*write_frame)(FILE *stream, const struct movement_job *job, const struct movement_frame *frame);
 };
 
 /* ---- movement.csv ---- */
 
-/* The first four columns, which all tables have. */
-static void write_key(FILE *stream, const struct movement_job *job, const trk_row *row)
+/* The first four columns, which all tables have: the frame, and the ROI or group. */
+static void write_key(FILE *stream, const trk_row *row, const char *name)
 {
     char time[CLI_NUMBER_SIZE];
     fprintf(stream, "%" PRId64 ",%" PRId64 ",%s,%s", row->frame_index, row->frame_number,
-            cli_format_number(time, row->frame_time_s), job->rois[row->roi].name);
+            cli_format_number(time, row->frame_time_s), name);
 }
 
 static void write_number(FILE *stream, double value)
@@ -29,10 +29,10 @@ static void write_number(FILE *stream, double value)
     fprintf(stream, ",%s", cli_format_number(number, value));
 }
 
-static void write_movement(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
+static void write_movement(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
 {
-    for (const trk_row *row = rows; row < rows + row_count; row++) {
-        write_key(stream, job, row);
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++) {
+        write_key(stream, row, trk_roi_set_name(job->rois, row->roi));
         write_number(stream, row->x_px);
         write_number(stream, row->y_px);
         write_number(stream, row->score);
@@ -47,10 +47,10 @@ static bool quality_is_wanted(const struct movement_job *job)
     return !job->movemeter; // which knows the score alone
 }
 
-static void write_quality(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
+static void write_quality(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
 {
-    for (const trk_row *row = rows; row < rows + row_count; row++) {
-        write_key(stream, job, row);
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++) {
+        write_key(stream, row, trk_roi_set_name(job->rois, row->roi));
         write_number(stream, row->score);
         write_number(stream, row->second_peak_gap);
         write_number(stream, row->standard_error_x_px);
@@ -66,15 +66,34 @@ static bool rotation_is_wanted(const struct movement_job *job)
     return job->params.max_rotation_deg > 0;
 }
 
-static void write_rotation(FILE *stream, const struct movement_job *job, const trk_row *rows, int row_count)
+static void write_rotation(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
 {
-    for (const trk_row *row = rows; row < rows + row_count; row++) {
-        write_key(stream, job, row);
+    for (const trk_row *row = frame->rows; row < frame->rows + job->roi_count; row++) {
+        write_key(stream, row, trk_roi_set_name(job->rois, row->roi));
         write_number(stream, row->rotation_deg);
         write_number(stream, row->x_px);
         write_number(stream, row->y_px);
         write_number(stream, row->score);
         fprintf(stream, ",%s\n", trk_row_status_name(row->status));
+    }
+}
+
+/* ---- groups.csv ---- */
+
+static bool has_groups(const struct movement_job *job)
+{
+    return trk_roi_set_group_count(job->rois) > 0;
+}
+
+static void write_groups(FILE *stream, const struct movement_job *job, const struct movement_frame *frame)
+{
+    const trk_row *row = &frame->rows[0];
+    for (int i = 0; i < trk_roi_set_group_count(job->rois); i++) {
+        const struct movement_group *group = &frame->groups[i];
+        write_key(stream, row, trk_roi_set_group_name(job->rois, i));
+        write_number(stream, group->mean_displacement_px);
+        write_number(stream, group->displacement_of_mean_px);
+        fprintf(stream, ",%d\n", group->measured);
     }
 }
 
@@ -86,6 +105,8 @@ static const struct kind kinds[] = {
      quality_is_wanted, write_quality},
     {"rotation.csv", "frame_index,frame_number,frame_time,roi,rotation_deg,x,y,score,status", rotation_is_wanted,
      write_rotation},
+    {"groups.csv", "frame_index,frame_number,frame_time,group,mean_displacement,displacement_of_mean,measured",
+     has_groups, write_groups},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -115,14 +136,14 @@ int movement_tables_open(struct movement_tables **tables, const struct movement_
     return CLI_GO_ON;
 }
 
-bool movement_tables_add(struct movement_tables *tables, const trk_row *rows, int row_count)
+bool movement_tables_add(struct movement_tables *tables, const struct movement_frame *frame)
 {
     bool sound = true;
     for (int i = 0; i < KINDS; i++) {
         FILE *stream = tables->files[i].stream;
         if (!stream)
             continue;
-        kinds[i].write_frame(stream, tables->job, rows, row_count);
+        kinds[i].write_frame(stream, tables->job, frame);
         sound = sound && !ferror(stream);
     }
     return sound;

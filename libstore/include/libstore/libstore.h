@@ -8,6 +8,7 @@
 #include <libstore/export.h>
 #include <libstore/float_stack.h>
 #include <libstore/frame.h>
+#include <libstore/json.h>
 #include <libstore/reader.h>
 #include <libstore/recorder.h>
 #include <libstore/repair.h>

@@ -12,11 +12,12 @@ extern "C" {
 
 /* What ist_repair() found and did. */
 typedef struct ist_repair_report {
-    bool needed;         /* false: the store was whole already, and nothing was changed */
-    int chunks_finished; /* chunks that now are as a recorder leaves them */
-    int64_t frame_count; /* frames in the store */
-    int64_t frames_lost; /* frames in the index whose pixels never reached the disk (only after a power loss) */
-    int files_removed;   /* leftovers that held no acknowledged frame */
+    bool needed;            /* false: the store was whole already, and nothing was changed */
+    int chunks_finished;    /* chunks that now are as a recorder leaves them */
+    int64_t frame_count;    /* frames in the store */
+    int64_t frames_lost;    /* frames in the index whose pixels never reached the disk (only after a power loss) */
+    int64_t frames_damaged; /* of these, the ones that are not what was recorded: they stay, and are read as damaged */
+    int files_removed;      /* leftovers that held no acknowledged frame */
 } ist_repair_report;
 
 /*

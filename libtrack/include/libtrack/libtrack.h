@@ -9,6 +9,7 @@
 #include <libtrack/movemeter.h>
 #include <libtrack/prepare.h>
 #include <libtrack/roi.h>
+#include <libtrack/roi_file.h>
 #include <libtrack/stabilise.h>
 #include <libtrack/still.h>
 #include <libtrack/tracker.h>
