@@ -262,9 +262,7 @@ int main(int argc, char **argv)
         {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
         {.type = CLI_HEADING, .name = "How it is kept"},
         {"format", CLI_TEXT, &request.format, "FORMAT",
-         "avc1/mp4 (the default), mjpeg/avi, h264/mkv; exact: ffv1/mkv, npy, tif, png, bmp, ppm (colour), pgm (gray); "
-         "jpg. A source with more than 8 bits goes to tif by default",
-         0, 0},
+         "one of those below (default: avc1/mp4; for a source with more than 8 bits tif)", 0, 0},
         {"quality", CLI_INTEGER, &request.quality, "1..100",
          "of a video or jpg; 100 with avc1/mp4 keeps every sample (default: avc1/mp4 and h264/mkv 90, mjpeg/avi 96, "
          "jpg 95)",
@@ -334,6 +332,19 @@ int main(int argc, char **argv)
                 "  v4l2:/dev/video0          an FFmpeg input device\n"
                 "  lavfi:GRAPH               a filter graph of FFmpeg\n"
                 "  test:motion=circle        a test pattern with known motion\n"
+                "\n"
+                "Formats:\n"
+                "  avc1/mp4     video, small; exact with --quality 100\n"
+                "  mjpeg/avi    video, each frame a JPEG\n"
+                "  h264/mkv     as avc1/mp4, in another container\n"
+                "  ffv1/mkv     video, exact, 8 or 16 bits\n"
+                "  npy          numpy arrays, exact, not compressed, 8 or 16 bits\n"
+                "  tif          pictures, exact, 8 or 16 bits\n"
+                "  png          pictures, exact, 8 or 16 bits\n"
+                "  jpg          pictures\n"
+                "  ppm          pictures, exact, not compressed, 8 or 16 bits, colour\n"
+                "  pgm          pictures, exact, not compressed, 8 or 16 bits, gray\n"
+                "  bmp          pictures, exact, not compressed\n"
                 "\n"
                 "If the source breaks off, the frames before are kept in a sound store, and the\n"
                 "exit code is 1.",

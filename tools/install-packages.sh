@@ -14,9 +14,9 @@ build_packages="
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
     libdeflate-dev
     libhdf5-dev libblosc-dev zlib1g-dev
-    gnuplot-nox|gnuplot-qt|gnuplot-x11"
+    gnuplot-nox|gnuplot-qt|gnuplot-x11 scdoc"
 test_packages="
-    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata"
+    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata man-db|mandoc zsh"
 bench_packages="
     g++ libopencv-dev"
 
