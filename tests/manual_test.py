@@ -77,6 +77,13 @@ class Manual(unittest.TestCase):
     def test_commands_in_the_readme_have_options_that_exist(self):
         self.assert_options_exist(read("README.md"))
 
+    def test_the_readme_names_every_package_that_is_installed(self):
+        lists = re.findall(r'_packages="\n(.*?)"', read("tools/install-packages.sh"), re.DOTALL)
+        self.assertEqual(len(lists), 3)
+        named = set(re.findall(r"`([^`]*)`", read("README.md")))
+        for package in " ".join(lists).split():
+            self.assertTrue(named & set(package.split("|")), package)
+
     def test_the_readme_and_the_overview_name_every_tool(self):
         for tool in TOOLS:
             with self.subTest(tool):
