@@ -333,8 +333,8 @@ static void print_summary(const ist_reader *reader)
     format_local(created, info->created_s, info->timezone);
     printf("store     %s%s\n", info->path,
            info->unfinished ? " (unfinished: being recorded, or its recorder died: imgstore-repair)" : "");
-    printf("format    %s, %s, %s%s%s\n", info->format, info->class_name, info->lossless ? "lossless" : "lossy",
-           *info->encoding ? ", raw data " : "", info->encoding);
+    printf("format    %s, %s%s%s%s%s\n", info->format, info->class_name, *info->class_name ? ", " : "",
+           info->lossless ? "lossless" : "lossy", *info->encoding ? ", raw data " : "", info->encoding);
     printf("picture   %d x %d px, %s, %s\n", info->width, info->height, info->channels == 1 ? "gray" : "colour",
            type_name(info->type));
     printf("frames    %" PRId64 " in %d chunk%s\n", info->frame_count, info->chunk_count,
