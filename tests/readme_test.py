@@ -12,8 +12,8 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TOOLS = {os.path.basename(path): os.path.abspath(path) for path in sys.argv[1:]}
 # Here is no camera, and not much time.
 INSTEAD = {"v4l2:/dev/video0": "test:live=1,size=128x96", "2h": "1", "10m": "0.5"}
-# What takes longer is tried with less: other tests have the rest.
-SHORTER = {"imgstore-test": ["--format", "npy", "--frames", "9"]}
+# What takes longer, or a display, is tried with less: other tests have the rest.
+SHORTER = {"imgstore-test": ["--format", "npy", "--frames", "9"], "imgstore-view": ["--export", "frame.png"]}
 
 
 def read(name):
