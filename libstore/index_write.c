@@ -191,7 +191,8 @@ ist_status index_build_begin(struct index **index, const char *path, const char 
     if (status < 0)
         return status;
     struct index *built = *index;
-    if (sqlite3_open(path ? path : ":memory:", &built->db) != SQLITE_OK)
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX; // one handle, one thread
+    if (sqlite3_open_v2(path ? path : ":memory:", &built->db, flags, NULL) != SQLITE_OK)
         status = index_sql_failure(built, error);
     // A build that breaks off is begun anew, so that nothing has to be safe before the end.
     if (status >= 0)
