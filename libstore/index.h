@@ -70,7 +70,10 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
  */
 ist_status index_reload(struct index *index, ist_error *error);
 
-/* Takes the frames first..first+count-1, the last ones of a chunk, out with their extra data; those behind move up. */
+/*
+ * Takes the frames first..first+count-1, the last ones of a chunk, out with their extra data; those behind move up.
+ * What was dropped before one of them was then dropped before the frame behind them.
+ */
 ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
 
 /*

@@ -279,9 +279,10 @@ static ist_status drop_rows(struct index *index, int64_t first, int64_t count, i
                               "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
                               "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
                               "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
+                              "UPDATE drops SET frame = max(%lld, frame - %lld) WHERE frame > %lld;"
                               "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
     const long long from = first + 1, to = first + count, shift = count;
-    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to);
+    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to, from, shift, from);
     const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
     sqlite3_free(filled);
     return status;
