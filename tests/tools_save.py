@@ -129,8 +129,10 @@ class Metadata(ToolTest):
 
 class Stop(ToolTest):
     def start(self, *options, stdin=subprocess.DEVNULL):
+        # The tests may run under nohup, and a SIGHUP that is ignored stays ignored.
         return subprocess.Popen([SAVE, *options, self.path("store")], stdin=stdin, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, encoding="utf-8")
+                                stderr=subprocess.PIPE, encoding="utf-8",
+                                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
 
     def wait_for_frames(self, count):
         deadline = time.monotonic() + 60

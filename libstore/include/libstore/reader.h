@@ -4,6 +4,7 @@
 
 #include <libstore/frame.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,6 +17,9 @@ extern "C" {
  * Chunks may be missing, or lack their index or their pixels. Frames that no index knows are left
  * out, and index counts on behind them; frames without pixels fail when they are read, and those
  * behind them can be read. ist_reader_problem() says what is not there.
+ *
+ * The 16 chunks read last stay open (a file each), so that going to and fro between them costs
+ * no more than within one; decoded pictures of all of them share one cache, ist_reader_set_cache().
  *
  * Thread-safety: one thread at a time; several readers may share a store.
  */
@@ -93,6 +97,12 @@ IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const cha
  * frame.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_refresh(ist_reader *reader, ist_error *error);
+
+/*
+ * Keeps decoded pictures up to this many bytes, 256 MiB unless this is called; 0: none. Frames that were decoded a
+ * short while ago, also on the way to others, then cost nothing but their conversion. Images in folders are not kept.
+ */
+IST_API void ist_reader_set_cache(ist_reader *reader, size_t bytes);
 
 /* What the store holds. Valid until the reader is refreshed or closed. */
 IST_API const ist_reader_info *ist_reader_get_info(const ist_reader *reader);
