@@ -1,6 +1,7 @@
 #include <libstore/reader.h>
 #include <libstore/writer.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "index_search.h"
 #include "metadata.h"
 #include "picture_cache.h"
+#include "plain_file.h"
 #include "problems.h"
 #include "reader_ranges.h"
 #include "store_index.h"
@@ -112,7 +114,9 @@ static void fill_info(ist_reader *r)
     ist_reader_info *info = &r->info;
     *info = (ist_reader_info){
         .path = r->directory,
-        .class_name = m->is_video ? "VideoImgStore" : "DirectoryImgStore",
+        .class_name = m->is_file    ? ""
+                      : m->is_video ? "VideoImgStore"
+                                    : "DirectoryImgStore",
         .format = m->format,
         .encoding = m->encoding,
         .uuid = m->uuid,
@@ -125,7 +129,7 @@ static void fill_info(ist_reader *r)
         .type = m->type,
         .chunksize = m->chunksize,
         .lossless = is_lossless(m),
-        .unfinished = store_lock_look(r->directory) != STORE_LOCK_NONE,
+        .unfinished = !m->is_file && store_lock_look(r->directory) != STORE_LOCK_NONE,
         .frame_count = index_frame_count(r->index),
     };
     const struct chunk_range *ranges = index_ranges(r->index, &info->chunk_count);
@@ -156,6 +160,28 @@ static ist_status count_drops(ist_reader *r, ist_error *error)
     return status;
 }
 
+static ist_status open_store(ist_reader *r, const char *path, ist_error *error)
+{
+    ist_status status = store_path_find(r->directory, path, error);
+    if (status >= 0)
+        status = metadata_read(&r->metadata, r->directory, error);
+    if (status >= 0)
+        status = choose_calls(r, error);
+    if (status >= 0)
+        status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
+    return status;
+}
+
+static ist_status open_file(ist_reader *r, const char *path, ist_error *error)
+{
+    if (snprintf(r->directory, sizeof r->directory, "%s", path) >= (int)sizeof r->directory)
+        return error_errno(error, ENAMETOOLONG, "%.100s...", path);
+    const ist_status status = plain_file_open(r->directory, &r->metadata, &r->index, &r->calls, error);
+    r->width = r->metadata.width;
+    r->height = r->metadata.height;
+    return status;
+}
+
 ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error)
 {
     ist_reader *r = *reader = calloc(1, sizeof *r);
@@ -164,13 +190,7 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     r->cache = picture_cache_create(CACHE_BYTES);
     ist_status status = r->cache ? IST_OK : error_memory(error);
     if (status >= 0)
-        status = store_path_find(r->directory, path, error);
-    if (status >= 0)
-        status = metadata_read(&r->metadata, r->directory, error);
-    if (status >= 0)
-        status = choose_calls(r, error);
-    if (status >= 0)
-        status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
+        status = plain_file_is(path) ? open_file(r, path, error) : open_store(r, path, error);
     if (status >= 0)
         status = index_search_create(&r->search, r->index, error);
     if (status >= 0) {

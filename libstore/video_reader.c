@@ -3,6 +3,7 @@
  * time stamps of the container make of it.
  */
 #include <libavutil/frame.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct chunk_reader {
     const char *name;  /* for messages, with .live where it is one */
     int width, height; /* px, as the store has them */
     struct pixel_layout layout;
+    enum pixel_rule rule;
 
     struct video_track *track;
     const struct packet_table *table;
@@ -68,18 +70,22 @@ static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
         return status;
     r->table = video_track_table(r->track);
     r->use_threads = video_track_can_thread(r->track);
-    r->converter = pixel_converter_create(PIXEL_RULE_OPENCV);
+    r->converter = pixel_converter_create(r->rule);
     r->shelf = picture_shelf_create(r->cache, r->table->frame_count);
     r->lost = calloc((size_t)r->table->frame_count + 1, sizeof *r->lost);
     return r->converter && r->shelf && r->lost ? IST_OK : error_memory(error);
 }
 
-/* The finished file, or the one that is being recorded. */
-static bool find_path(struct chunk_reader *r, const char *directory, int chunk, const char *extension)
+/* A plain file itself, or the chunk's: the finished one, or the one that is being recorded. */
+static bool find_path(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk)
 {
+    if (metadata->is_file) {
+        snprintf(r->path, sizeof r->path, "%s", directory);
+        return fs_exists(r->path);
+    }
     // The recorder may finish the chunk between the two looks: then the first name is there now.
     for (int look = 0; look < 2; look++) {
-        chunk_path_video(r->path, directory, chunk, extension);
+        chunk_path_video(r->path, directory, chunk, metadata->extension);
         if (fs_exists(r->path))
             return true;
         strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
@@ -98,11 +104,13 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->width = metadata->width;
     r->height = metadata->height;
     r->layout = (struct pixel_layout){metadata->channels, metadata->type};
+    // A plain file is read as a source of frames reads it.
+    r->rule = metadata->is_file ? PIXEL_RULE_FFMPEG : PIXEL_RULE_OPENCV;
     r->last_asked = -1;
     r->cache = cache;
     r->skipping_is_safe = true;
     ist_status status = IST_OK;
-    if (!find_path(r, directory, chunk, metadata->extension))
+    if (!find_path(r, metadata, directory, chunk))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%06d%s: the chunk is missing", chunk, metadata->extension);
     r->name = fs_basename(r->path);
     struct ffmpeg_log log;

@@ -528,6 +528,23 @@ void video_track_close(struct video_track **track)
     *track = NULL;
 }
 
+static int64_t pts_of(const struct packet_table *table, int64_t frame)
+{
+    const int64_t packet = table->packet_of_frame[frame];
+    return packet < 0 ? AV_NOPTS_VALUE : table->packets[packet].pts;
+}
+
+double video_track_time_s(const struct video_track *t, int64_t frame)
+{
+    enum { DEFAULT_HZ = 25 };
+    AVStream *stream = t->file->streams[t->stream];
+    const int64_t first = pts_of(&t->table, 0), pts = pts_of(&t->table, frame);
+    if (first != AV_NOPTS_VALUE && pts != AV_NOPTS_VALUE)
+        return (double)(pts - first) * av_q2d(stream->time_base);
+    const AVRational rate = av_guess_frame_rate(t->file, stream, NULL);
+    return (double)frame / (rate.num > 0 && rate.den > 0 ? av_q2d(rate) : DEFAULT_HZ);
+}
+
 void video_track_set_checksums(struct video_track *t, struct index *index, int chunk)
 {
     t->index = index;

@@ -36,6 +36,11 @@ bool video_track_can_thread(const struct video_track *track);
 /* Whether several pictures are decoded at a time. Then nobody can say which of them is damaged, see below. */
 bool video_track_has_threads(const struct video_track *track);
 
+/*
+ * When a frame is shown, in seconds from the first frame: as the file says, or where it does not, as its rate says.
+ */
+double video_track_time_s(const struct video_track *track, int64_t frame);
+
 /* The packet that is decoded next; -1: video_track_seek() comes first. */
 int64_t video_track_position(const struct video_track *track);
 

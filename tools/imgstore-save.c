@@ -245,70 +245,76 @@ int main(int argc, char **argv)
 {
     struct request request = {.queue_mb = 256, .free_warn_mb = NOT_GIVEN, .free_stop_mb = NOT_GIVEN};
     const cli_option options[] = {
-        {"source", CLI_TEXT, &request.source, "SRC", "what to record; see below", 0, 0},
-        {"format", CLI_TEXT, &request.format, "FORMAT",
-         "avc1/mp4 (the default), mjpeg/avi, h264/mkv; exact:\nffv1/mkv, npy, tif, png, bmp, ppm (colour), pgm "
-         "(gray);\n"
-         "jpg. A source with more than 8 bits goes to tif by default",
-         0, 0},
+        {.type = CLI_HEADING, .name = "What is recorded"},
+        {"source", CLI_TEXT, &request.source, "SRC", "what to record: a file, a folder, a URL, a device; see below", 0,
+         0},
+        {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
+         "handed to FFmpeg's demuxer or device; rate=HZ for a folder or a TIFF stack (default: 25)", 0, 0},
         {"encoding", CLI_TEXT, &request.encoding, "CODE",
-         "the source is raw data, cv_bayerbg (read as gray): kept\nraw and decoded by whoever reads it, or with "
-         "--format "
-         "png+color\ndecoded now",
+         "the source is raw data, cv_bayerbg (read as gray): kept raw and decoded by whoever reads it, or with "
+         "--format png+color decoded now",
          0, 0},
-        {"chunksize", CLI_INTEGER, &request.chunksize, "N", "frames in a file or folder (video 10000, images 200)", 1,
-         INT_MAX},
+        {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
+        {.type = CLI_HEADING, .name = "How it is kept"},
+        {"format", CLI_TEXT, &request.format, "FORMAT",
+         "one of those below (default: avc1/mp4; for a source with more than 8 bits tif)", 0, 0},
+        {"quality", CLI_INTEGER, &request.quality, "1..100",
+         "of a video or jpg; 100 with avc1/mp4 keeps every sample (default: avc1/mp4 and h264/mkv 90, mjpeg/avi 96, "
+         "jpg 95)",
+         1, 100},
+        {"encoder", CLI_TEXT, &request.encoder, "NAME",
+         "FFmpeg's name of another encoder: libx265, h264_nvenc, h264_vaapi, h264_qsv (default: the format's own)", 0,
+         0},
+        {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
+        {"chunksize", CLI_INTEGER, &request.chunksize, "N",
+         "frames in a file or folder (default: video 10000, images 200)", 1, INT_MAX},
+        {"chunk-duration", CLI_TIME, &request.chunk_duration_s, "TIME", "a chunk also ends when it spans so much time",
+         1e-3, 1e9},
+        {"durable", CLI_FLAG, &request.durable, NULL,
+         "wait for the disk after every frame, so that even a loss of power loses none; else it may lose the last "
+         "second",
+         0, 0},
+        {.type = CLI_HEADING, .name = "When"},
+        {"start", CLI_TEXT, &request.start, "WHEN", "begin at this time", 0, 0},
+        {"start-delay", CLI_TIME, &request.start_delay_s, "TIME", "begin so much later: 90, 30m, 2h", 0, 1e9},
+        {"start-on-signal", CLI_FLAG, &request.plan.start_on_signal, NULL,
+         "begin when the signal USR1 comes (kill -USR1 PID)", 0, 0},
+        {"frames", CLI_INTEGER, &request.plan.frames, "N", "end after so many frames", 1, 9007199254740992.0},
+        {"duration", CLI_TIME, &request.plan.duration_s, "TIME",
+         "end when so much time has passed in the source: 90 (seconds), 30m, 2h, 1d", 1e-9, 1e12},
+        {"until", CLI_TEXT, &request.until, "WHEN",
+         "end at this time, 18:00 or 2026-11-20T18:00, as clocks at the place of recording show it", 0, 0},
+        {.type = CLI_HEADING, .name = "Queue and disk"},
+        {"queue", CLI_INTEGER, &request.queue_mb, "MB", "memory for frames that wait for the encoder (default: 256)", 1,
+         1 << 20},
+        {"when-full", CLI_TEXT, &request.when_full, "drop|block",
+         "what a camera's frame does while the queue is full: it is dropped, counted and said (drop, the default), or "
+         "the camera "
+         "waits; files always wait",
+         0, 0},
+        {"free-warn", CLI_INTEGER, &request.free_warn_mb, "MB",
+         "say so when less is free on the disk (default: 4000, of a small disk 10 %; 0: never)", 0, 1 << 30},
+        {"free-stop", CLI_INTEGER, &request.free_stop_mb, "MB",
+         "end in good order when less is free, beside what closing the chunk takes (default: 500, of a small disk 2 %; "
+         "0: "
+         "never)",
+         0, 1 << 30},
+        {.type = CLI_HEADING, .name = "Metadata"},
         {"metadata", CLI_LIST, &request.metadata, "KEY=VALUE",
-         "user metadata; VALUE is YAML: 25.5, true, [1, 2], text.\nTo YAML 12:30 and 0755 are numbers: quote them,\n"
+         "user metadata; VALUE is YAML: 25.5, true, [1, 2], text. To YAML 12:30 and 0755 are numbers: quote them, "
          "KEY='\"12:30\"'. May be repeated",
          0, 0},
         {"metadata-file", CLI_TEXT, &request.metadata_file, "FILE",
          "YAML file with user metadata; --metadata goes over it", 0, 0},
-        {"frames", CLI_INTEGER, &request.plan.frames, "N", "end after so many frames", 1, 9007199254740992.0},
-        {"duration", CLI_TIME, &request.plan.duration_s, "TIME",
-         "end when so much time has passed in the source: 90\n(seconds), 30m, 2h, 1d", 1e-9, 1e12},
-        {"until", CLI_TEXT, &request.until, "WHEN",
-         "end at this time, 18:00 or 2026-11-20T18:00, as clocks at\nthe place of recording show it", 0, 0},
-        {"start", CLI_TEXT, &request.start, "WHEN", "begin at this time", 0, 0},
-        {"start-delay", CLI_TIME, &request.start_delay_s, "TIME", "begin so much later", 0, 1e9},
-        {"start-on-signal", CLI_FLAG, &request.plan.start_on_signal, NULL,
-         "begin when the signal USR1 comes (kill -USR1 PID)", 0, 0},
-        {"chunk-duration", CLI_TIME, &request.chunk_duration_s, "TIME", "a chunk also ends when it spans so much time",
-         1e-3, 1e9},
-        {"queue", CLI_INTEGER, &request.queue_mb, "MB", "memory for frames that wait for the encoder (256)", 1,
-         1 << 20},
-        {"when-full", CLI_TEXT, &request.when_full, "drop|block",
-         "what a camera's frame does while the queue is full: it is\ndropped, counted and said (drop), or the camera "
-         "waits;\nfiles always wait",
-         0, 0},
-        {"free-warn", CLI_INTEGER, &request.free_warn_mb, "MB",
-         "say so when less is free on the disk (4000, of a small disk\n10 %; 0: never)", 0, 1 << 30},
-        {"free-stop", CLI_INTEGER, &request.free_stop_mb, "MB",
-         "end in good order when less is free, beside what closing\nthe chunk takes (500, of a small disk 2 %; 0: "
-         "never)",
-         0, 1 << 30},
-        {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
-        {"quality", CLI_INTEGER, &request.quality, "1..100",
-         "of a video or jpg; 100 with avc1/mp4 keeps every sample\n(avc1/mp4 and h264/mkv 90, mjpeg/avi 96, jpg 95)", 1,
-         100},
-        {"encoder", CLI_TEXT, &request.encoder, "NAME",
-         "FFmpeg's name of another encoder: libx265, h264_nvenc,\nh264_vaapi, h264_qsv (the format's own)", 0, 0},
-        {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
-        {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
-         "handed to FFmpeg's demuxer or device; rate=HZ for a\nfolder or a TIFF stack (25)", 0, 0},
-        {"durable", CLI_FLAG, &request.durable, NULL,
-         "wait for the disk after every frame, so that even a loss\nof power loses none; else it may lose the last "
-         "second",
-         0, 0},
-        {"timezone", CLI_TEXT, &request.timezone, "NAME", "of the place of recording, Europe/Berlin (the machine's)", 0,
-         0},
+        {"timezone", CLI_TEXT, &request.timezone, "NAME",
+         "of the place of recording, such as Europe/Berlin (default: the machine's)", 0, 0},
         {0},
     };
     const cli_tool tool = {
         .name = "imgstore-save",
         .example = "imgstore-save --source clip.avi mystore",
-        .purpose = "Records a source into a new store, the directory DEST: every frame, with its number and\n"
-                   "time. Ctrl-C ends the recording in good order.",
+        .purpose = "Records a source into a new store, the directory DEST: every frame, with its\n"
+                   "number and time. Ctrl-C ends the recording in good order.",
         .arguments = "--source SRC [OPTIONS] DEST",
         .options = options,
         .argument_min = 1,
@@ -318,10 +324,25 @@ int main(int argc, char **argv)
                 "  folder                    its images, in natural order\n"
                 "  stack.tif                 every page of a TIFF stack\n"
                 "  -                         a stream on standard input\n"
-                "  v4l2:/dev/video0          an FFmpeg input device; lavfi:GRAPH is a filter graph\n"
+                "  v4l2:/dev/video0          an FFmpeg input device\n"
+                "  lavfi:GRAPH               a filter graph of FFmpeg\n"
                 "  test:motion=circle        a test pattern with known motion\n"
                 "\n"
-                "If the source breaks off, the frames before are kept in a sound store, and the exit code is 1.",
+                "Formats:\n"
+                "  avc1/mp4     video, small; exact with --quality 100\n"
+                "  mjpeg/avi    video, each frame a JPEG\n"
+                "  h264/mkv     as avc1/mp4, in another container\n"
+                "  ffv1/mkv     video, exact, 8 or 16 bits\n"
+                "  npy          numpy arrays, exact, not compressed, 8 or 16 bits\n"
+                "  tif          pictures, exact, 8 or 16 bits\n"
+                "  png          pictures, exact, 8 or 16 bits\n"
+                "  jpg          pictures\n"
+                "  ppm          pictures, exact, not compressed, 8 or 16 bits, colour\n"
+                "  pgm          pictures, exact, not compressed, 8 or 16 bits, gray\n"
+                "  bmp          pictures, exact, not compressed\n"
+                "\n"
+                "If the source breaks off, the frames before are kept in a sound store, and the\n"
+                "exit code is 1.",
     };
     char **arguments;
     int argument_count;

@@ -14,9 +14,10 @@ build_packages="
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
     libdeflate-dev
     libhdf5-dev libblosc-dev zlib1g-dev
-    gnuplot-nox|gnuplot-qt|gnuplot-x11"
+    libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev fonts-dejavu-core
+    gnuplot-nox|gnuplot-qt|gnuplot-x11 scdoc"
 test_packages="
-    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata"
+    check clang ffmpeg xvfb xdotool python3 python3-numpy python3-opencv python3-yaml tzdata man-db|mandoc zsh"
 bench_packages="
     g++ libopencv-dev"
 

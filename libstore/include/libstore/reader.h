@@ -26,9 +26,9 @@ extern "C" {
 typedef struct ist_reader ist_reader;
 
 typedef struct ist_reader_info {
-    const char *path;          /* the store's directory */
-    const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore" */
-    const char *format;        /* as in metadata.yaml, "avc1/mp4" */
+    const char *path;          /* the store's directory, or the plain file */
+    const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore"; "": a plain file */
+    const char *format;        /* as in metadata.yaml, "avc1/mp4"; of a plain file its ending, "mp4" */
     const char *encoding;      /* of raw data, "cv_bayerbg"; "": none. Frames are delivered as BGR */
     const char *uuid;          /* 32 hex digits; "": none */
     const char *timezone;      /* IANA name of the place of recording */
@@ -76,7 +76,9 @@ typedef struct ist_problem {
 } ist_problem;
 
 /*
- * Opens the store in directory `path`; the path of its metadata.yaml serves as well.
+ * Opens the store in directory `path`; the path of its metadata.yaml serves as well. The path of a plain video or of a
+ * TIFF stack (.tif, .tiff) opens that file as if it were a store of one chunk: numbers are indices, times are those of
+ * presentation, seconds from the first frame (of pages 25 a second), and pixels are those that ist_source_open() has.
  *
  * Of Motif and of forks of imgstore it reads what differs: VideoImgStoreFFMPEG, extra data in
  * .extra_data.json and .extra_data.h5, and index.db. A store that has an index.db counts its times in
