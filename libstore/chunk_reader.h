@@ -9,15 +9,16 @@
 
 struct chunk_reader;
 struct index;
+struct picture_cache;
 
 struct chunk_reader_calls {
     /*
-     * Opens the chunk with this number in the store's directory, finished or still being recorded. `index`, which must
-     * outlive it, has the checksums of its frames.
+     * Opens the chunk with this number in the store's directory, finished or still being recorded. `index` has the
+     * checksums of its frames, in `cache` decoded pictures are kept; both must outlive the reader.
      * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
-                       struct index *index, ist_error *error);
+                       struct index *index, struct picture_cache *cache, ist_error *error);
 
     /*
      * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number
@@ -29,8 +30,11 @@ struct chunk_reader_calls {
     /* Frames in the chunk's file, the damaged ones too. May be NULL. */
     int64_t (*frame_count)(const struct chunk_reader *reader);
 
-    /* Keeps decoded pictures up to this many bytes, 0: none. May be NULL: the chunk keeps nothing. */
-    void (*set_cache)(struct chunk_reader *reader, size_t bytes);
+    /* The last frame at or before this one that is decoded without others. May be NULL: every one is. */
+    int64_t (*key_for)(const struct chunk_reader *reader, int64_t frame_idx);
+
+    /* Gives back what only the next read takes, decoders above all, as others will be read first. May be NULL. */
+    void (*rest)(struct chunk_reader *reader);
 
     /* Frees the reader and sets *reader to NULL. Takes a NULL reader. */
     void (*close)(struct chunk_reader **reader);

@@ -2,6 +2,7 @@
 #ifndef FFMPEG_LOG_H
 #define FFMPEG_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /*
@@ -18,6 +19,12 @@ struct ffmpeg_log {
 
 /* Give it to AVCodecContext.log_level_offset: the messages of its threads come out below every level. */
 enum { FFMPEG_LOG_OFFSET = 128 };
+
+/* Give it to AVCodecContext.opaque besides, and an error that the codec reports in a thread of its own shows. */
+struct ffmpeg_watch {
+    const char *ignored; /* as above */
+    atomic_bool failed;
+};
 
 void ffmpeg_log_begin(struct ffmpeg_log *log);
 void ffmpeg_log_end(struct ffmpeg_log *log);

@@ -18,12 +18,30 @@ enum { BUFFER_SIZE = 65536 };
 struct media_file {
     AVIOContext *io;
     int fd;
-    char path[]; /* for messages */
+    bool passing_over; /* what is read is not looked at, see media_io_pass_over() */
+    char path[];       /* for messages */
 };
+
+/* As reading, up to the end of the file, but brings no data. */
+static int pass_over(const struct media_file *file, int size)
+{
+    struct stat info;
+    const off_t at = fs_calls.seek(file->fd, 0, SEEK_CUR);
+    if (at < 0 || fstat(file->fd, &info) < 0)
+        return AVERROR(errno);
+    if (at >= info.st_size)
+        return AVERROR_EOF;
+    const int passed = info.st_size - at < size ? (int)(info.st_size - at) : size;
+    if (fs_calls.seek(file->fd, passed, SEEK_CUR) < 0)
+        return AVERROR(errno);
+    return passed;
+}
 
 static int read_packet(void *opaque, uint8_t *data, int size)
 {
     const struct media_file *file = opaque;
+    if (file->passing_over)
+        return pass_over(file, size);
     ssize_t got;
     do
         got = fs_calls.read(file->fd, data, (size_t)size);
@@ -66,6 +84,7 @@ ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, i
     const bool writes = (flags & O_ACCMODE) != O_RDONLY;
     if (file && buffer) {
         file->fd = fd;
+        file->passing_over = false;
         memcpy(file->path, path, path_size);
         *io = avio_alloc_context(buffer, BUFFER_SIZE, writes, file, read_packet, write_packet, seek);
         file->io = *io;
@@ -77,6 +96,18 @@ ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, i
         return error_memory(error);
     }
     return IST_OK;
+}
+
+void media_io_pass_over(struct AVIOContext *io, bool passing_over)
+{
+    struct media_file *file = io->opaque;
+    if (file->passing_over == passing_over)
+        return;
+    file->passing_over = passing_over;
+    // What was read ahead in the other way must not be used.
+    const int64_t at = avio_tell(io);
+    io->buf_ptr = io->buf_end = io->buffer;
+    avio_seek(io, at, SEEK_SET);
 }
 
 void media_io_close(struct AVIOContext **io)

@@ -3,11 +3,18 @@
 #define MEDIA_IO_H
 
 #include <libstore/error.h>
+#include <stdbool.h>
 
 struct AVIOContext;
 
 /* Opens a file; `flags` as for open(2). *io is for AVFormatContext.pb. */
 ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, ist_error *error);
+
+/*
+ * From now on reading takes no data from the disk, though it goes on, and ends, as if it did: what comes is undefined.
+ * For demuxers that know all places of packets and need not look into them.
+ */
+void media_io_pass_over(struct AVIOContext *io, bool passing_over);
 
 /*
  * Closes the file and sets *io to NULL. Takes a NULL io. What was written must have been flushed

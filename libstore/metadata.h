@@ -10,6 +10,7 @@ enum { METADATA_UUID_SIZE = 33, METADATA_TEXT_SIZE = 64 };
 
 /* All zero is valid; metadata_free() releases the user's part. */
 struct metadata {
+    bool is_file;  /* no store but a plain video or TIFF stack */
     bool is_video; /* class VideoImgStore, else DirectoryImgStore */
     char format[METADATA_TEXT_SIZE];
     char extension[METADATA_TEXT_SIZE]; /* of video chunks, ".mp4" */

@@ -17,7 +17,8 @@ struct scan {
     struct packet_table *table;
     int64_t capacity;
     AVBSFContext *unpack;
-    struct picture_order *picture_order; /* NULL: the codec does not reorder */
+    int64_t described;                   /* packets that the file's header describes, see packet_table_read() */
+    struct picture_order *picture_order; /* NULL: the codec does not reorder, or the header says how */
     int64_t *coded_order;                /* of each packet, as the pictures say themselves */
     bool numbered;                       /* the pictures carry numbers, with which gaps are seen */
     bool by_time;                        /* packet_entry.order is the time, else the coded order */
@@ -72,10 +73,16 @@ static ist_status read_packets(struct scan *scan, AVFormatContext *file, int str
     AVPacket *packet = av_packet_alloc();
     if (!packet)
         return error_memory(error);
+    const int flags = file->flags;
+    if (scan->described)
+        file->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
     const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
     ist_status status = IST_OK;
     int result = 0;
-    while (status >= 0 && (result = av_read_frame(file, packet)) >= 0) {
+    while (status >= 0) {
+        media_io_pass_over(file->pb, scan->table->count < scan->described);
+        if ((result = av_read_frame(file, packet)) < 0)
+            break;
         if (packet->stream_index == stream && packet->size > 0) {
             // A file that breaks off can end in a piece of a packet; there is no frame in it.
             if (packet->flags & AV_PKT_FLAG_CORRUPT)
@@ -85,6 +92,8 @@ static ist_status read_packets(struct scan *scan, AVFormatContext *file, int str
         }
         av_packet_unref(packet);
     }
+    media_io_pass_over(file->pb, false);
+    file->flags = flags;
     av_packet_free(&packet);
     // To a demuxer a disk that does not answer may look like the end of the file.
     if (status >= 0 && file->pb->error < 0)
@@ -268,24 +277,47 @@ static ist_status number_frames(struct scan *scan, ist_error *error)
     return status;
 }
 
+static ist_status read_table(struct scan *scan, AVFormatContext *file, int stream, const char *name, ist_error *error)
+{
+    const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
+    scan->numbered = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
+    ist_status status = read_packets(scan, file, stream, name, error);
+    if (status >= 0) {
+        find_completeness(scan, file, file->streams[stream]);
+        status = number_frames(scan, error);
+    }
+    picture_order_destroy(scan->picture_order);
+    free(scan->coded_order);
+    if (status < 0)
+        packet_table_free(scan->table);
+    return status;
+}
+
 ist_status packet_table_read(struct packet_table *table, AVFormatContext *file, int stream, AVBSFContext *unpack,
                              const char *name, ist_error *error)
 {
     *table = (struct packet_table){0};
     struct scan scan = {.table = table, .unpack = unpack};
-    const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
-    scan.numbered = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
     scan.picture_order = picture_order_create(file->streams[stream]->codecpar);
-    ist_status status = read_packets(&scan, file, stream, name, error);
-    if (status >= 0) {
-        find_completeness(&scan, file, file->streams[stream]);
-        status = number_frames(&scan, error);
-    }
-    picture_order_destroy(scan.picture_order);
-    free(scan.coded_order);
-    if (status < 0)
-        packet_table_free(table);
-    return status;
+    return read_table(&scan, file, stream, name, error);
+}
+
+ist_status packet_table_read_header(struct packet_table *table, AVFormatContext *file, int stream, const char *name,
+                                    ist_error *error)
+{
+    *table = (struct packet_table){0};
+    struct scan scan = {.table = table, .described = avformat_index_get_entries_count(file->streams[stream])};
+    const ist_status status = read_table(&scan, file, stream, name, error);
+    if (status < 0 || scan.by_time)
+        return status;
+    packet_table_free(table);
+    return IST_END;
+}
+
+void packet_table_check_key(struct packet_table *table, int64_t i, const AVPacket *packet)
+{
+    if (!(packet->flags & AV_PKT_FLAG_KEY))
+        table->packets[i].key = false;
 }
 
 void packet_table_drop_first(struct packet_table *table, int64_t count)

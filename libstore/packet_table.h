@@ -36,6 +36,18 @@ struct packet_table {
 ist_status packet_table_read(struct packet_table *table, struct AVFormatContext *file, int stream,
                              struct AVBSFContext *unpack, const char *name, ist_error *error);
 
+/*
+ * The same for a file whose header describes all packets (mp4 without fragments), which are gone through without being
+ * read, half a microsecond each; nothing must have been read from it before. Which packets are keys is what the header
+ * says: whoever reads them calls packet_table_check_key().
+ * IST_END: the times are not distinct; nothing is in the table.
+ */
+ist_status packet_table_read_header(struct packet_table *table, struct AVFormatContext *file, int stream,
+                                    const char *name, ist_error *error);
+
+/* Takes it back that the i-th packet is a key if the packet itself, read from the file, is none. */
+void packet_table_check_key(struct packet_table *table, int64_t i, const struct AVPacket *packet);
+
 /* Takes the first frames out, which the decoder never shows: the numbers of the others become smaller by `count`. */
 void packet_table_drop_first(struct packet_table *table, int64_t count);
 

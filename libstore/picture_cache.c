@@ -3,60 +3,103 @@
 #include <libavutil/frame.h>
 #include <stdlib.h>
 
-/* A place for each frame; those that are filled form a ring by age, through the entry behind the last frame. */
-struct entry {
-    AVFrame *picture;
+enum { FEW_BYTES = 2 << 20 };
+
+/* A place for one picture; those that are filled form a ring by age. */
+struct place {
+    AVFrame *picture; /* NULL: empty */
     size_t bytes;
-    int64_t older, newer;
+    struct place *older, *newer;
 };
 
 struct picture_cache {
     size_t limit, bytes;
-    int64_t frame_count;
-    struct entry entries[]; /* frame_count + 1 */
+    bool few;
+    struct place ring; /* its newer is the oldest of all, its older the newest */
 };
 
-struct picture_cache *picture_cache_create(int64_t frame_count, size_t limit_bytes)
+struct picture_shelf {
+    struct picture_cache *cache;
+    int64_t frame_count;
+    struct place places[]; /* frame_count */
+};
+
+static void unlink_place(struct place *place)
 {
-    struct picture_cache *cache = calloc(1, sizeof *cache + (size_t)(frame_count + 1) * sizeof *cache->entries);
-    if (!cache)
-        return NULL;
-    cache->frame_count = frame_count;
-    cache->limit = limit_bytes;
-    cache->entries[frame_count].older = cache->entries[frame_count].newer = frame_count;
-    return cache;
+    place->older->newer = place->newer;
+    place->newer->older = place->older;
 }
 
-static void unlink_entry(struct picture_cache *cache, int64_t frame)
+static void link_newest(struct picture_cache *cache, struct place *place)
 {
-    struct entry *entry = &cache->entries[frame];
-    cache->entries[entry->older].newer = entry->newer;
-    cache->entries[entry->newer].older = entry->older;
+    place->older = cache->ring.older;
+    place->newer = &cache->ring;
+    place->older->newer = place;
+    cache->ring.older = place;
 }
 
-static void link_newest(struct picture_cache *cache, int64_t frame)
+static void empty(struct picture_cache *cache, struct place *place)
 {
-    const int64_t ring = cache->frame_count;
-    struct entry *entry = &cache->entries[frame];
-    entry->older = cache->entries[ring].older;
-    entry->newer = ring;
-    cache->entries[entry->older].newer = frame;
-    cache->entries[ring].older = frame;
+    unlink_place(place);
+    cache->bytes -= place->bytes;
+    av_frame_free(&place->picture);
 }
 
-static void drop(struct picture_cache *cache, int64_t frame)
+static size_t limit_now(const struct picture_cache *cache)
 {
-    unlink_entry(cache, frame);
-    cache->bytes -= cache->entries[frame].bytes;
-    av_frame_free(&cache->entries[frame].picture);
+    return cache->few && cache->limit > FEW_BYTES ? FEW_BYTES : cache->limit;
 }
 
 /* Makes room for so many bytes more. */
 static void make_room(struct picture_cache *cache, size_t bytes)
 {
-    const int64_t ring = cache->frame_count;
-    while (cache->bytes && cache->bytes + bytes > cache->limit)
-        drop(cache, cache->entries[ring].newer);
+    while (cache->bytes && cache->bytes + bytes > limit_now(cache))
+        empty(cache, cache->ring.newer);
+}
+
+struct picture_cache *picture_cache_create(size_t limit_bytes)
+{
+    struct picture_cache *cache = calloc(1, sizeof *cache);
+    if (!cache)
+        return NULL;
+    cache->limit = limit_bytes;
+    cache->ring.older = cache->ring.newer = &cache->ring;
+    return cache;
+}
+
+void picture_cache_destroy(struct picture_cache *cache)
+{
+    free(cache);
+}
+
+void picture_cache_set_limit(struct picture_cache *cache, size_t limit_bytes)
+{
+    cache->limit = limit_bytes;
+    make_room(cache, 0);
+}
+
+void picture_cache_keep_few(struct picture_cache *cache, bool few)
+{
+    cache->few = few;
+    make_room(cache, 0);
+}
+
+struct picture_shelf *picture_shelf_create(struct picture_cache *cache, int64_t frame_count)
+{
+    struct picture_shelf *shelf = calloc(1, sizeof *shelf + (size_t)frame_count * sizeof *shelf->places);
+    if (!shelf)
+        return NULL;
+    shelf->cache = cache;
+    shelf->frame_count = frame_count;
+    return shelf;
+}
+
+void picture_shelf_destroy(struct picture_shelf *shelf)
+{
+    for (int64_t frame = 0; shelf && frame < shelf->frame_count; frame++)
+        if (shelf->places[frame].picture)
+            empty(shelf->cache, &shelf->places[frame]);
+    free(shelf);
 }
 
 static size_t picture_bytes(const AVFrame *picture)
@@ -67,43 +110,30 @@ static size_t picture_bytes(const AVFrame *picture)
     return bytes;
 }
 
-void picture_cache_set_limit(struct picture_cache *cache, size_t limit_bytes)
+void picture_shelf_put(struct picture_shelf *shelf, int64_t frame, const struct AVFrame *picture)
 {
-    cache->limit = limit_bytes;
-    make_room(cache, 0);
-}
-
-void picture_cache_put(struct picture_cache *cache, int64_t frame, const struct AVFrame *picture)
-{
-    if (picture_cache_get(cache, frame))
+    if (picture_shelf_get(shelf, frame))
         return;
+    struct picture_cache *cache = shelf->cache;
     const size_t bytes = picture_bytes(picture);
-    if (bytes == 0 || bytes > cache->limit)
+    if (bytes == 0 || bytes > limit_now(cache))
         return;
     make_room(cache, bytes);
-    struct entry *entry = &cache->entries[frame];
-    entry->picture = av_frame_clone(picture);
-    if (!entry->picture)
+    struct place *place = &shelf->places[frame];
+    place->picture = av_frame_clone(picture);
+    if (!place->picture)
         return;
-    entry->bytes = bytes;
+    place->bytes = bytes;
     cache->bytes += bytes;
-    link_newest(cache, frame);
+    link_newest(cache, place);
 }
 
-const struct AVFrame *picture_cache_get(struct picture_cache *cache, int64_t frame)
+const struct AVFrame *picture_shelf_get(struct picture_shelf *shelf, int64_t frame)
 {
-    if (!cache->entries[frame].picture)
+    struct place *place = &shelf->places[frame];
+    if (!place->picture)
         return NULL;
-    unlink_entry(cache, frame);
-    link_newest(cache, frame);
-    return cache->entries[frame].picture;
-}
-
-void picture_cache_destroy(struct picture_cache *cache)
-{
-    if (!cache)
-        return;
-    cache->limit = 0;
-    make_room(cache, 0);
-    free(cache);
+    unlink_place(place);
+    link_newest(shelf->cache, place);
+    return place->picture;
 }

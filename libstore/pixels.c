@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "ffmpeg_log.h"
+#include "line_map.h"
 
 // What becomes of each luma where there is no colour, for one format and size; see convert_uncoloured().
 struct gray_table {
@@ -16,6 +17,8 @@ struct gray_table {
     enum AVPixelFormat format; // AV_PIX_FMT_NONE: not made yet
     bool usable;
     bool identical; // every value stays what it is
+    bool is_line;   // and `line` says the same
+    struct line_map line;
     uint8_t values[256];
 };
 
@@ -303,7 +306,19 @@ static void make_table(struct pixel_converter *converter, const AVFrame *picture
         table->identical &= values[i] == i;
         table->values[i] = (uint8_t)values[i];
     }
+    table->is_line = line_map_fit(&table->line, table->values);
     av_frame_free(&probe);
+}
+
+static void map_row(const struct gray_table *table, const uint8_t *from, uint8_t *to, size_t width)
+{
+    if (table->identical)
+        memcpy(to, from, width);
+    else if (table->is_line)
+        line_map_apply(table->line, from, to, width);
+    else
+        for (size_t x = 0; x < width; x++)
+            to[x] = table->values[from[x]];
 }
 
 // As the conversion to BGR and on to gray. Returns false, with nothing done, where the table does not serve.
@@ -315,15 +330,9 @@ static bool convert_uncoloured(struct pixel_converter *converter, const AVFrame 
     const struct gray_table *table = &converter->gray;
     if (table->width != picture->width || table->height != picture->height || (int)table->format != picture->format)
         make_table(converter, picture);
-    if (table->identical)
-        copy_rows(frame->data, frame->stride, picture->data[0], picture->linesize[0], (size_t)frame->width,
-                  frame->height);
-    for (int y = 0; y < frame->height && table->usable && !table->identical; y++) {
-        const uint8_t *from = picture->data[0] + (ptrdiff_t)y * picture->linesize[0];
-        uint8_t *to = frame->data + y * frame->stride;
-        for (int x = 0; x < frame->width; x++)
-            to[x] = table->values[from[x]];
-    }
+    for (int y = 0; y < frame->height && table->usable; y++)
+        map_row(table, picture->data[0] + (ptrdiff_t)y * picture->linesize[0], frame->data + y * frame->stride,
+                (size_t)frame->width);
     return table->usable;
 }
 

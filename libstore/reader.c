@@ -1,6 +1,7 @@
 #include <libstore/reader.h>
 #include <libstore/writer.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,11 +18,24 @@
 #include "index.h"
 #include "index_search.h"
 #include "metadata.h"
+#include "picture_cache.h"
+#include "plain_file.h"
 #include "problems.h"
 #include "reader_ranges.h"
 #include "store_index.h"
 #include "store_lock.h"
 #include "store_path.h"
+
+/* The default of ist_reader_set_cache(): a GOP of 250 pictures of 640 x 480 needs half of it. */
+enum { CACHE_BYTES = 256 << 20 };
+
+enum { OPEN_CHUNKS = 16 };
+
+struct open_chunk {
+    struct chunk_reader *reader; /* NULL: none */
+    int number;
+    int64_t frame_count; /* as the index had it: more came if it has more now */
+};
 
 struct ist_reader {
     char directory[PATH_MAX];
@@ -36,9 +50,9 @@ struct ist_reader {
     ist_frame raw;                   /* data of an encoding */
 
     const struct chunk_reader_calls *calls;
-    struct chunk_reader *chunk; /* the one read last; NULL: none */
-    int chunk_number;
-    int64_t next_index; /* for ist_reader_next() */
+    struct open_chunk chunks[OPEN_CHUNKS]; /* the one read last first */
+    struct picture_cache *cache;           /* of all of them */
+    int64_t next_index;                    /* for ist_reader_next() */
 };
 
 /*
@@ -100,7 +114,9 @@ static void fill_info(ist_reader *r)
     ist_reader_info *info = &r->info;
     *info = (ist_reader_info){
         .path = r->directory,
-        .class_name = m->is_video ? "VideoImgStore" : "DirectoryImgStore",
+        .class_name = m->is_file    ? ""
+                      : m->is_video ? "VideoImgStore"
+                                    : "DirectoryImgStore",
         .format = m->format,
         .encoding = m->encoding,
         .uuid = m->uuid,
@@ -113,7 +129,7 @@ static void fill_info(ist_reader *r)
         .type = m->type,
         .chunksize = m->chunksize,
         .lossless = is_lossless(m),
-        .unfinished = store_lock_look(r->directory) != STORE_LOCK_NONE,
+        .unfinished = !m->is_file && store_lock_look(r->directory) != STORE_LOCK_NONE,
         .frame_count = index_frame_count(r->index),
     };
     const struct chunk_range *ranges = index_ranges(r->index, &info->chunk_count);
@@ -144,11 +160,8 @@ static ist_status count_drops(ist_reader *r, ist_error *error)
     return status;
 }
 
-ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error)
+static ist_status open_store(ist_reader *r, const char *path, ist_error *error)
 {
-    ist_reader *r = *reader = calloc(1, sizeof *r);
-    if (!r)
-        return error_memory(error);
     ist_status status = store_path_find(r->directory, path, error);
     if (status >= 0)
         status = metadata_read(&r->metadata, r->directory, error);
@@ -156,6 +169,28 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
         status = choose_calls(r, error);
     if (status >= 0)
         status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
+    return status;
+}
+
+static ist_status open_file(ist_reader *r, const char *path, ist_error *error)
+{
+    if (snprintf(r->directory, sizeof r->directory, "%s", path) >= (int)sizeof r->directory)
+        return error_errno(error, ENAMETOOLONG, "%.100s...", path);
+    const ist_status status = plain_file_open(r->directory, &r->metadata, &r->index, &r->calls, error);
+    r->width = r->metadata.width;
+    r->height = r->metadata.height;
+    return status;
+}
+
+ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error)
+{
+    ist_reader *r = *reader = calloc(1, sizeof *r);
+    if (!r)
+        return error_memory(error);
+    r->cache = picture_cache_create(CACHE_BYTES);
+    ist_status status = r->cache ? IST_OK : error_memory(error);
+    if (status >= 0)
+        status = plain_file_is(path) ? open_file(r, path, error) : open_store(r, path, error);
     if (status >= 0)
         status = index_search_create(&r->search, r->index, error);
     if (status >= 0) {
@@ -172,7 +207,6 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
     ist_reader *r = reader;
     if (!r->info.unfinished)
         return IST_OK;
-    const int64_t before = r->info.frame_count;
     struct index_search *search;
     ist_status status = index_reload(r->index, error);
     if (status >= 0)
@@ -182,9 +216,6 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
     index_search_destroy(&r->search);
     r->search = search;
     fill_info(r);
-    // What is known of the open chunk's file is out of date if frames came to it.
-    if (r->chunk && r->info.frame_count != before)
-        r->calls->close(&r->chunk);
     return count_drops(r, error);
 }
 
@@ -193,13 +224,25 @@ const ist_reader_info *ist_reader_get_info(const ist_reader *reader)
     return &reader->info;
 }
 
+static void close_chunk(ist_reader *r, int i)
+{
+    if (r->chunks[i].reader)
+        r->calls->close(&r->chunks[i].reader);
+}
+
+void ist_reader_set_cache(ist_reader *reader, size_t bytes)
+{
+    picture_cache_set_limit(reader->cache, bytes);
+}
+
 void ist_reader_close(ist_reader **reader)
 {
     ist_reader *r = *reader;
     if (!r)
         return;
-    if (r->chunk)
-        r->calls->close(&r->chunk);
+    for (int i = 0; i < OPEN_CHUNKS; i++)
+        close_chunk(r, i);
+    picture_cache_destroy(r->cache);
     if (r->search)
         index_search_destroy(&r->search);
     index_close(&r->index);
@@ -214,14 +257,43 @@ void ist_reader_close(ist_reader **reader)
  * Frames
  */
 
-static ist_status open_chunk(ist_reader *r, int chunk, ist_error *error)
+/* Makes the i-th of the open chunks the first. */
+static void move_to_front(ist_reader *r, int i)
 {
-    if (r->chunk && r->chunk_number == chunk)
-        return IST_OK;
-    if (r->chunk)
-        r->calls->close(&r->chunk);
-    r->chunk_number = chunk;
-    return r->calls->open(&r->chunk, &r->metadata, r->directory, chunk, r->index, error);
+    const struct open_chunk chunk = r->chunks[i];
+    memmove(&r->chunks[1], &r->chunks[0], (size_t)i * sizeof chunk);
+    r->chunks[0] = chunk;
+}
+
+/* The chunk's place among the open ones; the last place, of the one read longest ago, if it is not there. */
+static int place_of(const ist_reader *r, int number)
+{
+    for (int i = 0; i < OPEN_CHUNKS; i++)
+        if (r->chunks[i].reader && r->chunks[i].number == number)
+            return i;
+    return OPEN_CHUNKS - 1;
+}
+
+/* Makes this chunk the first of the open ones. */
+static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, ist_error *error)
+{
+    const int i = place_of(r, range->chunk);
+    struct open_chunk *chunk = &r->chunks[i];
+    if (i > 0 && r->chunks[0].reader && r->calls->rest)
+        r->calls->rest(r->chunks[0].reader);
+    // What is known of its file is out of date if frames came to it.
+    if (chunk->number != range->chunk || chunk->frame_count != range->frame_count)
+        close_chunk(r, i);
+    if (!chunk->reader) {
+        chunk->number = range->chunk;
+        chunk->frame_count = range->frame_count;
+        const ist_status status =
+            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->index, r->cache, error);
+        if (status < 0)
+            return status;
+    }
+    move_to_front(r, i);
+    return IST_OK;
 }
 
 /* True if what was read is what the store says; raw data of 2 and 4 samples come side by side. */
@@ -233,7 +305,7 @@ static ist_status check_stored(const ist_reader *r, const ist_frame *frame, ist_
         return IST_OK;
     return error_set(error, IST_ERROR_DATA,
                      "chunk %06d: the picture is %d x %d pixels with %d channels, but the store says %d x %d with %d",
-                     r->chunk_number, frame->width / across, frame->height, frame->channels * across, m->width,
+                     r->chunks[0].number, frame->width / across, frame->height, frame->channels * across, m->width,
                      m->height, m->channels);
 }
 
@@ -241,7 +313,7 @@ static ist_status check_stored(const ist_reader *r, const ist_frame *frame, ist_
 static ist_status read_pixels(ist_reader *r, int64_t frame_idx, ist_frame *frame, ist_error *error)
 {
     ist_frame *stored = r->encoding ? &r->raw : frame;
-    ist_status status = r->calls->read(r->chunk, frame_idx, stored, error);
+    ist_status status = r->calls->read(r->chunks[0].reader, frame_idx, stored, error);
     if (status >= 0)
         status = check_stored(r, stored, error);
     if (status >= 0 && r->encoding)
@@ -287,7 +359,7 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     const struct chunk_range *range = index_range_of(r->index, index);
     r->next_index = index + 1;
     ist_error reason = {0};
-    ist_status status = open_chunk(r, range->chunk, &reason);
+    ist_status status = open_chunk(r, range, &reason);
     if (status >= 0)
         status = read_pixels(r, index - range->first_index, frame, &reason);
     if (status < 0) {
@@ -300,6 +372,20 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     frame->time_s = entry->time_s;
     frame->camera_time_s = 0;
     return IST_OK;
+}
+
+ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key, ist_error *error)
+{
+    if (index < 0 || index >= reader->info.frame_count)
+        return no_such_frame(reader, index, error);
+    const struct chunk_range *range = index_range_of(reader->index, index);
+    *key = index;
+    if (!reader->calls->key_for)
+        return IST_OK;
+    const ist_status status = open_chunk(reader, range, error);
+    if (status >= 0)
+        *key = range->first_index + reader->calls->key_for(reader->chunks[0].reader, index - range->first_index);
+    return status;
 }
 
 ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame, ist_error *error)

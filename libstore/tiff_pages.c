@@ -193,6 +193,18 @@ ist_status tiff_pages_advance(struct tiff_pages *pages, ist_error *error)
     return TIFFReadDirectory(pages->tiff) ? IST_OK : fail(pages, error);
 }
 
+uint64_t tiff_pages_place(const struct tiff_pages *pages)
+{
+    return TIFFCurrentDirOffset(pages->tiff);
+}
+
+ist_status tiff_pages_go(struct tiff_pages *pages, uint64_t place, ist_error *error)
+{
+    pages->message[0] = '\0';
+    pages->lacks_values = false;
+    return TIFFSetSubDirectory(pages->tiff, place) ? IST_OK : fail(pages, error);
+}
+
 // True for what the code below takes apart itself; the rest is left to libtiff's RGBA reader.
 static bool choose_frame(struct layout *layout)
 {

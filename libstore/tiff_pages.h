@@ -24,6 +24,10 @@ ist_status tiff_pages_read(struct tiff_pages *pages, ist_frame *frame, ist_error
 /* Moves to the next page. IST_END: there is none. IST_ERROR_DATA: the way to it is damaged. */
 ist_status tiff_pages_advance(struct tiff_pages *pages, ist_error *error);
 
+/* Where in the file the page is that the cursor stands on, and back to such a place. IST_ERROR_DATA: it is damaged. */
+uint64_t tiff_pages_place(const struct tiff_pages *pages);
+ist_status tiff_pages_go(struct tiff_pages *pages, uint64_t place, ist_error *error);
+
 /* Sets *pages to NULL. Takes a NULL pages. */
 void tiff_pages_close(struct tiff_pages **pages);
 

@@ -3,6 +3,7 @@
  * time stamps of the container make of it.
  */
 #include <libavutil/frame.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +16,11 @@
 #include "pixels.h"
 #include "video_track.h"
 
-/* A GOP of 250 pictures of 640 x 480 needs half of it. */
-enum { DEFAULT_CACHE_BYTES = 256 << 20 };
+/* Who has read so many frames in small steps forward goes on like that. */
+enum { SEQUENTIAL_READS = 12, LONGEST_STEP = 16 };
 
-/*
- * Who has read so many frames in small steps forward goes on like that. Then fewer pictures are kept, which stay in the
- * processor's cache: memory that is always new costs more than a tenth of the decoding.
- */
-enum { SEQUENTIAL_READS = 12, LONGEST_STEP = 16, SEQUENTIAL_CACHE_BYTES = 8 << 20 };
+/* Packets from a key picture on; decoding so many is faster with threads than without. */
+enum { LONG_WAY = 8 };
 
 /* How many key pictures a frame is looked for from: some (intra refresh) are whole only some frames later. */
 enum { KEYS_TO_TRY = 3 };
@@ -32,17 +30,19 @@ struct chunk_reader {
     const char *name;  /* for messages, with .live where it is one */
     int width, height; /* px, as the store has them */
     struct pixel_layout layout;
+    enum pixel_rule rule;
 
     struct video_track *track;
     const struct packet_table *table;
     struct video_picture last; /* what the decoder gave last; picture NULL: nothing since the last seek */
     struct picture_cache *cache;
-    size_t cache_bytes;
-    int sequential; /* frames decoded so far each in a small step forward */
+    struct picture_shelf *shelf; /* in the cache */
+    int sequential;              /* frames decoded so far each in a small step forward */
     struct pixel_converter *converter;
     bool *lost;            /* frames of which no sound picture can be got */
     int64_t last_asked;    /* frame; -1: none */
     bool skipping_is_safe; /* the decoder still gives the right frame when others are skipped on the way */
+    bool use_threads;      /* on long ways: the codec can, and nothing was damaged so far */
 };
 
 /* ---- opening ---- */
@@ -54,7 +54,7 @@ static void video_close(struct chunk_reader **reader)
         return;
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    picture_cache_destroy(r->cache);
+    picture_shelf_destroy(r->shelf);
     video_track_close(&r->track);
     pixel_converter_destroy(r->converter);
     ffmpeg_log_end(&log);
@@ -69,18 +69,23 @@ static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
     if (status < 0)
         return status;
     r->table = video_track_table(r->track);
-    r->converter = pixel_converter_create(PIXEL_RULE_OPENCV);
-    r->cache = picture_cache_create(r->table->frame_count, DEFAULT_CACHE_BYTES);
+    r->use_threads = video_track_can_thread(r->track);
+    r->converter = pixel_converter_create(r->rule);
+    r->shelf = picture_shelf_create(r->cache, r->table->frame_count);
     r->lost = calloc((size_t)r->table->frame_count + 1, sizeof *r->lost);
-    return r->converter && r->cache && r->lost ? IST_OK : error_memory(error);
+    return r->converter && r->shelf && r->lost ? IST_OK : error_memory(error);
 }
 
-/* The finished file, or the one that is being recorded. */
-static bool find_path(struct chunk_reader *r, const char *directory, int chunk, const char *extension)
+/* A plain file itself, or the chunk's: the finished one, or the one that is being recorded. */
+static bool find_path(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk)
 {
+    if (metadata->is_file) {
+        snprintf(r->path, sizeof r->path, "%s", directory);
+        return fs_exists(r->path);
+    }
     // The recorder may finish the chunk between the two looks: then the first name is there now.
     for (int look = 0; look < 2; look++) {
-        chunk_path_video(r->path, directory, chunk, extension);
+        chunk_path_video(r->path, directory, chunk, metadata->extension);
         if (fs_exists(r->path))
             return true;
         strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
@@ -91,7 +96,7 @@ static bool find_path(struct chunk_reader *r, const char *directory, int chunk, 
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                             int chunk, struct index *index, ist_error *error)
+                             int chunk, struct index *index, struct picture_cache *cache, ist_error *error)
 {
     struct chunk_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
@@ -99,11 +104,13 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->width = metadata->width;
     r->height = metadata->height;
     r->layout = (struct pixel_layout){metadata->channels, metadata->type};
+    // A plain file is read as a source of frames reads it.
+    r->rule = metadata->is_file ? PIXEL_RULE_FFMPEG : PIXEL_RULE_OPENCV;
     r->last_asked = -1;
-    r->cache_bytes = DEFAULT_CACHE_BYTES;
+    r->cache = cache;
     r->skipping_is_safe = true;
     ist_status status = IST_OK;
-    if (!find_path(r, directory, chunk, metadata->extension))
+    if (!find_path(r, metadata, directory, chunk))
         status = error_set(error, IST_ERROR_NOT_FOUND, "%06d%s: the chunk is missing", chunk, metadata->extension);
     r->name = fs_basename(r->path);
     struct ffmpeg_log log;
@@ -120,6 +127,11 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
 
 /* ---- decoding ---- */
 
+static bool reads_on(const struct chunk_reader *r)
+{
+    return r->sequential >= SEQUENTIAL_READS;
+}
+
 static ist_status frame_failure(const struct chunk_reader *r, int64_t frame_idx, const char *what, ist_error *error)
 {
     return error_set(error, IST_ERROR_DATA, "%s: frame %lld: %s", r->name, (long long)frame_idx, what);
@@ -132,7 +144,7 @@ static ist_status step(struct chunk_reader *r, int64_t skip_to, ist_error *error
     if (status != IST_OK)
         r->last.picture = NULL;
     else if (r->last.sound)
-        picture_cache_put(r->cache, r->last.frame, r->last.picture);
+        picture_shelf_put(r->shelf, r->last.frame, r->last.picture);
     return status;
 }
 
@@ -147,11 +159,24 @@ static ist_status decode_on(struct chunk_reader *r, int64_t frame_idx, int64_t s
     return status;
 }
 
-static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, ist_error *error)
+static ist_status walk_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, bool threads,
+                            ist_error *error)
 {
     r->last.picture = NULL;
-    const ist_status status = video_track_seek(r->track, key, error);
+    const ist_status status = video_track_seek(r->track, key, threads, error);
     return status < 0 ? status : decode_on(r, frame_idx, skip_to, error);
+}
+
+static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, ist_error *error)
+{
+    const bool is_long = r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
+    if (is_long && r->use_threads) {
+        const ist_status status = walk_from(r, key, frame_idx, skip_to, true, error);
+        if (status != IST_END || !video_track_has_threads(r->track))
+            return status;
+        r->use_threads = false;
+    }
+    return walk_from(r, key, frame_idx, skip_to, false, error);
 }
 
 /* The frame has no sound picture; nor have those that follow up to the next sound one, which need not be tried. */
@@ -172,21 +197,22 @@ static void choose_cache_size(struct chunk_reader *r, int64_t frame_idx)
 {
     const int64_t distance = frame_idx - r->last_asked;
     r->sequential = distance > 0 && distance <= LONGEST_STEP ? r->sequential + 1 : 0;
-    const bool small = r->sequential >= SEQUENTIAL_READS && r->cache_bytes > SEQUENTIAL_CACHE_BYTES;
-    picture_cache_set_limit(r->cache, small ? SEQUENTIAL_CACHE_BYTES : r->cache_bytes);
+    picture_cache_keep_few(r->cache, reads_on(r));
 }
 
 /* The usual case: the frame lies ahead, or it is reached from the key picture before it. */
 static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t frame_idx, ist_error *error)
 {
     const int64_t last_asked = r->last_asked;
-    const bool ahead = r->last.picture && r->last.frame < frame_idx && video_track_position(r->track) > key;
     const int64_t skip_to = r->skipping_is_safe ? frame_idx : 0;
-    if (ahead)
-        return decode_on(r, frame_idx, skip_to, error);
-    // Who goes back within a GOP wants what lies between as well.
-    const bool goes_back =
-        last_asked > frame_idx && !r->lost[last_asked] && packet_table_key_for(r->table, last_asked) == key;
+    if (r->last.picture && r->last.frame < frame_idx && video_track_position(r->track) > key) {
+        const ist_status status = decode_on(r, frame_idx, skip_to, error);
+        if (status != IST_END || !video_track_has_threads(r->track))
+            return status;
+        r->use_threads = false;
+    }
+    // Who goes back by a small step goes on like that and wants what lies between as well.
+    const bool goes_back = last_asked > frame_idx && last_asked - frame_idx <= LONGEST_STEP && !r->lost[last_asked];
     return decode_from(r, key, frame_idx, goes_back ? 0 : skip_to, error);
 }
 
@@ -217,7 +243,7 @@ static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const A
         return frame_failure(r, frame_idx, "the file breaks off before it", error);
     if (r->lost[frame_idx])
         return frame_failure(r, frame_idx, "is damaged", error);
-    *picture = picture_cache_get(r->cache, frame_idx);
+    *picture = picture_shelf_get(r->shelf, frame_idx);
     if (*picture)
         return IST_OK;
     const bool is_last = r->last.picture && r->last.frame == frame_idx && r->last.sound;
@@ -262,10 +288,19 @@ static int64_t video_frame_count(const struct chunk_reader *r)
     return r->table->frame_count;
 }
 
-static void video_set_cache(struct chunk_reader *r, size_t bytes)
+static int64_t video_key_for(const struct chunk_reader *r, int64_t frame_idx)
 {
-    r->cache_bytes = bytes;
-    picture_cache_set_limit(r->cache, bytes);
+    if (frame_idx >= r->table->frame_count || r->table->packet_of_frame[frame_idx] < 0)
+        return frame_idx;
+    const int64_t key = r->table->packets[packet_table_key_for(r->table, frame_idx)].frame;
+    return key >= 0 && key < frame_idx ? key : frame_idx;
+}
+
+static void video_rest(struct chunk_reader *r)
+{
+    r->last.picture = NULL;
+    r->sequential = 0;
+    video_track_rest(r->track);
 }
 
 const struct chunk_reader_calls video_reader_calls = {
@@ -273,5 +308,6 @@ const struct chunk_reader_calls video_reader_calls = {
     .read = video_read,
     .close = video_close,
     .frame_count = video_frame_count,
-    .set_cache = video_set_cache,
+    .key_for = video_key_for,
+    .rest = video_rest,
 };

@@ -8,6 +8,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
+#include <libavutil/cpu.h>
 #include <libavutil/mem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,12 @@
 #include "media_io.h"
 #include "packet_checksum.h"
 
+/* Decoding ahead on more would take more than it gives to those who want one picture. */
+enum { MOST_THREADS = 8 };
+
+/* H.264 complains so behind a key picture at which decoding began, when a picture before it is to be forgotten. */
+static const char ignored_message[] = "mmco: unref short failure";
+
 struct video_track {
     const char *path;
     const char *name;
@@ -25,7 +32,9 @@ struct video_track {
     AVFormatContext *file;
     int stream;
     const AVCodec *codec;
-    AVCodecContext *decoder;
+    AVCodecContext *decoders[2]; /* without and with threads, each made when it is needed */
+    AVCodecContext *decoder;     /* one of them; NULL: none is in use */
+    struct ffmpeg_watch watch;   /* on the one with threads */
     AVBSFContext *unpack; /* one picture a packet, where the file has two and none (mpeg4 in avi); NULL: not needed */
     AVPacket *packet;     /* the one that is decoded next, when it is not empty */
     AVFrame *picture;
@@ -43,6 +52,31 @@ struct video_track {
 
 /* ---- the file ---- */
 
+static bool is_mp4(const AVFormatContext *file)
+{
+    return strstr(file->iformat->name, "mp4") != NULL;
+}
+
+/*
+ * A mp4 without fragments describes H.264, and every packet of it, in its header: looking for that in the pictures
+ * would take longer than decoding some.
+ */
+static bool header_describes(const AVFormatContext *file, const AVStream *stream)
+{
+    const AVCodecParameters *video = stream->codecpar;
+    return is_mp4(file) && video->codec_id == AV_CODEC_ID_H264 && video->extradata_size > 0 && video->width > 0 &&
+           stream->nb_frames > 0 && avformat_index_get_entries_count(stream) == stream->nb_frames;
+}
+
+static bool header_describes_videos(const AVFormatContext *file)
+{
+    bool described = file->nb_streams > 0;
+    for (unsigned i = 0; i < file->nb_streams; i++)
+        if (file->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+            described &= header_describes(file, file->streams[i]);
+    return described;
+}
+
 /* Opens the file, picks its video and stands at its beginning. */
 static ist_status open_file(struct video_track *t, ist_error *error)
 {
@@ -56,7 +90,8 @@ static ist_status open_file(struct video_track *t, ist_error *error)
     int result = avformat_open_input(&t->file, t->path, NULL, NULL);
     if (result >= 0) {
         t->header_checksum = packet_checksum_of_header(t->file);
-        result = avformat_find_stream_info(t->file, NULL);
+        if (!header_describes_videos(t->file))
+            result = avformat_find_stream_info(t->file, NULL);
     }
     if (result < 0)
         return media_error(error, result, t->name, "not a video that can be read");
@@ -90,18 +125,40 @@ static ist_status open_unpacking(struct video_track *t, ist_error *error)
     return result < 0 ? media_error(error, result, t->name, "cannot be decoded") : IST_OK;
 }
 
-static ist_status open_decoder(struct video_track *t, ist_error *error)
+bool video_track_can_thread(const struct video_track *t)
 {
-    t->decoder = avcodec_alloc_context3(t->codec);
+    return (t->codec->capabilities & AV_CODEC_CAP_FRAME_THREADS) && av_cpu_count() > 1;
+}
+
+static ist_status open_decoder(struct video_track *t, bool threads, ist_error *error)
+{
+    AVCodecContext *decoder = t->decoders[threads] = avcodec_alloc_context3(t->codec);
     const AVCodecParameters *parameters = t->unpack ? t->unpack->par_out : t->file->streams[t->stream]->codecpar;
-    if (!t->decoder || avcodec_parameters_to_context(t->decoder, parameters) < 0)
+    if (!decoder || avcodec_parameters_to_context(decoder, parameters) < 0)
         return error_memory(error);
-    // One thread: frame threads would decode ahead what a random read throws away.
-    t->decoder->thread_count = 1;
-    t->decoder->log_level_offset = FFMPEG_LOG_OFFSET;
-    t->decoder->err_recognition = AV_EF_CRCCHECK;
-    const int result = avcodec_open2(t->decoder, t->codec, NULL);
+    decoder->thread_type = FF_THREAD_FRAME;
+    decoder->thread_count = threads ? FFMIN(av_cpu_count(), MOST_THREADS) : 1;
+    decoder->opaque = threads ? &t->watch : NULL;
+    decoder->log_level_offset = FFMPEG_LOG_OFFSET;
+    decoder->err_recognition = AV_EF_CRCCHECK;
+    const int result = avcodec_open2(decoder, t->codec, NULL);
     return result < 0 ? media_error(error, result, t->name, "cannot be decoded") : IST_OK;
+}
+
+/* Chooses the decoder, which stands nowhere then. */
+static ist_status use_decoder(struct video_track *t, bool threads, ist_error *error)
+{
+    threads = threads && video_track_can_thread(t);
+    ist_status status = IST_OK;
+    if (t->decoder)
+        avcodec_flush_buffers(t->decoder);
+    if (!t->decoders[threads])
+        status = open_decoder(t, threads, error);
+    if (status < 0)
+        avcodec_free_context(&t->decoders[threads]);
+    t->decoder = t->decoders[threads];
+    atomic_store(&t->watch.failed, false);
+    return status;
 }
 
 /* Reads the next packet of the video. 0, or an error of FFmpeg. */
@@ -130,7 +187,7 @@ static int seek_by_time(struct video_track *t, int64_t packet)
     const struct packet_entry *first = &t->table.packets[0], *entry = &t->table.packets[packet];
     int64_t target = entry->pts != AV_NOPTS_VALUE ? entry->pts : entry->dts;
     // mp4 seeks by decoding time, shifted so that presentation begins at the first frame.
-    if (strstr(t->file->iformat->name, "mp4") && entry->dts != AV_NOPTS_VALUE && first->pts != AV_NOPTS_VALUE)
+    if (is_mp4(t->file) && entry->dts != AV_NOPTS_VALUE && first->pts != AV_NOPTS_VALUE)
         target = entry->dts + (first->pts - first->dts);
     if (target == AV_NOPTS_VALUE)
         return AVERROR(EINVAL);
@@ -172,22 +229,39 @@ static ist_status seek_from_beginning(struct video_track *t, int64_t target, ist
     return status;
 }
 
-ist_status video_track_seek(struct video_track *t, int64_t packet, ist_error *error)
+/* Reads this packet, which is decoded next then. */
+static ist_status go_to(struct video_track *t, int64_t packet, ist_error *error)
 {
-    t->next_packet = -1;
-    avcodec_flush_buffers(t->decoder);
-    if (t->unpack)
-        av_bsf_flush(t->unpack);
     // A container may come out behind the packet that was asked for: then from an earlier key, then from the beginning.
     const bool found = try_seek(t, seek_by_place, packet, packet) || try_seek(t, seek_by_time, packet, packet) ||
                        try_seek(t, seek_by_time, packet_table_key_before(&t->table, packet), packet);
     const ist_status status = found ? IST_OK : seek_from_beginning(t, packet, error);
+    if (status >= 0)
+        packet_table_check_key(&t->table, packet, t->packet);
+    return status;
+}
+
+ist_status video_track_seek(struct video_track *t, int64_t packet, bool threads, ist_error *error)
+{
+    t->next_packet = -1;
+    ist_status status = use_decoder(t, threads, error);
+    if (status < 0)
+        return status;
+    if (t->unpack)
+        av_bsf_flush(t->unpack);
+    while ((status = go_to(t, packet, error)) >= 0 && packet > 0 && !t->table.packets[packet].key)
+        packet = packet_table_key_before(&t->table, packet);
     if (status < 0)
         return status;
     t->next_packet = t->start = packet;
     t->drained = false;
     t->damage = -1;
     return IST_OK;
+}
+
+bool video_track_has_threads(const struct video_track *t)
+{
+    return t->decoder && t->decoder == t->decoders[true];
 }
 
 int64_t video_track_position(const struct video_track *t)
@@ -274,6 +348,7 @@ static int feed(struct video_track *t, int64_t skip_to)
     if (!packet_table_is(&t->table, at, t->packet))
         return AVERROR_INVALIDDATA;
     t->next_packet++;
+    packet_table_check_key(&t->table, at, t->packet);
     bool right;
     if (compare_packet(t, entry->frame, &right) < 0)
         return AVERROR(EIO);
@@ -292,8 +367,7 @@ static int feed(struct video_track *t, int64_t skip_to)
 
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    // H.264 complains so behind a key picture at which decoding began, when a picture before it is to be forgotten.
-    log.ignored = "mmco: unref short failure";
+    log.ignored = ignored_message;
     const int result = avcodec_send_packet(t->decoder, t->packet);
     ffmpeg_log_end(&log);
     av_packet_unref(t->packet);
@@ -320,11 +394,22 @@ static bool is_sound(const struct video_track *t, int64_t frame)
     return packet < t->damage && packets[packet].order < packets[t->damage].order;
 }
 
+/* Whether the decoder with threads, which gave this picture or an error, said anything that leaves doubts. */
+static bool is_doubtful(const struct video_track *t, int result)
+{
+    return atomic_load(&t->watch.failed) || (result < 0 && result != AVERROR(EAGAIN) && result != AVERROR_EOF) ||
+           (result >= 0 && (t->picture->decode_error_flags || (t->picture->flags & AV_FRAME_FLAG_CORRUPT)));
+}
+
 ist_status video_track_next(struct video_track *t, int64_t skip_to, struct video_picture *out, ist_error *error)
 {
     *out = (struct video_picture){.picture = t->picture};
     for (;;) {
         int result = avcodec_receive_frame(t->decoder, t->picture);
+        if (video_track_has_threads(t) && (t->damage >= 0 || is_doubtful(t, result))) {
+            t->next_packet = -1;
+            return IST_END;
+        }
         const int64_t frame = result < 0 ? -1 : t->picture->pts;
         if (frame >= 0 && frame < t->table.frame_count) {
             if (t->picture->decode_error_flags || (t->picture->flags & AV_FRAME_FLAG_CORRUPT))
@@ -359,7 +444,7 @@ static ist_status drop_undecodable_beginning(struct video_track *t, ist_error *e
     const int64_t first_frame = table->packet_of_frame[0];
     if (first_key == 0 && (first_frame < 0 || table->packets[first_frame].order >= table->packets[0].order))
         return IST_OK;
-    ist_status status = video_track_seek(t, 0, error);
+    ist_status status = video_track_seek(t, 0, false, error);
     struct video_picture first;
     if (status >= 0)
         status = video_track_next(t, 0, &first, error);
@@ -367,6 +452,20 @@ static ist_status drop_undecodable_beginning(struct video_track *t, ist_error *e
         packet_table_drop_first(&t->table, first.frame);
     t->next_packet = -1;
     return status < 0 ? status : IST_OK;
+}
+
+static ist_status read_table(struct video_track *t, ist_error *error)
+{
+    if (header_describes(t->file, t->file->streams[t->stream])) {
+        ist_status status = packet_table_read_header(&t->table, t->file, t->stream, t->name, error);
+        if (status == IST_END)
+            status = rewind_file(t, error);
+        else
+            return status;
+        if (status < 0)
+            return status;
+    }
+    return packet_table_read(&t->table, t->file, t->stream, t->unpack, t->name, error);
 }
 
 static ist_status open_track(struct video_track *t, ist_error *error)
@@ -379,9 +478,7 @@ static ist_status open_track(struct video_track *t, ist_error *error)
     if (status >= 0)
         status = open_unpacking(t, error);
     if (status >= 0)
-        status = open_decoder(t, error);
-    if (status >= 0)
-        status = packet_table_read(&t->table, t->file, t->stream, t->unpack, t->name, error);
+        status = read_table(t, error);
     if (status >= 0)
         status = keep_palette(t, error);
     return status < 0 ? status : drop_undecodable_beginning(t, error);
@@ -396,10 +493,21 @@ ist_status video_track_open(struct video_track **track, const char *path, const 
     t->name = name;
     t->next_packet = -1;
     t->damage = -1;
+    t->watch.ignored = ignored_message;
     const ist_status status = open_track(t, error);
     if (status < 0)
         video_track_close(track);
     return status;
+}
+
+void video_track_rest(struct video_track *t)
+{
+    av_frame_unref(t->picture);
+    av_packet_unref(t->packet);
+    avcodec_free_context(&t->decoders[false]);
+    avcodec_free_context(&t->decoders[true]);
+    t->decoder = NULL;
+    t->next_packet = -1;
 }
 
 void video_track_close(struct video_track **track)
@@ -407,7 +515,8 @@ void video_track_close(struct video_track **track)
     struct video_track *t = *track;
     if (!t)
         return;
-    avcodec_free_context(&t->decoder);
+    avcodec_free_context(&t->decoders[false]);
+    avcodec_free_context(&t->decoders[true]);
     av_bsf_free(&t->unpack);
     if (t->packet)
         close_file(t);
@@ -417,6 +526,23 @@ void video_track_close(struct video_track **track)
     av_free(t->palette);
     free(t);
     *track = NULL;
+}
+
+static int64_t pts_of(const struct packet_table *table, int64_t frame)
+{
+    const int64_t packet = table->packet_of_frame[frame];
+    return packet < 0 ? AV_NOPTS_VALUE : table->packets[packet].pts;
+}
+
+double video_track_time_s(const struct video_track *t, int64_t frame)
+{
+    enum { DEFAULT_HZ = 25 };
+    AVStream *stream = t->file->streams[t->stream];
+    const int64_t first = pts_of(&t->table, 0), pts = pts_of(&t->table, frame);
+    if (first != AV_NOPTS_VALUE && pts != AV_NOPTS_VALUE)
+        return (double)(pts - first) * av_q2d(stream->time_base);
+    const AVRational rate = av_guess_frame_rate(t->file, stream, NULL);
+    return (double)frame / (rate.num > 0 && rate.den > 0 ? av_q2d(rate) : DEFAULT_HZ);
 }
 
 void video_track_set_checksums(struct video_track *t, struct index *index, int chunk)

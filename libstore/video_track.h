@@ -23,11 +23,29 @@ const struct packet_table *video_track_table(const struct video_track *track);
 /* Packets that are not those of the chunk's frames, by the checksums in its index, are taken for damaged. */
 void video_track_set_checksums(struct video_track *track, struct index *index, int chunk);
 
-/* Makes this key packet (or packet 0) the next that is decoded. IST_ERROR_DATA: no way leads there. */
-ist_status video_track_seek(struct video_track *track, int64_t packet, ist_error *error);
+/*
+ * Makes this key packet (or packet 0) the next that is decoded; where it turns out to be no key, the one before.
+ * With `threads` several pictures are decoded at a time, where the codec can and there are processors for it: faster on
+ * a long way, slower on a short one. IST_ERROR_DATA: no way leads there.
+ */
+ist_status video_track_seek(struct video_track *track, int64_t packet, bool threads, ist_error *error);
+
+/* Whether `threads` makes a difference. */
+bool video_track_can_thread(const struct video_track *track);
+
+/* Whether several pictures are decoded at a time. Then nobody can say which of them is damaged, see below. */
+bool video_track_has_threads(const struct video_track *track);
+
+/*
+ * When a frame is shown, in seconds from the first frame: as the file says, or where it does not, as its rate says.
+ */
+double video_track_time_s(const struct video_track *track, int64_t frame);
 
 /* The packet that is decoded next; -1: video_track_seek() comes first. */
 int64_t video_track_position(const struct video_track *track);
+
+/* Gives the decoder back until the next video_track_seek(), which must come first then; pictures become invalid. */
+void video_track_rest(struct video_track *track);
 
 /* What came out of the decoder. */
 struct video_picture {
@@ -38,7 +56,8 @@ struct video_picture {
 
 /*
  * Decodes one more picture; they come in the order of presentation. Pictures before frame `skip_to` to which no other
- * refers are left out, where the codec allows that: it costs less. IST_END: there are no more.
+ * refers are left out, where the codec allows that: it costs less. IST_END: there are no more; with
+ * threads also: something is damaged from here on, and video_track_seek() without them will tell what.
  */
 ist_status video_track_next(struct video_track *track, int64_t skip_to, struct video_picture *out, ist_error *error);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "line_map.h"
 #include "pixels.h"
 
 static const enum AVPixelFormat formats[] = {AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUV420P,  AV_PIX_FMT_YUVJ422P,
@@ -67,11 +68,44 @@ START_TEST(test_gray_is_what_bgr_gives)
 }
 END_TEST
 
+static uint8_t value_on(struct line_map line, int i)
+{
+    const int value = (i * line.slope + line.offset) >> LINE_MAP_SHIFT;
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+START_TEST(test_line_gives_what_its_table_gives)
+{
+    uint8_t from[100], to[101], values[256];
+    for (int trial = 0; trial < 300; trial++) {
+        // Within sight: 128 is not cut off.
+        const int slope = 8192 + rand() % 16384;
+        const int at_128 = (20 << LINE_MAP_SHIFT) + rand() % (200 << LINE_MAP_SHIFT);
+        const struct line_map line = {slope, at_128 - 128 * slope};
+        for (int i = 0; i < 256; i++)
+            values[i] = value_on(line, i);
+        struct line_map found;
+        ck_assert(line_map_fit(&found, values));
+        for (int i = 0; i < 100; i++)
+            from[i] = (uint8_t)rand();
+        const size_t begin = (size_t)rand() % 20, count = (size_t)rand() % (100 - begin);
+        memset(to, 77, sizeof to);
+        line_map_apply(found, from + begin, to, count);
+        for (size_t i = 0; i < count; i++)
+            ck_assert_int_eq(to[i], values[from[begin + i]]);
+        ck_assert_int_eq(to[count], 77);
+        values[128] = (uint8_t)(values[128] + 5); // no line goes through that
+        ck_assert(!line_map_fit(&found, values));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pixels");
     TCase *all = tcase_create("all");
     tcase_add_loop_test(all, test_gray_is_what_bgr_gives, 0, FORMAT_COUNT);
+    tcase_add_test(all, test_line_gives_what_its_table_gives);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -76,13 +76,28 @@ run_tests() { # DIRECTORY OPTION...
     skipped=$((skipped + ${n:-0}))
 }
 
+# Each tool with its manual page and its completion, each where it is looked for.
+check_installed_tools() { # PROGRAMS, DATA: the directories bin and share
+    for program in "$1"/*; do
+        name=$(basename "$program")
+        for file in "man/man1/$name.1" "bash-completion/completions/$name"; do
+            test -s "$2/$file" || { echo "$2/$file is missing"; return 1; }
+        done
+        for completion in "bash-completion/completions/$name" zsh/site-functions/_imgstore-c; do
+            grep -q -w -e "$name" "$2/$completion" || { echo "$2/$completion does not know $name"; return 1; }
+        done
+    done
+    test -s "$2/man/man7/imgstore-c.7"
+}
+
 # The README's two programs, compiled against what was installed and nothing else.
 check_install() {
     root=$PWD/build/install-check
     rm -rf "$root"
     DESTDIR=$root meson install -C build --no-rebuild --quiet || return 1
     libraries=$(dirname "$(find "$root" -name libstore.so | head -n 1)")
-    programs=$(dirname "$(find "$root" -name imgstore-info | head -n 1)")
+    programs=$(dirname "$(find "$root" -name imgstore-info -type f | head -n 1)")
+    check_installed_tools "$programs" "$programs/../share" || return 1
     for example in example_record example_read; do
         flags=$(PKG_CONFIG_PATH=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root \
             pkg-config --cflags --libs libstore libtrack) || return 1

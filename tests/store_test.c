@@ -286,6 +286,31 @@ START_TEST(test_follow)
 }
 END_TEST
 
+/* More chunks than stay open, in any order, with pictures kept and without. */
+START_TEST(test_jumps_between_chunks)
+{
+    enum { MANY = 20 * CHUNKSIZE, READS = 200 };
+    const struct kind *kind = &kinds[0];
+    ist_error error;
+    ist_reader *reader;
+    ist_frame frame = {0};
+    ist_writer *writer = begin(kind, "store");
+    record(writer, kind, 0, MANY);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    srand(4);
+    check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+    for (int i = 0; i < READS; i++) {
+        if (i == READS / 2)
+            ist_reader_set_cache(reader, 0);
+        const int64_t index = rand() % MANY;
+        check_ok(ist_reader_read_index(reader, index, &frame, &error), &error);
+        check_frame(&frame, kind, index);
+    }
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 START_TEST(test_append)
 {
     const struct kind *kind = &kinds[_i];
@@ -503,6 +528,7 @@ int main(void)
     tcase_add_loop_test(all, test_finished_chunk_has_npz, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_close_while_read, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_follow, 0, KIND_COUNT);
+    tcase_add_test(all, test_jumps_between_chunks);
     tcase_add_loop_test(all, test_append, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
     tcase_add_test(all, test_bad_params);

@@ -529,7 +529,7 @@ class Refusals(Analysis):
         result = run(ANALYZE, "--help")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertTrue(result.stdout.startswith("Example:"))
-        for word in ("--roi", "--rois", "--roi-grid", "SHAPES", "--json", "--template", "--max-movement", "--frames",
+        for word in ("--roi", "--rois", "--roi-grid", "Shapes", "--json", "--template", "--max-movement", "--frames",
                      "--output", "--threads", "--min-score",
                      "--quiet", "--version", "Exit code"):
             self.assertIn(word, result.stdout)

@@ -246,27 +246,57 @@ static void print_indented(const char *text, int indent)
     putchar('\n');
 }
 
+enum { HELP_COLUMN = 28, HELP_WIDTH = 80 };
+
+// Prints the words of text, the first at HELP_COLUMN, the others below it.
+static void print_wrapped(const char *text)
+{
+    int column = HELP_COLUMN;
+    for (const char *word = text + strspn(text, " \n"); *word; word += strspn(word, " \n")) {
+        const int length = (int)strcspn(word, " \n");
+        if (column > HELP_COLUMN && column + 1 + length > HELP_WIDTH) {
+            printf("\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        }
+        column += printf("%s%.*s", column > HELP_COLUMN ? " " : "", length, word);
+        word += length;
+    }
+    putchar('\n');
+}
+
 static void print_help_option(const char *name, const char *value, const char *help)
 {
-    enum { COLUMN = 28 };
     const int width = printf("  --%s%s%s", name, value ? " " : "", value ? value : "");
-    if (width > COLUMN - 2)
-        printf("\n%*s", COLUMN, "");
+    if (width > HELP_COLUMN - 2)
+        printf("\n%*s", HELP_COLUMN, "");
     else
-        printf("%*s", COLUMN - width, "");
-    print_indented(help, COLUMN);
+        printf("%*s", HELP_COLUMN - width, "");
+    print_wrapped(help);
+}
+
+static void print_help_options(const cli_option *options)
+{
+    const bool grouped = options->type == CLI_HEADING;
+    if (!grouped)
+        printf("\nOptions:\n");
+    for (const cli_option *option = options; option->name; option++)
+        if (option->type == CLI_HEADING)
+            printf("\n%s:\n", option->name);
+        else
+            print_help_option(option->name, option->value, option->help);
+    if (grouped)
+        printf("\nOther:\n");
+    print_help_option("quiet", NULL, "say nothing but errors");
+    print_help_option("version", NULL, "print the version and end");
+    print_help_option("help", NULL, "print this text and end");
 }
 
 static void print_help(const cli_tool *tool)
 {
     printf("Example:\n  ");
     print_indented(tool->example, 2);
-    printf("\nUsage: %s %s\n\n%s\n\nOptions:\n", tool->name, tool->arguments, tool->purpose);
-    for (const cli_option *option = tool->options; option->name; option++)
-        print_help_option(option->name, option->value, option->help);
-    print_help_option("quiet", NULL, "say nothing but errors");
-    print_help_option("version", NULL, "print the version and end");
-    print_help_option("help", NULL, "print this text and end");
+    printf("\nUsage: %s %s\n\n%s\n", tool->name, tool->arguments, tool->purpose);
+    print_help_options(tool->options);
     if (tool->more)
         printf("\n%s\n", tool->more);
     printf("\nExit code: 0 success, 1 failure, 2 the command line cannot be understood.\n");
@@ -342,6 +372,8 @@ static int set_option(const cli_option *option, const char *text)
         if (cli_read_range(text, option->target))
             return CLI_GO_ON;
         return cli_usage("--%s: \"%s\" is not a range A:B with A not above B", option->name, text);
+    case CLI_HEADING:
+        break;
     }
     assert(!"option type");
     return CLI_USAGE;
@@ -362,10 +394,13 @@ int cli_parse(const cli_tool *tool, int argc, char **argv, char ***arguments, in
     struct option options[MAX_OPTIONS + 4] = {{"help", no_argument, NULL, HELP},
                                               {"version", no_argument, NULL, VERSION},
                                               {"quiet", no_argument, NULL, QUIET}};
+    int count = 3;
     for (int i = 0; tool->options[i].name; i++) {
-        assert(i < MAX_OPTIONS);
+        if (tool->options[i].type == CLI_HEADING)
+            continue;
+        assert(count < MAX_OPTIONS + 3);
         const int has_value = tool->options[i].type == CLI_FLAG ? no_argument : required_argument;
-        options[i + 3] = (struct option){tool->options[i].name, has_value, NULL, i + 1};
+        options[count++] = (struct option){tool->options[i].name, has_value, NULL, i + 1};
     }
 
     tool_name = tool->name;

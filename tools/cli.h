@@ -41,6 +41,7 @@ typedef enum cli_type {
     CLI_NUMBER,  /* double: min..max, finite */
     CLI_TIME,    /* double: seconds, min..max; "90", "90s", "1.5h", with s, m, h or d */
     CLI_RANGE,   /* cli_range: A:B, half-open, either side may be empty */
+    CLI_HEADING, /* no option: in the help, its name stands over the options that follow; then it is the first of all */
 } cli_type;
 
 typedef struct cli_option {
@@ -48,7 +49,7 @@ typedef struct cli_option {
     cli_type type;
     void *target;      /* of the type above; keeps its value when the option is not given */
     const char *value; /* what stands for the value in the help, "N" */
-    const char *help;  /* several lines are indented alike */
+    const char *help;  /* words; the help breaks the lines */
     double min;        /* of CLI_INTEGER (within +-2^53), CLI_NUMBER and CLI_TIME; both 0: anything */
     double max;
 } cli_option;

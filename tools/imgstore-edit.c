@@ -183,8 +183,8 @@ int main(int argc, char **argv)
 {
     struct request request = {0};
     const cli_option options[] = {
-        {"move", CLI_FLAG, &request.move, NULL, "insert: remove FILE at last; else it is copied", 0, 0},
-        {"yes", CLI_FLAG, &request.yes, NULL, "empty: yes, remove all frames", 0, 0},
+        {"move", CLI_FLAG, &request.move, NULL, "with insert: remove FILE at last; else it is copied", 0, 0},
+        {"yes", CLI_FLAG, &request.yes, NULL, "with empty, which asks for it: yes, remove all frames", 0, 0},
         {0},
     };
     const cli_tool tool = {
@@ -193,16 +193,18 @@ int main(int argc, char **argv)
                    "imgstore-edit mystore insert clip.mp4 clip.csv --move\n"
                    "imgstore-edit mystore save-index\n"
                    "imgstore-edit mystore empty --yes",
-        .purpose = "Changes a store. Broken off at any moment (kill, crash), it can be run again and finishes what\n"
-                   "it began; imgstore-repair does so too.\n"
+        .purpose = "Changes a store. Broken off at any moment (kill, crash), it can be run again and\n"
+                   "finishes what it began; imgstore-repair does so too.\n"
                    "\n"
-                   "  reindex NUMBER     frame numbers count from the frame with this number: it becomes 0, those\n"
-                   "                     before it ..., -2, -1. The old ones are kept in the npz and extra data\n"
-                   "  insert FILE CSV    FILE becomes the last chunk of a video store, as it is; CSV has a line\n"
-                   "                     NUMBER,TIME for each of its frames (seconds), perhaps below a header\n"
-                   "  save-index         makes .index.sqlite anew, with which a store opens at once\n"
-                   "  empty              removes all frames; metadata.yaml stays",
-        .arguments = "[OPTIONS] STORE empty|insert|reindex|save-index [...]",
+                   "  reindex NUMBER    frame numbers count from the frame with this number: it\n"
+                   "                    becomes 0, those before it ..., -2, -1. The old ones are\n"
+                   "                    kept in the npz and the extra data\n"
+                   "  insert FILE CSV   FILE becomes the last chunk of a video store, as it is; CSV\n"
+                   "                    has a line NUMBER,TIME for each of its frames (seconds),\n"
+                   "                    perhaps below a header\n"
+                   "  save-index        makes .index.sqlite anew, with which a store opens at once\n"
+                   "  empty             removes all frames; metadata.yaml stays",
+        .arguments = "[OPTIONS] STORE reindex|insert|save-index|empty [...]",
         .options = options,
         .argument_min = 2,
         .argument_max = 4,

@@ -245,16 +245,16 @@ int main(int argc, char **argv)
         {"frames", CLI_TEXT, &request.frames, "A:B[:STEP]", "frames A to B-1 of the store, which counts from 0", 0, 0},
         {"numbers", CLI_RANGE, &request.numbers, "A:B", "frames with the camera's numbers A to B-1", 0, 0},
         {"times", CLI_TEXT, &request.times, "T0:T1",
-         "frames from time T0 to before T1: seconds as in the\nstore (since 1970), or date and time at the place of\n"
-         "recording, \"2026-11-20 14:03:05.5\"; Z or +01:00 at\nits end names another zone",
+         "frames from time T0 to before T1: seconds as in the store (since 1970), or date and time at the place of "
+         "recording, \"2026-11-20 14:03:05.5\"; Z or +01:00 at its end names another zone",
          0, 0},
         {"images", CLI_TEXT, &request.images, "png|tif|jpg", "make OUT a directory with a picture for each frame", 0,
          0},
         {"quality", CLI_INTEGER, &request.quality, "1..100",
-         "of video and jpg; 100 keeps every value in mp4 and mkv\n(90, avi 96, jpg 95)", 1, 100},
+         "of video and jpg; 100 keeps every value in mp4 and mkv (default: 90, avi 96, jpg 95)", 1, 100},
         {"rate", CLI_NUMBER, &request.rate, "HZ", "give a video this frame rate instead of the true times", 1e-3, 1e6},
-        {"encoder", CLI_TEXT, &request.encoder, "NAME", "of FFmpeg, for video (libx264; avi: mjpeg; 16 bits: ffv1)", 0,
-         0},
+        {"encoder", CLI_TEXT, &request.encoder, "NAME",
+         "of FFmpeg, for video (default: libx264; avi: mjpeg; 16 bits: ffv1)", 0, 0},
         {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
         {"skip-missing", CLI_FLAG, &request.skip_missing, NULL,
          "leave out frames that cannot be read, and say how many", 0, 0},
@@ -264,16 +264,17 @@ int main(int argc, char **argv)
         .name = "imgstore-export",
         .example = "imgstore-export mystore clip.mp4\n"
                    "imgstore-export mystore stack.tif --frames 1000:2000:10",
-        .purpose = "Exports frames of a store into the file OUT. It appears when it is whole; Ctrl-C leaves nothing.\n"
+        .purpose = "Exports frames of a store into the file OUT. It appears when it is whole; Ctrl-C\n"
+                   "leaves nothing.\n"
                    "With several ranges, frames that lie in all of them.",
         .arguments = "[OPTIONS] STORE OUT",
         .options = options,
         .argument_min = 2,
         .argument_max = 2,
         .more = "The ending of OUT says what it becomes:\n"
-                "  .npy         numpy array (n, h, w) or (n, h, w, 3), in the order blue, green, red\n"
+                "  .npy         numpy array (n, h, w) or (n, h, w, 3), blue, green, red\n"
                 "  .tif .tiff   a stack, one page for each frame\n"
-                "  .mp4 .mkv    video with the true times (mp4 to a microsecond, mkv to a millisecond)\n"
+                "  .mp4 .mkv    video with the true times (to a microsecond; mkv: a millisecond)\n"
                 "  .avi         video with the mean frame rate: an avi cannot hold times\n"
                 "  .txt         no pictures, but their times: timecode format v2\n"
                 "  OUT/         a directory of png, or of what --images says",

@@ -333,8 +333,8 @@ static void print_summary(const ist_reader *reader)
     format_local(created, info->created_s, info->timezone);
     printf("store     %s%s\n", info->path,
            info->unfinished ? " (unfinished: being recorded, or its recorder died: imgstore-repair)" : "");
-    printf("format    %s, %s, %s%s%s\n", info->format, info->class_name, info->lossless ? "lossless" : "lossy",
-           *info->encoding ? ", raw data " : "", info->encoding);
+    printf("format    %s, %s%s%s%s%s\n", info->format, info->class_name, *info->class_name ? ", " : "",
+           info->lossless ? "lossless" : "lossy", *info->encoding ? ", raw data " : "", info->encoding);
     printf("picture   %d x %d px, %s, %s\n", info->width, info->height, info->channels == 1 ? "gray" : "colour",
            type_name(info->type));
     printf("frames    %" PRId64 " in %d chunk%s\n", info->frame_count, info->chunk_count,
@@ -440,15 +440,15 @@ int main(int argc, char **argv)
     const cli_option options[] = {
         {"json", CLI_FLAG, &request.json, NULL, "print one JSON object", 0, 0},
         {"frames", CLI_FLAG, &request.frames, NULL,
-         "number and time of every frame: a CSV line for each, or in\nthe JSON object", 0, 0},
+         "number and time of every frame: a CSV line for each, or in the JSON object", 0, 0},
         {"extra", CLI_FLAG, &request.extra, NULL, "extra data: a JSON object a line, or in the JSON object", 0, 0},
         {"drops", CLI_FLAG, &request.drops, NULL,
-         "frames that never came: a CSV line for each run of them,\nor in the JSON object", 0, 0},
+         "frames that never came: a CSV line for each run of them, or in the JSON object", 0, 0},
         {0},
     };
     const cli_tool tool = {
         .name = "imgstore-info",
-        .example = "imgstore-info mystore\nimgstore-info --json mystore/metadata.yaml",
+        .example = "imgstore-info mystore\nimgstore-info --json mystore\nimgstore-info --drops mystore",
         .purpose = "Says what is in a store. Nothing in it is changed.",
         .arguments = "[OPTIONS] STORE",
         .options = options,

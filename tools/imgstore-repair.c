@@ -45,9 +45,10 @@ int main(int argc, char **argv)
     const cli_tool tool = {
         .name = "imgstore-repair",
         .example = "imgstore-repair mystore",
-        .purpose = "Makes a store whole whose recorder died (kill, crash, loss of power), so that other programs\n"
-                   "read all of it too; imgstore-info and mm-analyze do so without. It says what it did, may be\n"
-                   "broken off and run again, and leaves a store alone that is whole or being recorded.",
+        .purpose = "Makes a store whole whose recorder died (kill, crash, loss of power), so that\n"
+                   "other programs read all of it too; the tools of imgstore-c do so without. It\n"
+                   "says what it did, may be broken off and run again, and leaves a store alone that\n"
+                   "is whole or being recorded.",
         .arguments = "[OPTIONS] STORE",
         .options = options,
         .argument_min = 1,

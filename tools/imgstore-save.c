@@ -67,13 +67,8 @@ static int check_format_name(const char *format)
 /* A name that no reader can resolve would spoil the times of the store for good. */
 static int check_timezone(const char *name)
 {
-    static const char zones[] = "/usr/share/zoneinfo";
-    char path[256];
-    struct stat status;
-    if (stat(zones, &status) != 0)
-        return CLI_GO_ON; // a machine without the list
-    const int length = snprintf(path, sizeof path, "%s/%s", zones, name);
-    if (strstr(name, "..") || length >= (int)sizeof path || stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+    char text[IST_TIME_TEXT_SIZE];
+    if (ist_time_to_local(0, name, text, NULL) == IST_ERROR_NOT_FOUND)
         return cli_usage("--timezone: there is no time zone \"%s\"; names are as in Europe/Berlin", name);
     return CLI_GO_ON;
 }
@@ -294,74 +289,80 @@ int main(int argc, char **argv)
 {
     struct request request = {.queue_mb = 256, .free_warn_mb = NOT_GIVEN, .free_stop_mb = NOT_GIVEN};
     const cli_option options[] = {
-        {"source", CLI_TEXT, &request.source, "SRC", "what to record (the first camera); see below", 0, 0},
+        {.type = CLI_HEADING, .name = "What is recorded"},
+        {"source", CLI_TEXT, &request.source, "SRC",
+         "what to record: a camera, a file, a folder, a URL, a screen; see below (default: the first camera)", 0, 0},
+        {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
+         "handed to FFmpeg's demuxer or device; rate=HZ for a folder or a TIFF stack (default: 25)", 0, 0},
         {"camera", CLI_LIST, &request.camera, "KEY=VALUE", "a setting of the camera, see below. May be repeated", 0, 0},
         {"list-sources", CLI_FLAG, &request.list_sources, NULL, "show the cameras with their modes, and record nothing",
          0, 0},
         {"json", CLI_FLAG, &request.json, NULL, "the list is JSON", 0, 0},
-        {"format", CLI_TEXT, &request.format, "FORMAT",
-         "avc1/mp4 (the default), mjpeg/avi, h264/mkv; exact:\nffv1/mkv, npy, tif, png, bmp, ppm (colour), pgm "
-         "(gray);\n"
-         "jpg. A source with more than 8 bits goes to tif by default",
-         0, 0},
         {"encoding", CLI_TEXT, &request.encoding, "CODE",
-         "the source is raw data, cv_bayerbg (read as gray): kept\nraw and decoded by whoever reads it, or with "
-         "--format "
-         "png+color\ndecoded now",
+         "the source is raw data, cv_bayerbg (read as gray): kept raw and decoded by whoever reads it, or with "
+         "--format png+color decoded now",
          0, 0},
-        {"chunksize", CLI_INTEGER, &request.chunksize, "N", "frames in a file or folder (video 10000, images 200)", 1,
-         INT_MAX},
+        {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
+        {.type = CLI_HEADING, .name = "How it is kept"},
+        {"format", CLI_TEXT, &request.format, "FORMAT",
+         "one of those below (default: avc1/mp4; for a source with more than 8 bits tif)", 0, 0},
+        {"quality", CLI_INTEGER, &request.quality, "1..100",
+         "of a video or jpg; 100 with avc1/mp4 keeps every sample (default: avc1/mp4 and h264/mkv 90, mjpeg/avi 96, "
+         "jpg 95)",
+         1, 100},
+        {"encoder", CLI_TEXT, &request.encoder, "NAME",
+         "FFmpeg's name of another encoder: libx265, h264_nvenc, h264_vaapi, h264_qsv (default: the format's own)", 0,
+         0},
+        {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
+        {"chunksize", CLI_INTEGER, &request.chunksize, "N",
+         "frames in a file or folder (default: video 10000, images 200)", 1, INT_MAX},
+        {"chunk-duration", CLI_TIME, &request.chunk_duration_s, "TIME", "a chunk also ends when it spans so much time",
+         1e-3, 1e9},
+        {"durable", CLI_FLAG, &request.durable, NULL,
+         "wait for the disk after every frame, so that even a loss of power loses none; else it may lose the last "
+         "second",
+         0, 0},
+        {.type = CLI_HEADING, .name = "When"},
+        {"start", CLI_TEXT, &request.start, "WHEN", "begin at this time", 0, 0},
+        {"start-delay", CLI_TIME, &request.start_delay_s, "TIME", "begin so much later: 90, 30m, 2h", 0, 1e9},
+        {"start-on-signal", CLI_FLAG, &request.plan.start_on_signal, NULL,
+         "begin when the signal USR1 comes (kill -USR1 PID)", 0, 0},
+        {"frames", CLI_INTEGER, &request.plan.frames, "N", "end after so many frames", 1, 9007199254740992.0},
+        {"duration", CLI_TIME, &request.plan.duration_s, "TIME",
+         "end when so much time has passed in the source: 90 (seconds), 30m, 2h, 1d", 1e-9, 1e12},
+        {"until", CLI_TEXT, &request.until, "WHEN",
+         "end at this time, 18:00 or 2026-11-20T18:00, as clocks at the place of recording show it", 0, 0},
+        {.type = CLI_HEADING, .name = "Queue and disk"},
+        {"queue", CLI_INTEGER, &request.queue_mb, "MB", "memory for frames that wait for the encoder (default: 256)", 1,
+         1 << 20},
+        {"when-full", CLI_TEXT, &request.when_full, "drop|block",
+         "what a camera's frame does while the queue is full: it is dropped, counted and said (drop, the default), or "
+         "the camera "
+         "waits; files always wait",
+         0, 0},
+        {"free-warn", CLI_INTEGER, &request.free_warn_mb, "MB",
+         "say so when less is free on the disk (default: 4000, of a small disk 10 %; 0: never)", 0, 1 << 30},
+        {"free-stop", CLI_INTEGER, &request.free_stop_mb, "MB",
+         "end in good order when less is free, beside what closing the chunk takes (default: 500, of a small disk 2 %; "
+         "0: "
+         "never)",
+         0, 1 << 30},
+        {.type = CLI_HEADING, .name = "Metadata"},
         {"metadata", CLI_LIST, &request.metadata, "KEY=VALUE",
-         "user metadata; VALUE is YAML: 25.5, true, [1, 2], text.\nTo YAML 12:30 and 0755 are numbers: quote them,\n"
+         "user metadata; VALUE is YAML: 25.5, true, [1, 2], text. To YAML 12:30 and 0755 are numbers: quote them, "
          "KEY='\"12:30\"'. May be repeated",
          0, 0},
         {"metadata-file", CLI_TEXT, &request.metadata_file, "FILE",
          "YAML file with user metadata; --metadata goes over it", 0, 0},
-        {"frames", CLI_INTEGER, &request.plan.frames, "N", "end after so many frames", 1, 9007199254740992.0},
-        {"duration", CLI_TIME, &request.plan.duration_s, "TIME",
-         "end when so much time has passed in the source: 90\n(seconds), 30m, 2h, 1d", 1e-9, 1e12},
-        {"until", CLI_TEXT, &request.until, "WHEN",
-         "end at this time, 18:00 or 2026-11-20T18:00, as clocks at\nthe place of recording show it", 0, 0},
-        {"start", CLI_TEXT, &request.start, "WHEN", "begin at this time", 0, 0},
-        {"start-delay", CLI_TIME, &request.start_delay_s, "TIME", "begin so much later", 0, 1e9},
-        {"start-on-signal", CLI_FLAG, &request.plan.start_on_signal, NULL,
-         "begin when the signal USR1 comes (kill -USR1 PID)", 0, 0},
-        {"chunk-duration", CLI_TIME, &request.chunk_duration_s, "TIME", "a chunk also ends when it spans so much time",
-         1e-3, 1e9},
-        {"queue", CLI_INTEGER, &request.queue_mb, "MB", "memory for frames that wait for the encoder (256)", 1,
-         1 << 20},
-        {"when-full", CLI_TEXT, &request.when_full, "drop|block",
-         "what a camera's frame does while the queue is full: it is\ndropped, counted and said (drop), or the camera "
-         "waits;\nfiles always wait",
-         0, 0},
-        {"free-warn", CLI_INTEGER, &request.free_warn_mb, "MB",
-         "say so when less is free on the disk (4000, of a small disk\n10 %; 0: never)", 0, 1 << 30},
-        {"free-stop", CLI_INTEGER, &request.free_stop_mb, "MB",
-         "end in good order when less is free, beside what closing\nthe chunk takes (500, of a small disk 2 %; 0: "
-         "never)",
-         0, 1 << 30},
-        {"gray", CLI_FLAG, &request.gray, NULL, "keep brightness only", 0, 0},
-        {"quality", CLI_INTEGER, &request.quality, "1..100",
-         "of a video or jpg; 100 with avc1/mp4 keeps every sample\n(avc1/mp4 and h264/mkv 90, mjpeg/avi 96, jpg 95)", 1,
-         100},
-        {"encoder", CLI_TEXT, &request.encoder, "NAME",
-         "FFmpeg's name of another encoder: libx265, h264_nvenc,\nh264_vaapi, h264_qsv (the format's own)", 0, 0},
-        {"encoder-options", CLI_TEXT, &request.encoder_options, "K=V:K=V", "handed to FFmpeg's encoder", 0, 0},
-        {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
-         "handed to FFmpeg's demuxer or device; rate=HZ for a\nfolder or a TIFF stack (25)", 0, 0},
-        {"durable", CLI_FLAG, &request.durable, NULL,
-         "wait for the disk after every frame, so that even a loss\nof power loses none; else it may lose the last "
-         "second",
-         0, 0},
-        {"timezone", CLI_TEXT, &request.timezone, "NAME", "of the place of recording, Europe/Berlin (the machine's)", 0,
-         0},
+        {"timezone", CLI_TEXT, &request.timezone, "NAME",
+         "of the place of recording, such as Europe/Berlin (default: the machine's)", 0, 0},
         {0},
     };
     const cli_tool tool = {
         .name = "imgstore-save",
         .example = "imgstore-save mystore\nimgstore-save --source clip.avi mystore",
-        .purpose = "Records a source into a new store, the directory DEST: every frame, with its number and\n"
-                   "time. Ctrl-C ends the recording in good order.",
+        .purpose = "Records a source into a new store, the directory DEST: every frame, with its\n"
+                   "number and time. Ctrl-C ends the recording in good order.",
         .arguments = "[OPTIONS] DEST",
         .options = options,
         .argument_max = 1,
@@ -373,19 +374,34 @@ int main(int argc, char **argv)
                 "  rtsp://...                a camera in the network\n"
                 "  folder                    its images, in natural order\n"
                 "  stack.tif                 every page of a TIFF stack\n"
-                "  -                         a stream on standard input, y4m for one; raw pixels with\n"
-                "                            --camera size=640x480 --camera format=gray --camera rate=30\n"
-                "  DEVICE:WHAT               an FFmpeg input device; lavfi:GRAPH is a filter graph\n"
+                "  -                         a stream on standard input, y4m for one; of raw\n"
+                "                            pixels --camera size=, format= and rate= are needed\n"
+                "  DEVICE:WHAT               another input device of FFmpeg\n"
+                "  lavfi:GRAPH               a filter graph of FFmpeg\n"
                 "  test:motion=circle        a test pattern with known motion\n"
+                "\n"
+                "Formats:\n"
+                "  avc1/mp4     video, small; exact with --quality 100\n"
+                "  mjpeg/avi    video, each frame a JPEG\n"
+                "  h264/mkv     as avc1/mp4, in another container\n"
+                "  ffv1/mkv     video, exact, 8 or 16 bits\n"
+                "  npy          numpy arrays, exact, not compressed, 8 or 16 bits\n"
+                "  tif          pictures, exact, 8 or 16 bits\n"
+                "  png          pictures, exact, 8 or 16 bits\n"
+                "  jpg          pictures\n"
+                "  ppm          pictures, exact, not compressed, 8 or 16 bits, colour\n"
+                "  pgm          pictures, exact, not compressed, 8 or 16 bits, gray\n"
+                "  bmp          pictures, exact, not compressed\n"
                 "\n"
                 "Settings of a camera, --camera KEY=VALUE:\n"
                 "  size=WxH, rate=HZ, format=NAME   as --list-sources shows them\n"
                 "  exposure=US, gain=VALUE          microseconds, the camera's own unit; or auto\n"
-                "  trigger=VALUE                    off, Line1, Software; V4L2: the control of that name\n"
-                "  and each control of V4L2 or feature of GenICam by its name; a wrong one lists them.\n"
-                "With --format mjpeg/avi the pictures of a camera that gives JPEG are kept as they come.\n"
+                "  trigger=VALUE                    off, Line1, Software; V4L2: its own control\n"
+                "  and each control of V4L2 or feature of GenICam; a wrong name lists them.\n"
+                "With --format mjpeg/avi pictures of a camera that gives JPEG are kept as they come.\n"
                 "\n"
-                "If the source breaks off, the frames before are kept in a sound store, and the exit code is 1.",
+                "If the source breaks off, the frames before are kept in a sound store, and the\n"
+                "exit code is 1.",
     };
     char **arguments;
     int argument_count;

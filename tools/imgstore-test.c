@@ -462,30 +462,36 @@ int main(int argc, char **argv)
     struct request request = {
         .directory = temporary && *temporary ? temporary : "/tmp", .size = "640x480", .frames = 150};
     const cli_option options[] = {
-        {"format", CLI_LIST, &request.formats, "FORMAT", "try this one only; may be repeated (all)", 0, 0},
-        {"size", CLI_TEXT, &request.size, "WxH", "size of the frames (640x480)", 0, 0},
-        {"frames", CLI_INTEGER, &request.frames, "N", "frames to record and read with each (150)", 9, 100000},
+        {"format", CLI_LIST, &request.formats, "FORMAT", "try this one only; may be repeated (default: all)", 0, 0},
+        {"size", CLI_TEXT, &request.size, "WxH", "size of the frames (default: 640x480)", 0, 0},
+        {"frames", CLI_INTEGER, &request.frames, "N", "frames to record and read with each (default: 150)", 9, 100000},
         {"directory", CLI_TEXT, &request.directory, "DIR",
-         "where to record, such as the disk for recordings; what is\nwritten is removed again ($TMPDIR, or /tmp)", 0,
-         0},
+         "where to record, such as the disk for recordings; what is written is removed again (default: $TMPDIR, or "
+         "/tmp)",
+         0, 0},
         {0},
     };
     const cli_tool tool = {
         .name = "imgstore-test",
         .example = "imgstore-test\n"
                    "imgstore-test --format avc1/mp4 --size 1920x1080 --directory /data",
-        .purpose = "Checks this machine: records and reads frames that carry their index, every gray level and a\n"
-                   "moving scene with each format, in order and at random, and says what can be trusted.",
+        .purpose = "Checks this machine: records and reads frames that carry their index, every gray\n"
+                   "level and a moving scene with each format, in order and at random, and says what\n"
+                   "can be trusted.",
         .arguments = "[OPTIONS]",
         .options = options,
         .more = "Columns:\n"
                 "  q          quality asked for; -: the format's own\n"
                 "  seeking    each read gave the frame, number and time asked for\n"
-                "  levels     the farthest that an area's mean was from what was recorded, of 256 gray levels\n"
-                "  lossless   every sample came back as it was; \"no\" for formats that do not promise it\n"
-                "  write/s    frames a second, with compressing and closing; read/s: in order\n"
+                "  levels     the farthest that an area's mean was from what was recorded, of 256\n"
+                "             gray levels\n"
+                "  lossless   every sample came back as it was; \"no\" for formats that do not\n"
+                "             promise it\n"
+                "  write/s    frames a second, with compressing and closing\n"
+                "  read/s     frames a second, in order\n"
                 "  random ms  for a frame anywhere\n"
-                "Exit code: 0 only if the default format, avc1/mp4, is sound; with --format, all that were named.",
+                "Exit code 0 only if the default format, avc1/mp4, is sound; with --format, all\n"
+                "that were named.",
     };
     char **arguments;
     int argument_count;

@@ -15,11 +15,12 @@ build_packages="
     libdeflate-dev
     libhdf5-dev libblosc-dev zlib1g-dev
     libaravis-dev libusb-1.0-0-dev
-    gnuplot-nox|gnuplot-qt|gnuplot-x11"
+    libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev fonts-dejavu-core
+    gnuplot-nox|gnuplot-qt|gnuplot-x11 scdoc"
 test_packages="
-    check clang ffmpeg python3 python3-numpy python3-opencv python3-yaml tzdata xvfb"
+    check clang ffmpeg xvfb xdotool python3 python3-numpy python3-opencv python3-yaml tzdata man-db|mandoc zsh"
 bench_packages="
-    g++ libopencv-dev"
+    g++ libopencv-dev libffms2-dev"
 
 say() {
     printf 'install-packages: %s\n' "$*" >&2

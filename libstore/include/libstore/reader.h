@@ -4,6 +4,7 @@
 
 #include <libstore/frame.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,14 +18,17 @@ extern "C" {
  * out, and index counts on behind them; frames without pixels fail when they are read, and those
  * behind them can be read. ist_reader_problem() says what is not there.
  *
+ * The 16 chunks read last stay open (a file each), so that going to and fro between them costs
+ * no more than within one; decoded pictures of all of them share one cache, ist_reader_set_cache().
+ *
  * Thread-safety: one thread at a time; several readers may share a store.
  */
 typedef struct ist_reader ist_reader;
 
 typedef struct ist_reader_info {
-    const char *path;          /* the store's directory */
-    const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore" */
-    const char *format;        /* as in metadata.yaml, "avc1/mp4" */
+    const char *path;          /* the store's directory, or the plain file */
+    const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore"; "": a plain file */
+    const char *format;        /* as in metadata.yaml, "avc1/mp4"; of a plain file its ending, "mp4" */
     const char *encoding;      /* of raw data, "cv_bayerbg"; "": none. Frames are delivered as BGR */
     const char *uuid;          /* 32 hex digits; "": none */
     const char *timezone;      /* IANA name of the place of recording */
@@ -72,7 +76,9 @@ typedef struct ist_problem {
 } ist_problem;
 
 /*
- * Opens the store in directory `path`; the path of its metadata.yaml serves as well.
+ * Opens the store in directory `path`; the path of its metadata.yaml serves as well. The path of a plain video or of a
+ * TIFF stack (.tif, .tiff) opens that file as if it were a store of one chunk: numbers are indices, times are those of
+ * presentation, seconds from the first frame (of pages 25 a second), and pixels are those that ist_source_open() has.
  *
  * Of Motif and of forks of imgstore it reads what differs: VideoImgStoreFFMPEG, extra data in
  * .extra_data.json and .extra_data.h5, and index.db. A store that has an index.db counts its times in
@@ -94,6 +100,12 @@ IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const cha
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_refresh(ist_reader *reader, ist_error *error);
 
+/*
+ * Keeps decoded pictures up to this many bytes, 256 MiB unless this is called; 0: none. Frames that were decoded a
+ * short while ago, also on the way to others, then cost nothing but their conversion. Images in folders are not kept.
+ */
+IST_API void ist_reader_set_cache(ist_reader *reader, size_t bytes);
+
 /* What the store holds. Valid until the reader is refreshed or closed. */
 IST_API const ist_reader_info *ist_reader_get_info(const ist_reader *reader);
 
@@ -113,6 +125,14 @@ IST_API IST_MUST_CHECK ist_status ist_reader_next(ist_reader *reader, ist_frame 
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame,
                                                         ist_error *error);
+
+/*
+ * Finds the last frame at or before this one that can be read without decoding others: a key frame of a video; of
+ * images the frame itself. For those who would rather show something near at once. Status as for
+ * ist_reader_read_index.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key,
+                                                      ist_error *error);
 
 /* Reads the frame with this number; of several, the first. Status as for ist_reader_read_index. */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match match,

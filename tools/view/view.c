@@ -1,0 +1,457 @@
+#include "view.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cli.h"
+
+enum { TEXT_SIZE_PX = 14, PADDING_PX = 4, BAR_HEIGHT_PX = 18, STATUS_LINES = 2 };
+
+static const double ZOOM_MIN = 1.0 / 64, ZOOM_MAX = 64;
+
+bool view_init(struct view *view)
+{
+    *view = (struct view){.shows_status = true, .shows_bar = true, .mouse_x = -1, .mouse_y = -1};
+    view->text = text_create(TEXT_SIZE_PX);
+    return view->text != NULL;
+}
+
+void view_finish(struct view *view)
+{
+    for (int i = 0; i < view->pane_count; i++) {
+        struct pane *pane = &view->panes[i];
+        movie_close(&pane->movie);
+        ist_frame_free(&pane->frame);
+        free(pane->pixels);
+        if (pane->texture)
+            SDL_DestroyTexture(pane->texture);
+    }
+    tracks_free(&view->overlay.tracks);
+    regions_destroy(&view->regions);
+    bar_destroy(&view->bar);
+    text_destroy(&view->text);
+}
+
+static int add_recording(struct view *view, const char *path, void (*arrived)(void *context), void *context)
+{
+    ist_error error;
+    struct pane *pane = &view->panes[view->pane_count];
+    pane->path = path;
+    if (movie_open(&pane->movie, path, arrived, context, &error) < 0)
+        return cli_fail("%s", error.message);
+    view->pane_count++;
+    return CLI_GO_ON;
+}
+
+static int read_rois(struct view *view, const char *path)
+{
+    ist_error error;
+    const ist_reader_info *info = movie_info(view->panes[0].movie);
+    if (regions_create(&view->regions, info->width, info->height, path, &error) < 0)
+        return cli_fail("%s", error.message);
+    sketch_init(&view->sketch, view->regions);
+    return CLI_GO_ON;
+}
+
+int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(void *context), void *context)
+{
+    int result = CLI_GO_ON;
+    view->alignment = plan->alignment;
+    for (int i = 0; result == CLI_GO_ON && i < plan->path_count; i++) {
+        view->panes[i].levels = plan->levels;
+        result = add_recording(view, plan->paths[i], arrived, context);
+    }
+    if (result == CLI_GO_ON)
+        result = read_rois(view, plan->rois);
+    if (result == CLI_GO_ON && !overlay_choose(&view->overlay, plan->layers))
+        result = cli_usage("--layers %s: it must be some of boxes, paths, latest, arrows and heat, with commas",
+                           plan->layers);
+    if (result == CLI_GO_ON && plan->tracks)
+        result = tracks_read(&view->overlay.tracks, plan->tracks);
+    if (view->overlay.tracks)
+        overlay_fit_arrows(&view->overlay);
+    if (result != CLI_GO_ON)
+        return result;
+    view->bar = bar_create(movie_reader(view->panes[0].movie));
+    return view->bar ? CLI_GO_ON : cli_fail("out of memory");
+}
+
+/* ---- where we are ---- */
+
+int64_t view_frame_count(const struct view *view)
+{
+    return movie_info(view->panes[0].movie)->frame_count;
+}
+
+double view_frame_rate(const struct view *view)
+{
+    enum { DEFAULT_HZ = 25 };
+    const ist_reader_info *info = movie_info(view->panes[0].movie);
+    const double duration_s = info->time_max_s - info->time_min_s;
+    return duration_s > 0 && info->frame_count > 1 ? (double)(info->frame_count - 1) / duration_s : DEFAULT_HZ;
+}
+
+/* The frame of another recording that belongs to one of the first. */
+static int64_t matching_index(const struct view *view, const struct pane *pane, int64_t index)
+{
+    ist_reader *reader = movie_reader(pane->movie);
+    int64_t number, match = index;
+    double time_s;
+    const bool known =
+        view->alignment != ALIGN_INDEX &&
+        ist_reader_frame_metadata(movie_reader(view->panes[0].movie), index, 1, &number, &time_s, NULL) >= 0;
+    ist_status found = IST_OK;
+    if (known && view->alignment == ALIGN_NUMBER)
+        found = ist_reader_find_number(reader, number, IST_MATCH_NEAREST, &match, NULL);
+    if (known && view->alignment == ALIGN_TIME)
+        found = ist_reader_find_time(reader, time_s, &match, NULL);
+    const int64_t last = movie_info(pane->movie)->frame_count - 1;
+    return found < 0 ? 0 : match > last ? last : match;
+}
+
+static void ask_for(struct view *view, int64_t index, void (*ask)(struct movie *movie, int64_t index))
+{
+    const int64_t last = view_frame_count(view) - 1;
+    if (last < 0)
+        return;
+    view->index = index < 0 ? 0 : index > last ? last : index;
+    for (int i = 0; i < view->pane_count; i++) {
+        const struct pane *pane = &view->panes[i];
+        if (movie_info(pane->movie)->frame_count > 0)
+            ask(pane->movie, i == 0 ? view->index : matching_index(view, pane, view->index));
+    }
+}
+
+void view_go(struct view *view, int64_t index)
+{
+    ask_for(view, index, movie_request);
+}
+
+void view_glance(struct view *view, int64_t index)
+{
+    ask_for(view, index, movie_glance);
+}
+
+/* ---- pictures ---- */
+
+/* Brings the frame's colours into the texture. */
+static void upload(const struct view *view, struct pane *pane)
+{
+    const ist_frame *frame = &pane->frame;
+    if (!pane->texture || pane->texture_width != frame->width || pane->texture_height != frame->height) {
+        if (pane->texture)
+            SDL_DestroyTexture(pane->texture);
+        free(pane->pixels);
+        pane->pixels = malloc((size_t)frame->width * (size_t)frame->height * sizeof *pane->pixels);
+        pane->texture = SDL_CreateTexture(view->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
+                                          frame->width, frame->height);
+        pane->texture_width = frame->width;
+        pane->texture_height = frame->height;
+    }
+    if (!pane->texture || !pane->pixels)
+        return;
+    levels_apply(&pane->levels, frame, pane->pixels);
+    SDL_UpdateTexture(pane->texture, NULL, pane->pixels, frame->width * (int)sizeof *pane->pixels);
+}
+
+bool view_take(struct view *view)
+{
+    bool changed = false;
+    for (int i = 0; i < view->pane_count; i++) {
+        struct pane *pane = &view->panes[i];
+        if (!movie_take(pane->movie, &pane->frame, &pane->error))
+            continue;
+        pane->has_frame = changed = true;
+        if (pane->frame.data)
+            upload(view, pane);
+    }
+    return changed;
+}
+
+void view_recolour(struct view *view)
+{
+    for (int i = 0; i < view->pane_count; i++)
+        if (view->panes[i].frame.data)
+            upload(view, &view->panes[i]);
+}
+
+/* ---- layout ---- */
+
+static SDL_Rect screen_of(const struct view *view)
+{
+    SDL_Rect screen = {0};
+    SDL_GetRendererOutputSize(view->renderer, &screen.w, &screen.h);
+    return screen;
+}
+
+static int status_height(const struct view *view)
+{
+    return view->shows_status ? STATUS_LINES * text_height(view->text) + 2 * PADDING_PX : 0;
+}
+
+static int bar_height(const struct view *view)
+{
+    return view->shows_bar ? BAR_HEIGHT_PX : 0;
+}
+
+int view_footer_height(const struct view *view)
+{
+    return status_height(view) + bar_height(view);
+}
+
+SDL_Rect view_bar_place(const struct view *view)
+{
+    const SDL_Rect screen = screen_of(view);
+    return (SDL_Rect){0, screen.h - view_footer_height(view), screen.w, bar_height(view)};
+}
+
+int view_columns(int count)
+{
+    return (int)ceil(sqrt(count));
+}
+
+int view_rows(int count)
+{
+    const int columns = view_columns(count);
+    return (count + columns - 1) / columns;
+}
+
+static void lay_out(struct view *view)
+{
+    const SDL_Rect bar = view_bar_place(view);
+    const int columns = view_columns(view->pane_count), rows = view_rows(view->pane_count);
+    for (int i = 0; i < view->pane_count; i++) {
+        const int column = i % columns, row = i / columns;
+        SDL_Rect *place = &view->panes[i].place;
+        place->x = bar.w * column / columns;
+        place->y = bar.y * row / rows;
+        place->w = bar.w * (column + 1) / columns - place->x;
+        place->h = bar.y * (row + 1) / rows - place->y;
+    }
+}
+
+struct lens view_lens(const struct view *view, const struct pane *pane)
+{
+    const ist_reader_info *info = movie_info(pane->movie);
+    const double fit = fmin((double)pane->place.w / info->width, (double)pane->place.h / info->height);
+    const double scale = view->zoom > 0 ? view->zoom : fit;
+    const double x = view->zoom > 0 ? view->centre_x : info->width / 2.0;
+    const double y = view->zoom > 0 ? view->centre_y : info->height / 2.0;
+    return (struct lens){.left = pane->place.x + pane->place.w / 2.0 - x * scale,
+                         .top = pane->place.y + pane->place.h / 2.0 - y * scale,
+                         .scale = scale};
+}
+
+struct pane *view_pane_at(struct view *view, int x, int y, double *picture_x, double *picture_y)
+{
+    lay_out(view);
+    for (int i = 0; i < view->pane_count; i++) {
+        struct pane *pane = &view->panes[i];
+        if (!SDL_PointInRect(&(SDL_Point){x, y}, &pane->place))
+            continue;
+        const struct lens lens = view_lens(view, pane);
+        *picture_x = (x + 0.5 - lens.left) / lens.scale;
+        *picture_y = (y + 0.5 - lens.top) / lens.scale;
+        return pane;
+    }
+    return NULL;
+}
+
+void view_zoom_at(struct view *view, double factor, int x, int y)
+{
+    double picture_x, picture_y;
+    const struct pane *pane = view_pane_at(view, x, y, &picture_x, &picture_y);
+    if (!pane)
+        return;
+    view->zoom = fmin(ZOOM_MAX, fmax(ZOOM_MIN, view_lens(view, pane).scale * factor));
+    // Solve view_lens() for the centre that leaves the point where it is.
+    view->centre_x = picture_x - (x + 0.5 - pane->place.x - pane->place.w / 2.0) / view->zoom;
+    view->centre_y = picture_y - (y + 0.5 - pane->place.y - pane->place.h / 2.0) / view->zoom;
+}
+
+/* ---- drawing ---- */
+
+static void draw_strip(const struct view *view, SDL_Rect place)
+{
+    SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 210);
+    SDL_RenderFillRect(view->renderer, &place);
+}
+
+/* A line at the upper edge of a place on the screen, and what lies below it. */
+static SDL_Rect draw_line(const struct view *view, SDL_Rect place, SDL_Color colour, const char *line)
+{
+    const int height = text_height(view->text) + PADDING_PX;
+    draw_strip(view, (SDL_Rect){place.x, place.y, place.w, height});
+    SDL_SetRenderDrawColor(view->renderer, colour.r, colour.g, colour.b, colour.a);
+    text_draw(view->text, view->renderer, place.x + PADDING_PX, place.y + PADDING_PX / 2, line);
+    return (SDL_Rect){place.x, place.y + height, place.w, place.h - height};
+}
+
+static void draw_frame(const struct view *view, const struct pane *pane)
+{
+    const struct lens lens = view_lens(view, pane);
+    SDL_SetTextureScaleMode(pane->texture, lens.scale < 1 ? SDL_ScaleModeLinear : SDL_ScaleModeNearest);
+    const SDL_FRect to = {(float)lens.left, (float)lens.top, (float)(pane->frame.width * lens.scale),
+                          (float)(pane->frame.height * lens.scale)};
+    SDL_RenderCopyF(view->renderer, pane->texture, NULL, &to);
+    if (pane != view->panes)
+        return;
+    overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view_frame_rate(view));
+    sketch_draw(&view->sketch, view->renderer, lens);
+}
+
+/* What is behind the last slash. */
+static const char *name_of(const struct pane *pane)
+{
+    const char *name = pane->path;
+    for (const char *c = pane->path; *c; c++)
+        if (*c == '/' && c[1] && c[1] != '/')
+            name = c + 1;
+    return name;
+}
+
+/* One of several recordings: its name, where it is, and how much later than the first. */
+static void describe_pane(const struct view *view, const struct pane *pane, char *text, size_t size)
+{
+    const ist_frame *frame = &pane->frame, *first = &view->panes[0].frame;
+    if (!pane->has_frame || pane == view->panes)
+        snprintf(text, size, "%s", name_of(pane));
+    else
+        snprintf(text, size, "%s  %" PRId64 "  number %" PRId64 "  %+.6g s", name_of(pane), frame->index, frame->number,
+                 frame->time_s - first->time_s);
+}
+
+static void draw_pane(const struct view *view, const struct pane *pane)
+{
+    static const SDL_Color name_colour = {225, 225, 225, 255}, failure_colour = {240, 200, 90, 255};
+    char name[PATH_MAX + 100];
+    SDL_Rect place = pane->place;
+    SDL_RenderSetClipRect(view->renderer, &place);
+    if (pane->has_frame && pane->frame.data && pane->texture)
+        draw_frame(view, pane);
+    describe_pane(view, pane, name, sizeof name);
+    if (view->pane_count > 1)
+        place = draw_line(view, place, name_colour, name);
+    if (pane->has_frame && !pane->frame.data)
+        draw_line(view, place, failure_colour, pane->error.message);
+    else if (movie_info(pane->movie)->frame_count == 0)
+        draw_line(view, place, failure_colour, "no frames yet");
+    SDL_RenderSetClipRect(view->renderer, NULL);
+}
+
+void view_draw_picture(struct view *view, SDL_Rect place)
+{
+    view->panes[0].place = place;
+    SDL_RenderSetClipRect(view->renderer, &place);
+    draw_frame(view, &view->panes[0]);
+    SDL_RenderSetClipRect(view->renderer, NULL);
+}
+
+/* Sample values under the mouse: "  123,45: 87", or with three channels "R G B". */
+static void describe_point(struct view *view, char *text, size_t size)
+{
+    double x, y;
+    const struct pane *pane = view->mouse_x >= 0 ? view_pane_at(view, view->mouse_x, view->mouse_y, &x, &y) : NULL;
+    *text = '\0';
+    if (!pane || !pane->frame.data || x < 0 || y < 0 || x >= pane->frame.width || y >= pane->frame.height)
+        return;
+    const ist_frame *frame = &pane->frame;
+    const uint8_t *row = frame->data + (int)y * frame->stride;
+    const uint16_t *row16 = (const uint16_t *)(const void *)row;
+    int value[3];
+    for (int c = 0; c < frame->channels; c++) {
+        const int i = (int)x * frame->channels + c;
+        value[c] = frame->type == IST_PIXEL_U8 ? row[i] : row16[i];
+    }
+    if (frame->channels == 3)
+        snprintf(text, size, "  %d,%d: R %d G %d B %d", (int)x, (int)y, value[2], value[1], value[0]);
+    else
+        snprintf(text, size, "  %d,%d: %d", (int)x, (int)y, value[0]);
+}
+
+/* "2026-11-20T14:03:05.500000+01:00" without what a person does not need; seconds where they are not since 1970. */
+static void describe_time(const struct view *view, char local[IST_TIME_TEXT_SIZE])
+{
+    enum { DATE_LENGTH = 10, MILLISECONDS_LENGTH = 23 };
+    static const double since_1970_s = 1e8;
+    const struct pane *pane = &view->panes[0];
+    if (pane->frame.time_s < since_1970_s ||
+        ist_time_to_local(pane->frame.time_s, movie_info(pane->movie)->timezone, local, NULL) < 0) {
+        snprintf(local, IST_TIME_TEXT_SIZE, "%.6f s", pane->frame.time_s);
+        return;
+    }
+    local[DATE_LENGTH] = ' ';
+    if (strlen(local) > MILLISECONDS_LENGTH)
+        local[MILLISECONDS_LENGTH] = '\0';
+}
+
+void view_describe(const struct view *view, char *text, size_t size)
+{
+    const struct pane *pane = &view->panes[0];
+    char local[IST_TIME_TEXT_SIZE];
+    if (!pane->has_frame) {
+        snprintf(text, size, "%s", pane->path);
+        return;
+    }
+    describe_time(view, local);
+    snprintf(text, size, "%" PRId64 "/%" PRId64 "  number %" PRId64 "  %s  %.2f fps", pane->frame.index,
+             movie_info(pane->movie)->frame_count, pane->frame.number, local, view_frame_rate(view));
+}
+
+void view_describe_briefly(const struct view *view, char *text, size_t size)
+{
+    char local[IST_TIME_TEXT_SIZE];
+    describe_time(view, local);
+    const char *blank = strchr(local, ' '); // before the time of day, or before "s"
+    snprintf(text, size, "%" PRId64 "  %s", view->panes[0].frame.index, blank && blank[1] != 's' ? blank + 1 : local);
+}
+
+static void draw_status(struct view *view)
+{
+    if (!view->shows_status)
+        return;
+    const SDL_Rect screen = screen_of(view);
+    const int height = status_height(view), line = text_height(view->text), top = screen.h - height + PADDING_PX;
+    const struct levels *levels = &view->panes[0].levels;
+    char where[192], point[80], layers[120], how[640];
+    view_describe(view, where, sizeof where);
+    describe_point(view, point, sizeof point);
+    overlay_describe(&view->overlay, layers, sizeof layers);
+    snprintf(how, sizeof how, "%s%s %d..%d%s%s%s%s", view->note, contrast_name(levels->contrast), levels->low,
+             levels->high, levels->map ? " " : "", levels->map ? colour_map_name(levels->map) : "", layers, point);
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 255);
+    SDL_RenderFillRect(view->renderer, &(SDL_Rect){0, screen.h - height, screen.w, height});
+    SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
+    text_draw(view->text, view->renderer, PADDING_PX, top, where);
+    text_draw(view->text, view->renderer, PADDING_PX, top + line, how);
+}
+
+/* What is asked, or what the mouse does. */
+static void draw_hint(const struct view *view)
+{
+    char hint[512] = "";
+    if (*view->question)
+        snprintf(hint, sizeof hint, "%s", view->question);
+    else
+        sketch_describe(&view->sketch, hint, sizeof hint);
+    if (*hint)
+        draw_line(view, screen_of(view), (SDL_Color){240, 200, 90, 255}, hint);
+}
+
+void view_draw(struct view *view)
+{
+    lay_out(view);
+    SDL_SetRenderDrawColor(view->renderer, 12, 12, 12, 255);
+    SDL_RenderClear(view->renderer);
+    for (int i = 0; i < view->pane_count; i++)
+        draw_pane(view, &view->panes[i]);
+    if (view->shows_bar)
+        bar_draw(view->bar, view->renderer, view_bar_place(view), view->index);
+    draw_status(view);
+    draw_hint(view);
+}

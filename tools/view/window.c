@@ -1,0 +1,635 @@
+#include "window.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cli.h"
+#include "place.h"
+#include "player.h"
+
+enum { STEP_SHIFT = 10, REFRESH_MS = 200, IDLE_MS = 500, PLAY_MS = 4, PROMPT_SIZE = 64, BLOCK_STEP_PX = 4 };
+
+static const double ZOOM_STEP = 1.25, ARROW_STEP = 2;
+
+struct window {
+    SDL_Window *window;
+    SDL_Renderer *renderer;
+    struct view view;
+    const struct window_plan *plan;
+    Uint32 arrived_event;
+    bool quit;
+    bool warned; /* that ROIs are not saved */
+    bool dirty;
+
+    struct player player;
+    bool drags_bar, drags_picture;
+    bool asks; /* for a place to go to */
+    char prompt[PROMPT_SIZE];
+    char message[512]; /* why a place was not found, and the like */
+    Uint32 refreshed_ms;
+};
+
+static double now_s(void)
+{
+    return (double)SDL_GetPerformanceCounter() / (double)SDL_GetPerformanceFrequency();
+}
+
+/* Called by a reading thread: wakes the window up. */
+static void wake(void *context)
+{
+    const struct window *window = context;
+    SDL_PushEvent(&(SDL_Event){.type = window->arrived_event});
+}
+
+/* Brings to the screen what is asked and how it plays. */
+static void show_state(struct window *w)
+{
+    const struct player *player = &w->player;
+    char speed[32] = "";
+    if (player->speed != 1)
+        snprintf(speed, sizeof speed, "x%g ", player->speed);
+    snprintf(w->view.note, sizeof w->view.note, "%s%s%s", player->plays ? "> " : "", speed,
+             player->loops ? "loop " : "");
+    if (w->asks)
+        snprintf(w->view.question, sizeof w->view.question, "Go to index, #number or time: %s_", w->prompt);
+    else
+        snprintf(w->view.question, sizeof w->view.question, "%s", w->message);
+    w->dirty = true;
+}
+
+static void say(struct window *w, const char *message)
+{
+    snprintf(w->message, sizeof w->message, "%s", message);
+    show_state(w);
+}
+
+/* ---- going places ---- */
+
+static void go(struct window *w, int64_t index)
+{
+    view_go(&w->view, index);
+    player_restart(&w->player, now_s(), w->view.index);
+    say(w, "");
+}
+
+static void set_playing(struct window *w, bool plays)
+{
+    if (plays && w->view.index == view_frame_count(&w->view) - 1)
+        view_go(&w->view, 0);
+    w->player.plays = plays;
+    player_restart(&w->player, now_s(), w->view.index);
+    show_state(w);
+}
+
+static void play(struct window *w)
+{
+    const int64_t last = view_frame_count(&w->view) - 1;
+    const int64_t index = player_due(&w->player, now_s(), view_frame_rate(&w->view), last);
+    if (index != w->view.index)
+        view_go(&w->view, index);
+    if (!w->player.plays)
+        show_state(w);
+}
+
+static void change_speed(struct window *w, int steps)
+{
+    player_change_speed(&w->player, steps);
+    player_restart(&w->player, now_s(), w->view.index);
+    show_state(w);
+}
+
+static void ask(struct window *w, bool asks)
+{
+    w->asks = asks;
+    w->prompt[0] = '\0';
+    if (asks)
+        SDL_StartTextInput();
+    else
+        SDL_StopTextInput();
+    say(w, "");
+}
+
+static void answer_prompt(struct window *w)
+{
+    ist_error error;
+    int64_t index;
+    ist_reader *reader = movie_reader(w->view.panes[0].movie);
+    const bool given = *w->prompt;
+    const bool found = given && place_find(reader, w->prompt, &index, &error) >= 0;
+    ask(w, false);
+    if (found)
+        go(w, index);
+    else if (given)
+        say(w, error.message);
+}
+
+static void prompt_key(struct window *w, SDL_Keycode key)
+{
+    const size_t length = strlen(w->prompt);
+    if (key == SDLK_ESCAPE)
+        ask(w, false);
+    else if (key == SDLK_RETURN || key == SDLK_KP_ENTER)
+        answer_prompt(w);
+    else if (key == SDLK_BACKSPACE && length > 0)
+        w->prompt[length - 1] = '\0';
+    show_state(w);
+}
+
+static void prompt_text(struct window *w, const char *text)
+{
+    const size_t length = strlen(w->prompt);
+    // The "g" that asked comes as text, too.
+    if (length == 0 && strcmp(text, "g") == 0)
+        return;
+    snprintf(w->prompt + length, sizeof w->prompt - length, "%s", text);
+    show_state(w);
+}
+
+/* ---- keys ---- */
+
+static int64_t step_of(const struct window *w, Uint16 modifiers)
+{
+    if (modifiers & KMOD_CTRL)
+        return (int64_t)fmax(1, round(view_frame_rate(&w->view)));
+    return modifiers & KMOD_SHIFT ? STEP_SHIFT : 1;
+}
+
+static void step(struct window *w, int64_t frames)
+{
+    w->player.plays = false;
+    go(w, w->view.index + frames);
+}
+
+static void recolour(struct window *w, bool next_contrast, bool next_map)
+{
+    for (int i = 0; i < w->view.pane_count; i++) {
+        struct levels *levels = &w->view.panes[i].levels;
+        if (next_contrast)
+            levels->contrast = (levels->contrast + 1) % CONTRAST_COUNT;
+        if (next_map)
+            levels->map = (levels->map + 1) % COLOUR_MAP_COUNT;
+    }
+    view_recolour(&w->view);
+    w->dirty = true;
+}
+
+static void fit(struct window *w, double zoom)
+{
+    const ist_reader_info *info = movie_info(w->view.panes[0].movie);
+    w->view.zoom = zoom;
+    w->view.centre_x = info->width / 2.0;
+    w->view.centre_y = info->height / 2.0;
+    w->dirty = true;
+}
+
+/* ---- ROIs and tracks ---- */
+
+/* Where what was drawn is saved. */
+static void name_rois(const struct window *w, char *path, size_t size)
+{
+    const struct window_plan *plan = w->plan;
+    const char *recording = plan->view.paths[0];
+    size_t length = strlen(recording);
+    while (length > 1 && recording[length - 1] == '/')
+        length--;
+    if (plan->save_rois || plan->view.rois)
+        snprintf(path, size, "%s", plan->save_rois ? plan->save_rois : plan->view.rois);
+    else
+        snprintf(path, size, "%.*s-rois.yaml", (int)length, recording);
+}
+
+static void save_rois(struct window *w)
+{
+    char path[PATH_MAX + 16];
+    name_rois(w, path, sizeof path);
+    sketch_save(&w->view.sketch, path);
+}
+
+static void quit(struct window *w)
+{
+    w->quit = w->warned || !regions_unsaved(w->view.regions);
+    w->warned = true;
+    if (!w->quit)
+        say(w, "The ROIs are not saved. s saves them; q again ends without");
+}
+
+static void leave(struct window *w)
+{
+    if (w->view.sketch.draws)
+        sketch_leave(&w->view.sketch);
+    else
+        quit(w);
+}
+
+/* Keys that draw. Returns false if the key is none of them. */
+static bool press_for_sketch(struct window *w, SDL_Keycode key, Uint16 modifiers)
+{
+    struct sketch *sketch = &w->view.sketch;
+    const bool shift = modifiers & KMOD_SHIFT;
+    switch (key) {
+    case SDLK_r:
+        sketch_choose(sketch, SHAPE_RECTANGLE);
+        break;
+    case SDLK_e:
+        sketch_choose(sketch, SHAPE_ELLIPSE);
+        break;
+    case SDLK_i:
+        sketch_choose(sketch, SHAPE_LINE);
+        break;
+    case SDLK_b:
+        sketch_choose(sketch, SHAPE_GRID);
+        break;
+    case SDLK_COMMA:
+        sketch_resize_blocks(sketch, -BLOCK_STEP_PX);
+        break;
+    case SDLK_PERIOD:
+        sketch_resize_blocks(sketch, BLOCK_STEP_PX);
+        break;
+    case SDLK_DELETE:
+    case SDLK_BACKSPACE:
+        sketch_remove(sketch);
+        break;
+    case SDLK_u:
+    case SDLK_z:
+        if (shift)
+            sketch_redo(sketch);
+        else
+            sketch_undo(sketch);
+        break;
+    case SDLK_y:
+        sketch_redo(sketch);
+        break;
+    case SDLK_s:
+        save_rois(w);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+/* Keys for the tracks. Returns false if the key is none of them. */
+static bool press_for_tracks(struct window *w, SDL_Keycode key)
+{
+    struct overlay *overlay = &w->view.overlay;
+    switch (key) {
+    case SDLK_o:
+        overlay->boxes = !overlay->boxes;
+        break;
+    case SDLK_p:
+        overlay->paths = (overlay->paths + 1) % PATHS_COUNT;
+        break;
+    case SDLK_a:
+        overlay->arrows = !overlay->arrows;
+        break;
+    case SDLK_h:
+        overlay->heat = !overlay->heat;
+        break;
+    case SDLK_PLUS:
+    case SDLK_EQUALS:
+    case SDLK_KP_PLUS:
+        overlay->arrow_scale *= ARROW_STEP;
+        break;
+    case SDLK_MINUS:
+    case SDLK_KP_MINUS:
+        overlay->arrow_scale /= ARROW_STEP;
+        break;
+    default:
+        return false;
+    }
+    if (!overlay->tracks)
+        say(w, "There are no tracks: open them with --tracks");
+    return true;
+}
+
+/* ---- all keys ---- */
+
+static void press_for_view(struct window *w, SDL_Keycode key, Uint16 modifiers)
+{
+    const struct bar *bar = w->view.bar;
+    switch (key) {
+    case SDLK_SPACE:
+        set_playing(w, !w->player.plays);
+        break;
+    case SDLK_RIGHT:
+        step(w, step_of(w, modifiers));
+        break;
+    case SDLK_LEFT:
+        step(w, -step_of(w, modifiers));
+        break;
+    case SDLK_HOME:
+        go(w, 0);
+        break;
+    case SDLK_END:
+        go(w, view_frame_count(&w->view) - 1);
+        break;
+    case SDLK_PAGEUP:
+        go(w, bar_chunk_before(bar, w->view.index));
+        break;
+    case SDLK_PAGEDOWN:
+        go(w, bar_chunk_behind(bar, w->view.index));
+        break;
+    case SDLK_g:
+        ask(w, true);
+        break;
+    case SDLK_l:
+        w->player.loops = !w->player.loops;
+        show_state(w);
+        break;
+    case SDLK_RIGHTBRACKET:
+    case SDLK_UP:
+        change_speed(w, 1);
+        break;
+    case SDLK_LEFTBRACKET:
+    case SDLK_DOWN:
+        change_speed(w, -1);
+        break;
+    case SDLK_c:
+        recolour(w, true, false);
+        break;
+    case SDLK_m:
+        recolour(w, false, true);
+        break;
+    case SDLK_f:
+        fit(w, 0);
+        break;
+    case SDLK_1:
+        fit(w, 1);
+        break;
+    case SDLK_ESCAPE:
+        leave(w);
+        break;
+    case SDLK_q:
+        quit(w);
+        break;
+    default:
+        break;
+    }
+}
+
+static void press(struct window *w, const SDL_KeyboardEvent *event)
+{
+    const SDL_Keycode key = event->keysym.sym;
+    const bool ends = key == SDLK_ESCAPE || key == SDLK_q;
+    if (event->repeat && (ends || key == SDLK_SPACE))
+        return;
+    w->warned = w->warned && ends;
+    if (*w->message && !ends)
+        say(w, "");
+    if (!press_for_sketch(w, key, event->keysym.mod) && !press_for_tracks(w, key))
+        press_for_view(w, key, event->keysym.mod);
+    w->dirty = true;
+}
+
+/* ---- mouse ---- */
+
+static void drag_bar(struct window *w, int x)
+{
+    w->player.plays = false;
+    view_glance(&w->view, bar_index_at(w->view.bar, view_bar_place(&w->view), x));
+    say(w, "");
+}
+
+static void drag_picture(struct window *w, int dx, int dy)
+{
+    const struct lens lens = view_lens(&w->view, &w->view.panes[0]);
+    if (w->view.zoom <= 0)
+        fit(w, lens.scale);
+    w->view.centre_x -= dx / lens.scale;
+    w->view.centre_y -= dy / lens.scale;
+}
+
+/* The mouse over the first recording, whose ROIs are drawn. False: it is elsewhere. */
+static bool find_point(struct window *w, int x, int y, double *picture_x, double *picture_y)
+{
+    return view_pane_at(&w->view, x, y, picture_x, picture_y) == w->view.panes;
+}
+
+static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
+{
+    const SDL_Rect bar = view_bar_place(&w->view);
+    double x, y;
+    w->dirty = true;
+    if (SDL_PointInRect(&(SDL_Point){event->x, event->y}, &bar)) {
+        w->drags_bar = true;
+        drag_bar(w, event->x);
+        return;
+    }
+    const bool draws = event->button == SDL_BUTTON_LEFT && find_point(w, event->x, event->y, &x, &y) &&
+                       sketch_press(&w->view.sketch, x, y);
+    w->drags_picture = !draws;
+}
+
+static void release_button(struct window *w)
+{
+    if (w->drags_bar)
+        go(w, w->view.index);
+    w->drags_bar = w->drags_picture = false;
+    sketch_release(&w->view.sketch);
+    w->dirty = true;
+}
+
+static void move_mouse(struct window *w, const SDL_MouseMotionEvent *event)
+{
+    double x, y;
+    w->view.mouse_x = event->x;
+    w->view.mouse_y = event->y;
+    w->dirty = true;
+    if (w->drags_bar)
+        drag_bar(w, event->x);
+    else if (w->drags_picture)
+        drag_picture(w, event->xrel, event->yrel);
+    else if (w->view.sketch.drags && find_point(w, event->x, event->y, &x, &y))
+        sketch_drag(&w->view.sketch, x, y);
+}
+
+/* ---- the loop ---- */
+
+static void handle_window(struct window *w, const SDL_WindowEvent *event)
+{
+    if (event->event == SDL_WINDOWEVENT_LEAVE)
+        w->view.mouse_x = w->view.mouse_y = -1;
+    w->dirty = true;
+}
+
+static void handle(struct window *w, const SDL_Event *event)
+{
+    switch (event->type) {
+    case SDL_QUIT:
+        quit(w);
+        break;
+    case SDL_WINDOWEVENT:
+        handle_window(w, &event->window);
+        break;
+    case SDL_KEYDOWN:
+        if (w->asks)
+            prompt_key(w, event->key.keysym.sym);
+        else
+            press(w, &event->key);
+        break;
+    case SDL_TEXTINPUT:
+        if (w->asks)
+            prompt_text(w, event->text.text);
+        break;
+    case SDL_MOUSEWHEEL:
+        view_zoom_at(&w->view, pow(ZOOM_STEP, event->wheel.y), w->view.mouse_x, w->view.mouse_y);
+        w->dirty = true;
+        break;
+    case SDL_MOUSEBUTTONDOWN:
+        press_button(w, &event->button);
+        break;
+    case SDL_MOUSEBUTTONUP:
+        release_button(w);
+        break;
+    case SDL_MOUSEMOTION:
+        move_mouse(w, &event->motion);
+        break;
+    default:
+        break;
+    }
+}
+
+static void show_title(struct window *w)
+{
+    char where[192], title[512];
+    view_describe(&w->view, where, sizeof where);
+    snprintf(title, sizeof title, "%s - %s - imgstore-view", w->view.panes[0].path, where);
+    SDL_SetWindowTitle(w->window, title);
+}
+
+/* A store that is being recorded grows; who stands at its end goes along. */
+static void follow(struct window *w)
+{
+    const Uint32 now_ms = SDL_GetTicks();
+    if (!w->plan->follow || now_ms - w->refreshed_ms < REFRESH_MS)
+        return;
+    w->refreshed_ms = now_ms;
+    bool grew = false;
+    const bool at_end = w->view.index >= view_frame_count(&w->view) - 1;
+    for (int i = 0; i < w->view.pane_count; i++)
+        grew |= movie_refresh(w->view.panes[i].movie);
+    if (!grew)
+        return;
+    struct bar *bar = bar_create(movie_reader(w->view.panes[0].movie));
+    if (bar) {
+        bar_destroy(&w->view.bar);
+        w->view.bar = bar;
+    }
+    show_title(w);
+    if (at_end && !w->player.plays)
+        view_go(&w->view, view_frame_count(&w->view) - 1);
+    w->dirty = true;
+}
+
+static void loop(struct window *w)
+{
+    SDL_Event event;
+    while (!w->quit && !cli_stop_requested()) {
+        const int wait_ms = w->player.plays ? PLAY_MS : w->plan->follow ? REFRESH_MS : IDLE_MS;
+        if (SDL_WaitEventTimeout(&event, wait_ms))
+            do
+                handle(w, &event);
+            while (SDL_PollEvent(&event));
+        follow(w);
+        if (w->player.plays)
+            play(w);
+        if (view_take(&w->view)) {
+            show_title(w);
+            w->dirty = true;
+        }
+        if (w->dirty) {
+            view_draw(&w->view);
+            SDL_RenderPresent(w->renderer);
+            w->dirty = false;
+        }
+    }
+}
+
+/* ---- beginning and end ---- */
+
+/* The first picture at its own size, as far as the screen goes. */
+static void choose_size(const struct window_plan *plan, const struct view *view, int *width, int *height)
+{
+    enum { WIDTH_MIN = 640, HEIGHT_MIN = 240 };
+    SDL_Rect usable = {.w = 1280, .h = 800};
+    SDL_GetDisplayUsableBounds(0, &usable);
+    const ist_reader_info *info = movie_info(view->panes[0].movie);
+    const int wanted_width = view_columns(view->pane_count) * info->width;
+    const int wanted_height = view_rows(view->pane_count) * info->height + view_footer_height(view);
+    *width = plan->width ? plan->width : SDL_max(WIDTH_MIN, SDL_min(wanted_width, usable.w));
+    *height = plan->height ? plan->height : SDL_max(HEIGHT_MIN, SDL_min(wanted_height, usable.h));
+}
+
+/* Without one SDL tries drivers that are none, and hangs. */
+static bool has_display(void)
+{
+    return getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
+}
+
+static int fail_to_open(const char *reason)
+{
+    return cli_fail("no window can be opened: %s; --export and --contact-sheet work without a display", reason);
+}
+
+static int init_video(struct window *w)
+{
+    if (!has_display())
+        return fail_to_open("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
+    SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("DISPLAY") ? "x11" : "wayland");
+    if (SDL_Init(SDL_INIT_VIDEO) < 0 || !view_init(&w->view))
+        return fail_to_open(SDL_GetError());
+    w->arrived_event = SDL_RegisterEvents(1);
+    return CLI_GO_ON;
+}
+
+static int open_recordings(struct window *w)
+{
+    const struct window_plan *plan = w->plan;
+    const int result = view_open(&w->view, &plan->view, wake, w);
+    if (result == CLI_GO_ON && plan->index >= view_frame_count(&w->view) && plan->index > 0)
+        return cli_fail("%s: there is no frame %lld; the last is %lld", plan->view.paths[0], (long long)plan->index,
+                        (long long)view_frame_count(&w->view) - 1);
+    return result;
+}
+
+static int create_window(struct window *w)
+{
+    int width, height;
+    choose_size(w->plan, &w->view, &width, &height);
+    w->window = SDL_CreateWindow("imgstore-view", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
+                                 SDL_WINDOW_RESIZABLE);
+    if (w->window)
+        w->renderer = SDL_CreateRenderer(w->window, -1, 0);
+    if (!w->renderer)
+        return fail_to_open(SDL_GetError());
+    w->view.renderer = w->renderer;
+    SDL_StopTextInput();
+    return CLI_GO_ON;
+}
+
+int window_run(const struct window_plan *plan)
+{
+    struct window w = {.plan = plan, .player = {.speed = 1, .loops = plan->loops}, .dirty = true};
+    int result = init_video(&w);
+    if (result == CLI_GO_ON)
+        result = open_recordings(&w);
+    if (result == CLI_GO_ON)
+        result = create_window(&w);
+    if (result == CLI_GO_ON) {
+        cli_catch_stop(NULL, NULL);
+        go(&w, plan->index);
+        set_playing(&w, plan->plays);
+        loop(&w);
+        result = CLI_SUCCESS;
+    }
+    view_finish(&w.view);
+    if (w.renderer)
+        SDL_DestroyRenderer(w.renderer);
+    if (w.window)
+        SDL_DestroyWindow(w.window);
+    SDL_Quit();
+    return result;
+}
