@@ -15,9 +15,6 @@
 #include "foreign_index.h"
 #include "fs.h"
 #include "index.h"
-#include "repair.h"
-#include "store_lock.h"
-#include "store_path.h"
 #include "store_scan.h"
 
 static const char journal_name[] = ".edit";
@@ -42,7 +39,7 @@ static bool has_ending(const char *name, const char *ending)
  * The journal
  */
 
-static ist_status write_note(const char *directory, const struct edit_note *note, ist_error *error)
+ist_status edit_write_note(const char *directory, const struct edit_note *note, ist_error *error)
 {
     char path[PATH_MAX];
     path_in(path, directory, journal_name);
@@ -58,8 +55,7 @@ static ist_status write_note(const char *directory, const struct edit_note *note
     return status;
 }
 
-/* Creates the journal of a change that has not begun. False: there is one, or it cannot be created. */
-static bool create_journal(const char *directory)
+bool edit_create_journal(const char *directory)
 {
     char path[PATH_MAX];
     path_in(path, directory, journal_name);
@@ -69,7 +65,7 @@ static bool create_journal(const char *directory)
     return fd >= 0;
 }
 
-static ist_status remove_journal(const char *directory, ist_error *error)
+ist_status edit_remove_journal(const char *directory, ist_error *error)
 {
     char path[PATH_MAX];
     // One that was being written when its writer died.
@@ -108,7 +104,7 @@ static ist_status parse_note(const struct buffer *text, const char *path, struct
     return IST_OK;
 }
 
-static ist_status read_note(const char *directory, bool *there, struct edit_note *note, ist_error *error)
+ist_status edit_read_note(const char *directory, bool *there, struct edit_note *note, ist_error *error)
 {
     char path[PATH_MAX];
     path_in(path, directory, journal_name);
@@ -142,7 +138,7 @@ static void unstage_folder(const char *folder)
     }
 }
 
-static ist_status unstage(const char *directory, ist_error *error)
+ist_status edit_unstage(const char *directory, ist_error *error)
 {
     DIR *opened = opendir(directory);
     if (!opened)
@@ -289,8 +285,7 @@ static void remove_original(const struct edit_note *note)
         fs_calls.unlink(note->file);
 }
 
-/* An old store that does not say which files it has: imgstore's guess, unless others lie there. */
-static void find_extension(struct metadata *metadata, const char *directory)
+void edit_find_extension(struct metadata *metadata, const char *directory)
 {
     static const char *const extensions[] = {".avi", ".mkv", ".mov", ".mp4"};
     char path[PATH_MAX];
@@ -308,8 +303,8 @@ static void find_extension(struct metadata *metadata, const char *directory)
  * One who reads looks at the index, where it knows every chunk. So it goes first where numbers change, and last
  * where a chunk is added.
  */
-static ist_status apply(const char *directory, const struct metadata *metadata, const struct edit_note *note,
-                        ist_error *error)
+ist_status edit_apply(const char *directory, const struct metadata *metadata, const struct edit_note *note,
+                      ist_error *error)
 {
     char path[PATH_MAX];
     ist_status status = IST_OK;
@@ -332,102 +327,13 @@ static ist_status apply(const char *directory, const struct metadata *metadata, 
 ist_status edit_recover(const char *directory, const struct metadata *metadata, bool *pending, ist_error *error)
 {
     struct edit_note note;
-    ist_status status = read_note(directory, pending, &note, error);
+    ist_status status = edit_read_note(directory, pending, &note, error);
     if (status < 0 || !*pending)
         return status;
     struct metadata own = *metadata;
-    find_extension(&own, directory);
-    status = note.kind == EDIT_NONE ? unstage(directory, error) : apply(directory, &own, &note, error);
+    edit_find_extension(&own, directory);
+    status = note.kind == EDIT_NONE ? edit_unstage(directory, error) : edit_apply(directory, &own, &note, error);
     if (status >= 0)
-        status = remove_journal(directory, error);
+        status = edit_remove_journal(directory, error);
     return status;
-}
-
-/*
- * Beginning and ending
- */
-
-/* With the store locked: what was there before comes to its end. `whole`: nobody left it unfinished. */
-static ist_status settle(struct edit *edit, bool whole, ist_error *error)
-{
-    bool pending;
-    ist_status status = edit_recover(edit->directory, &edit->metadata, &pending, error);
-    if (status < 0 || whole)
-        return status;
-    ist_repair_report report = {0};
-    status = repair_store(edit->directory, &edit->metadata, &report, error);
-    // A store of another program is whole where it was an edit that left it.
-    return status == IST_ERROR_UNSUPPORTED && pending ? IST_OK : status;
-}
-
-ist_status edit_begin(struct edit *edit, const char *path, ist_error *error)
-{
-    *edit = (struct edit){.lock_fd = -1};
-    ist_status status = store_path_find(edit->directory, path, error);
-    if (status >= 0)
-        status = metadata_read(&edit->metadata, edit->directory, error);
-    if (status < 0)
-        return status;
-    find_extension(&edit->metadata, edit->directory);
-
-    // The journal comes before the lock, so that a lock that is left over tells whose it was.
-    char lock[PATH_MAX];
-    path_in(lock, edit->directory, ".lock");
-    const bool whole = !fs_exists(lock);
-    const bool created = whole && create_journal(edit->directory);
-    status = store_lock_take(&edit->lock_fd, edit->directory, error);
-    if (status < 0) {
-        // A disk that is full may leave a lock of ours, which nobody holds.
-        if (created && store_lock_look(edit->directory) != STORE_LOCK_STALE)
-            (void)remove_journal(edit->directory, NULL);
-        return status;
-    }
-    edit->begun = created;
-    if (!created)
-        status = settle(edit, whole, error);
-    if (status >= 0 && !created) {
-        status = write_note(edit->directory, &(struct edit_note){0}, error);
-        edit->begun = status >= 0;
-        // The store is whole, and must not be taken for one that a recorder left.
-        if (status < 0)
-            (void)store_lock_release(&edit->lock_fd, edit->directory, NULL);
-    }
-    return status;
-}
-
-/*
- * The store is as the change found it, or as it left it, and the journal says so. It goes behind the lock, because a
- * lock without it would be one of a recorder.
- */
-static ist_status unlock(struct edit *edit, ist_error *error)
-{
-    edit->begun = false;
-    const ist_status status = store_lock_release(&edit->lock_fd, edit->directory, error);
-    return status < 0 ? status : remove_journal(edit->directory, error);
-}
-
-ist_status edit_finish(struct edit *edit, const struct edit_note *note, ist_error *error)
-{
-    bool there;
-    struct edit_note written;
-    ist_status status = write_note(edit->directory, note, error);
-    if (status < 0) {
-        // What cannot be told to be not written may be: then it is left to the next run.
-        if (read_note(edit->directory, &there, &written, NULL) < 0 || written.kind != EDIT_NONE)
-            edit->begun = false;
-        return status;
-    }
-    edit->begun = false;
-    status = apply(edit->directory, &edit->metadata, note, error);
-    if (status >= 0)
-        status = write_note(edit->directory, &(struct edit_note){0}, error);
-    return status < 0 ? status : unlock(edit, error);
-}
-
-void edit_abandon(struct edit *edit)
-{
-    if (edit->begun && unstage(edit->directory, NULL) >= 0)
-        (void)unlock(edit, NULL);
-    store_lock_abandon(&edit->lock_fd);
-    metadata_free(&edit->metadata);
 }

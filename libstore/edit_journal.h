@@ -15,8 +15,6 @@
 
 #include "metadata.h"
 
-struct json_t;
-
 #define EDIT_STAGED_ENDING ".new"
 
 enum edit_kind {
@@ -36,27 +34,29 @@ struct edit_note {
     long long size, mtime_ns; /* EDIT_INSERT: of the file; one that is another by then is not removed */
 };
 
-struct edit {
-    char directory[PATH_MAX];
-    struct metadata metadata;
-    int lock_fd;
-    bool begun; /* the journal is there and must go at the end */
-};
-
-/*
- * Locks the store, finishes or takes back what an edit before left, repairs what a recorder left. In any case
- * edit_finish() or edit_abandon() must follow.
- */
-ist_status edit_begin(struct edit *edit, const char *path, ist_error *error);
-
-/* Writes down that all is staged, does the rest, and unlocks the store. */
-ist_status edit_finish(struct edit *edit, const struct edit_note *note, ist_error *error);
-
-/* Takes back what is staged, if it has not been written down yet; unlocks the store; frees everything. */
-void edit_abandon(struct edit *edit);
-
 /* True if an edit left something to recover, or goes on. */
 bool edit_has_journal(const char *directory);
+
+/* Creates the journal of a change that has not begun. False: there is one, or it cannot be created. */
+bool edit_create_journal(const char *directory);
+
+/* Writes the journal, whole or not at all. */
+ist_status edit_write_note(const char *directory, const struct edit_note *note, ist_error *error);
+
+/* Reads the journal; *there is false without one. */
+ist_status edit_read_note(const char *directory, bool *there, struct edit_note *note, ist_error *error);
+
+ist_status edit_remove_journal(const char *directory, ist_error *error);
+
+/* Takes back what is staged. */
+ist_status edit_unstage(const char *directory, ist_error *error);
+
+/* Does what was written down; all of it may have been done before. */
+ist_status edit_apply(const char *directory, const struct metadata *metadata, const struct edit_note *note,
+                      ist_error *error);
+
+/* For an old store that does not say which files it has: imgstore's guess stands, unless others lie there. */
+void edit_find_extension(struct metadata *metadata, const char *directory);
 
 /*
  * For a store whose lock the caller holds: finishes a change that was written down, takes back one that was not.

@@ -63,7 +63,8 @@ struct walk {
     int64_t position;        /* the next index to look at */
     int64_t met;             /* frames before it that meet the conditions */
     const struct chunk_range *ranges;
-    int range, range_count; /* the chunk of the block */
+    int range, range_count; /* the chunk behind the one of the block */
+    int64_t part_end;       /* frames from here to the end of that one do not meet the conditions */
     int64_t block_first, block_count;
     int64_t numbers[BLOCK]; /* of the frames in the block */
     double times_s[BLOCK];
@@ -86,6 +87,7 @@ static void walk_begin(struct walk *walk, ist_reader *reader, const ist_selectio
     walk->position = selection->index_first;
     walk->met = 0;
     walk->range = 0;
+    walk->part_end = 0;
     walk->ranges = reader_ranges(reader, &walk->range_count);
     walk->block_first = walk->block_count = 0;
 }
@@ -99,27 +101,87 @@ static bool may_meet(const ist_selection *selection, const struct chunk_range *r
            (range->time_max_s >= selection->time_first_s && range->time_min_s < selection->time_end_s);
 }
 
-/* Passes over chunks none of whose frames meets the conditions; gives where the one that may ends. */
-static int64_t walk_to_chunk(struct walk *walk)
+/* Where a range of numbers or times begins or ends. */
+struct bound {
+    bool is_number;
+    int64_t number;
+    double time_s;
+};
+
+/* Finds the first frame of low..high-1, along which the values rise, that is not below the bound; high: none. */
+static ist_status walk_bisect(struct walk *walk, struct bound bound, int64_t low, int64_t high, int64_t *found,
+                              ist_error *error)
 {
-    for (; walk->range < walk->range_count; walk->range++) {
-        const struct chunk_range *range = &walk->ranges[walk->range];
-        const int64_t end = range->first_index + range->frame_count;
-        if (walk->position >= end)
-            continue;
-        if (may_meet(&walk->selection, range))
-            return end;
-        walk->position = end;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        int64_t number;
+        double time_s;
+        const ist_status status = ist_reader_frame_metadata(walk->reader, middle, 1, &number, &time_s, error);
+        if (status < 0)
+            return status;
+        if (bound.is_number ? number < bound.number : time_s < bound.time_s)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return walk->position;
+    *found = low;
+    return IST_OK;
+}
+
+/* Leaves of the chunk, as far as its values rise, the part that meets the conditions. */
+static ist_status walk_narrow(struct walk *walk, const struct chunk_range *range, ist_error *error)
+{
+    const ist_selection *s = &walk->selection;
+    const struct {
+        bool wanted;
+        struct bound bound;
+        int64_t *place;
+    } ends[] = {
+        {s->by_number && range->numbers_rise && range->number_min < s->number_first,
+         {.is_number = true, .number = s->number_first},
+         &walk->position},
+        {s->by_number && range->numbers_rise && range->number_max >= s->number_end,
+         {.is_number = true, .number = s->number_end},
+         &walk->part_end},
+        {s->by_time && range->times_rise && range->time_min_s < s->time_first_s,
+         {.time_s = s->time_first_s},
+         &walk->position},
+        {s->by_time && range->times_rise && range->time_max_s >= s->time_end_s,
+         {.time_s = s->time_end_s},
+         &walk->part_end},
+    };
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends && status >= 0; i++)
+        if (ends[i].wanted)
+            status = walk_bisect(walk, ends[i].bound, walk->position, walk->part_end, ends[i].place, error);
+    return status;
+}
+
+/* Goes on to the next chunk that holds frames that may meet the conditions; without one there is no part left. */
+static ist_status walk_to_chunk(struct walk *walk, ist_error *error)
+{
+    ist_status status = IST_OK;
+    while (status >= 0 && walk->position >= walk->part_end && walk->range < walk->range_count) {
+        const struct chunk_range *range = &walk->ranges[walk->range++];
+        const int64_t end = range->first_index + range->frame_count;
+        if (walk->position >= end || !may_meet(&walk->selection, range))
+            continue;
+        if (walk->position < range->first_index)
+            walk->position = range->first_index;
+        walk->part_end = end;
+        status = walk_narrow(walk, range, error);
+    }
+    return status;
 }
 
 static ist_status walk_load(struct walk *walk, ist_error *error)
 {
     int64_t end = walk->selection.index_end;
     if (is_filtered(&walk->selection)) {
-        const int64_t chunk_end = walk_to_chunk(walk);
-        end = chunk_end < end ? chunk_end : end;
+        const ist_status status = walk_to_chunk(walk, error);
+        if (status < 0)
+            return status;
+        end = walk->part_end < end ? walk->part_end : end;
     }
     const int64_t left = end > walk->position ? end - walk->position : 0;
     // Of a long step little more than the frame itself would be used.

@@ -105,7 +105,7 @@ struct chunk_range *index_append_range(struct index *index, ist_error *error)
 /* Opens for reading, and makes sure that it can be read: SQLite opens lazily. */
 static ist_status open_for_reading(struct index *index, const char *path, ist_error *error)
 {
-    if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return index_sql_failure(index, error);
     sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
     return index_execute(index, "SELECT count(*) FROM sqlite_master", error);
@@ -374,6 +374,17 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
 ist_status index_peek(struct index *index, int64_t frame_index, struct index_entry *entry, ist_error *error)
 {
     return read_entries(index, frame_index, 1, entry, error);
+}
+
+ist_status index_begin_reading(struct index *index, ist_error *error)
+{
+    return index_run(index, STATEMENT_BEGIN, error);
+}
+
+void index_end_reading(struct index *index)
+{
+    // Nothing was written: a commit and taking back are the same, and cannot fail.
+    (void)index_run(index, STATEMENT_ROLLBACK, NULL);
 }
 
 /* One row of extra data as the user gets it. */

@@ -70,7 +70,10 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
  */
 ist_status index_reload(struct index *index, ist_error *error);
 
-/* Takes the frames first..first+count-1, the last ones of a chunk, out with their extra data; those behind move up. */
+/*
+ * Takes the frames first..first+count-1, the last ones of a chunk, out with their extra data; those behind move up.
+ * What was dropped before one of them was then dropped before the frame behind them.
+ */
 ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
 
 /*
@@ -118,6 +121,13 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
 
 /* Number and time of a frame, which must exist, as they are there: for a search, which looks at many. */
 ist_status index_peek(struct index *index, int64_t frame_index, struct index_entry *entry, ist_error *error);
+
+/*
+ * What is read between these two is of one moment, and costs less than the calls by themselves: the file is locked
+ * once. Nothing is to be written meanwhile.
+ */
+ist_status index_begin_reading(struct index *index, ist_error *error);
+void index_end_reading(struct index *index);
 
 /* The checksum of a frame's pixels, 0.. within the chunk; *pixels 0: not known. */
 ist_status index_checksum(struct index *index, int chunk, int64_t frame_idx, uint32_t *pixels, ist_error *error);

@@ -280,15 +280,11 @@ static int range_for(const struct chunk_range *ranges, int count, const struct v
     return low;
 }
 
-static ist_status find(struct index_search *search, const struct value *wanted, int64_t *frame_index,
-                       struct index_entry *entry, ist_error *error)
+static ist_status search_ranges(struct index_search *search, const struct value *wanted, struct candidate *best,
+                                ist_error *error)
 {
     int count;
     const struct chunk_range *ranges = index_ranges(search->index, &count);
-    if (count == 0)
-        return error_set(error, IST_ERROR_NOT_FOUND, "the store holds no frames");
-
-    struct candidate best = {0};
     ist_status status = IST_OK;
     int first = 0, last = count - 1;
     if (search->disjoint[wanted->column]) {
@@ -301,14 +297,28 @@ static ist_status find(struct index_search *search, const struct value *wanted, 
             if (compare_distance(distance_to_range(&ranges[i], wanted), distance_to_range(&ranges[nearest], wanted)) <
                 0)
                 nearest = i;
-        status = search_range(search, &ranges[nearest], wanted, &best, error);
+        status = search_range(search, &ranges[nearest], wanted, best, error);
     }
     for (int i = first; i <= last && status >= 0; i++)
-        status = search_range(search, &ranges[i], wanted, &best, error);
+        status = search_range(search, &ranges[i], wanted, best, error);
+    return status;
+}
+
+static ist_status find(struct index_search *search, const struct value *wanted, int64_t *frame_index,
+                       struct index_entry *entry, ist_error *error)
+{
+    if (index_frame_count(search->index) == 0)
+        return error_set(error, IST_ERROR_NOT_FOUND, "the store holds no frames");
+    struct candidate best = {0};
+    ist_status status = index_begin_reading(search->index, error);
     if (status < 0)
         return status;
+    status = search_ranges(search, wanted, &best, error);
+    if (status >= 0)
+        status = index_peek(search->index, best.frame_index, entry, error);
+    index_end_reading(search->index);
     *frame_index = best.frame_index;
-    return index_peek(search->index, best.frame_index, entry, error);
+    return status;
 }
 
 static bool ranges_are_disjoint(const struct index *index, enum column column)

@@ -191,7 +191,8 @@ ist_status index_build_begin(struct index **index, const char *path, const char 
     if (status < 0)
         return status;
     struct index *built = *index;
-    if (sqlite3_open(path ? path : ":memory:", &built->db) != SQLITE_OK)
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX; // one handle, one thread
+    if (sqlite3_open_v2(path ? path : ":memory:", &built->db, flags, NULL) != SQLITE_OK)
         status = index_sql_failure(built, error);
     // A build that breaks off is begun anew, so that nothing has to be safe before the end.
     if (status >= 0)
@@ -278,9 +279,10 @@ static ist_status drop_rows(struct index *index, int64_t first, int64_t count, i
                               "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
                               "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
                               "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
+                              "UPDATE drops SET frame = max(%lld, frame - %lld) WHERE frame > %lld;"
                               "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
     const long long from = first + 1, to = first + count, shift = count;
-    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to);
+    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to, from, shift, from);
     const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
     sqlite3_free(filled);
     return status;

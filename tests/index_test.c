@@ -206,6 +206,52 @@ START_TEST(test_file)
 }
 END_TEST
 
+static void add_drop_before(struct index *index, int64_t frame_index, int64_t number)
+{
+    ist_error error;
+    const ist_drop drop = {.cause = IST_DROP_CAMERA, .first_number = number, .count = 1};
+    check_ok(index_add_drop(index, frame_index, &drop, &error), &error);
+}
+
+static ist_status take_number(void *context, const ist_drop *drop, ist_error *error)
+{
+    (void)error;
+    int64_t **next = context;
+    *(*next)++ = drop->first_number;
+    return IST_OK;
+}
+
+/* Where drops lie shows in their order, when others are noted before every frame: these come behind the older ones. */
+START_TEST(test_drops_stay_in_place)
+{
+    enum { CHUNK = 4, CHUNKS = 2, LOST_FIRST = 2, LOST = 2, LEFT = CHUNK * CHUNKS - LOST, PROBE = 1000 };
+    char folder[] = "/tmp/index-test-XXXXXX", path[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/index", folder);
+    ist_error error;
+    struct index *index;
+    check_ok(index_create(&index, path, "0123", false, &error), &error);
+    for (int64_t i = 0; i < CHUNK * CHUNKS; i++)
+        check_ok(index_add_frame(index, i, (int)(i / CHUNK), "store/0", (int)(i % CHUNK),
+                                 &(struct index_entry){.number = i}, &error),
+                 &error);
+    const int64_t before[] = {1, 3, 5, CHUNK * CHUNKS};
+    for (int i = 0; i < 4; i++)
+        add_drop_before(index, before[i], i);
+    check_ok(index_reload(index, &error), &error);
+    check_ok(index_drop_frames(index, LOST_FIRST, LOST, &error), &error);
+    for (int64_t i = 0; i <= LEFT; i++)
+        add_drop_before(index, i, PROBE + i);
+
+    const int64_t expected[] = {PROBE, 0, PROBE + 1, 1, PROBE + 2, 2, PROBE + 3, PROBE + 4, PROBE + 5, 3, PROBE + 6};
+    int64_t found[sizeof expected / sizeof *expected], *next = found;
+    check_ok(index_drops(index, take_number, &next, &error), &error);
+    ck_assert_mem_eq(found, expected, sizeof expected);
+    index_close(&index);
+    fs_remove_tree(folder);
+}
+END_TEST
+
 START_TEST(test_damaged_file)
 {
     char folder[] = "/tmp/index-test-XXXXXX", path[64];
@@ -230,6 +276,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, test_search, 0, ORDER_COUNT);
     tcase_add_test(all, test_file);
+    tcase_add_test(all, test_drops_stay_in_place);
     tcase_add_test(all, test_damaged_file);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

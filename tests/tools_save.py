@@ -143,6 +143,16 @@ class Stop(ToolTest):
             time.sleep(0.02)
         self.fail("the recording does not get on")
 
+    def wait_until_caught(self, process, number):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
+                caught = next(line for line in file if line.startswith("SigCgt:"))
+            if int(caught.split()[1], 16) & 1 << number - 1:
+                return
+            time.sleep(0.01)
+        self.fail("the signal is not caught")
+
     def check_finished(self, process):
         output, errors = process.communicate(timeout=60)
         self.assertEqual((process.returncode, errors), (0, ""))
@@ -176,10 +186,11 @@ class Stop(ToolTest):
 
     def test_stopped_before_the_first_frame(self):
         process = self.start("--source", "-", stdin=subprocess.PIPE)
-        time.sleep(0.3)
+        self.wait_until_caught(process, signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-        self.assertNotEqual(process.returncode, 0)
+        output, errors = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, output), (1, ""))
+        self.assertEqual(errors, "imgstore-save: stopped before the first frame; no store was written\n")
         self.assertEqual(os.listdir(self.dir), [])
 
 

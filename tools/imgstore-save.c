@@ -63,13 +63,8 @@ static int check_format_name(const char *format)
 /* A name that no reader can resolve would spoil the times of the store for good. */
 static int check_timezone(const char *name)
 {
-    static const char zones[] = "/usr/share/zoneinfo";
-    char path[256];
-    struct stat status;
-    if (stat(zones, &status) != 0)
-        return CLI_GO_ON; // a machine without the list
-    const int length = snprintf(path, sizeof path, "%s/%s", zones, name);
-    if (strstr(name, "..") || length >= (int)sizeof path || stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+    char text[IST_TIME_TEXT_SIZE];
+    if (ist_time_to_local(0, name, text, NULL) == IST_ERROR_NOT_FOUND)
         return cli_usage("--timezone: there is no time zone \"%s\"; names are as in Europe/Berlin", name);
     return CLI_GO_ON;
 }

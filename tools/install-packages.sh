@@ -19,7 +19,7 @@ build_packages="
 test_packages="
     check clang ffmpeg xvfb xdotool python3 python3-numpy python3-opencv python3-yaml tzdata man-db|mandoc zsh"
 bench_packages="
-    g++ libopencv-dev"
+    g++ libopencv-dev libffms2-dev"
 
 say() {
     printf 'install-packages: %s\n' "$*" >&2

@@ -1,10 +1,11 @@
 /* mm-analyze: measures the motion of regions of a recording. Here are its options; analyze.h tells the rest. */
 #include "analyze.h"
 
-static const char purpose[] =
-    "Measures the motion of regions of interest (ROIs) in the recording STORE (its directory or its metadata.yaml, or "
-    "a plain video or TIFF stack). With no option: the middle 60 % of the picture, against the first frame. A ROI is "
-    "cut from one frame and found again in every other; its motion is in pixels, x to the right, y down.";
+static const char purpose[] = "Measures the motion of regions of interest (ROIs) in the recording STORE (its\n"
+                              "directory or its metadata.yaml, or a plain video or TIFF stack). With no option:\n"
+                              "the middle 60 % of the picture, against the first frame. A ROI is cut from one\n"
+                              "frame and found again in every other; its motion is in pixels, x to the right,\n"
+                              "y down.";
 
 static const char more[] = "Shapes (--roi-grid to --roi-polygon) are filled with blocks, each a ROI of the\n"
                            "group NAME: NAME=NUMBERS, then what is not as usual:\n"

@@ -248,7 +248,8 @@ int main(int argc, char **argv)
         .example = "imgstore-view mystore\n"
                    "imgstore-view --align time left right\n"
                    "imgstore-view --contact-sheet 12 sheet.png mystore",
-        .purpose = "Shows a store, a directory of stores, a video or a TIFF stack; several side by side.",
+        .purpose = "Shows a store, a directory of stores, a video or a TIFF stack; several side by\n"
+                   "side.",
         .arguments = "[OPTIONS] RECORDING...",
         .options = options,
         .argument_min = 1,
@@ -264,11 +265,13 @@ int main(int argc, char **argv)
                 "  c, m                    next contrast, next colour map\n"
                 "  f, 1                    fit the window, one to one\n"
                 "  Esc, q                  quit\n"
-                "Mouse: the wheel zooms about the pointer, a drag moves the picture, the bar goes to a frame.\n"
+                "Mouse: the wheel zooms about the pointer, a drag moves the picture, the bar\n"
+                "goes to a frame.\n"
                 "On the bar: ticks between chunks, red where frames are missing.\n"
                 "\n"
                 "ROIs, over the first recording:\n"
-                "  r, e, i, b              draw a rectangle, an ellipse, a line, a grid of blocks with the mouse\n"
+                "  r, e, i, b              draw a rectangle, an ellipse, a line, a grid\n"
+                "                          of blocks with the mouse\n"
                 "  , .                     smaller, larger blocks\n"
                 "  Click, drag             select, move a ROI with its group\n"
                 "  Delete                  remove it\n"

@@ -27,7 +27,8 @@ extern "C" {
  * IST_ERROR_DATA: an index or the extra data of a chunk are damaged (but ist_empty() takes such a store).
  * IST_ERROR_UNSUPPORTED: the store was left unfinished by another program. IST_ERROR_IO.
  *
- * Cost: all npz of the store are read; memory grows with its length, about 50 bytes a frame.
+ * Cost: all npz of the store are read. Memory is that for the frames of one chunk, not of the store; on the disk there
+ * must be room for two more indexes, about 50 bytes a frame each.
  */
 
 /* Removes all chunks, with their numbers, times and extra data, and keeps metadata.yaml. The next chunk will be 0. */

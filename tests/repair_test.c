@@ -1,0 +1,160 @@
+/* What ist_repair() says of frames that are not what was recorded. */
+#include <check.h>
+#include <libstore/libstore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "checksum.h"
+#include "fs.h"
+
+enum { WIDTH = 96, HEIGHT = 48, FRAMES = 9 };
+
+static char folder[64], store[80];
+static ist_error error;
+
+static void check_ok(ist_status status)
+{
+    ck_assert_msg(status >= 0, "%s", error.message);
+}
+
+static void set_up(void)
+{
+    strcpy(folder, "/tmp/repair-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(store, sizeof store, "%s/store", folder);
+}
+
+static void tear_down(void)
+{
+    fs_remove_tree(folder);
+}
+
+/* Noise, so that every frame takes about as many bytes; all of one chunk. */
+static void record_and_die(const char *format)
+{
+    ist_writer *writer;
+    ist_frame frame = {0};
+    check_ok(ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error));
+    check_ok(ist_writer_create(
+        &writer, store, &(ist_writer_params){.format = format, .width = WIDTH, .height = HEIGHT, .chunksize = 100},
+        &error));
+    srand(1);
+    for (frame.number = 0; frame.number < FRAMES; frame.number++) {
+        for (int i = 0; i < HEIGHT * frame.stride; i++)
+            frame.data[i] = (uint8_t)rand();
+        check_ok(ist_writer_add(writer, &frame, &error));
+    }
+    _exit(0);
+}
+
+static void leave_unfinished(const char *format)
+{
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0)
+        record_and_die(format);
+    int result;
+    waitpid(child, &result, 0);
+    ck_assert(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+}
+
+/* Turns the lowest bit of the byte in the middle. */
+static void flip_bit(const char *name)
+{
+    char path[160];
+    struct buffer bytes = {0};
+    snprintf(path, sizeof path, "%s/%s", store, name);
+    check_ok(fs_read_file(path, &bytes, &error));
+    bytes.data[bytes.size / 2] ^= 1;
+    check_ok(fs_write_file(path, bytes.data, bytes.size, &error));
+    buffer_free(&bytes);
+}
+
+static int64_t count_unreadable(void)
+{
+    ist_reader *reader;
+    ist_frame frame = {0};
+    int64_t unreadable = 0;
+    check_ok(ist_reader_open(&reader, store, &error));
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, FRAMES);
+    for (int64_t i = 0; i < FRAMES; i++)
+        unreadable += ist_reader_read_index(reader, i, &frame, &error) == IST_ERROR_DATA;
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+    return unreadable;
+}
+
+/* Names, sizes and times of all files, and their bytes. */
+static uint32_t fingerprint(void)
+{
+    char command[256];
+    snprintf(command, sizeof command,
+             "cd %s && find . -type f | sort | xargs stat -c '%%n %%s %%y' && find . -type f | sort | xargs cksum",
+             store);
+    FILE *listing = popen(command, "r");
+    ck_assert_ptr_nonnull(listing);
+    char line[512];
+    uint32_t sum = 0;
+    while (fgets(line, sizeof line, listing))
+        sum = checksum(sum, line, strlen(line));
+    ck_assert_int_eq(pclose(listing), 0);
+    return sum;
+}
+
+static const struct {
+    const char *format, *file; /* where the bit turns */
+} recordings[] = {{"npy", "000000/000004.npy"}, {"mjpeg/avi", "000000.avi.live"}, {"ffv1/mkv", "000000.mkv.live"}};
+
+/* Nothing is lost for it: the frame stays, in its place, and is read as damaged. */
+START_TEST(a_bit_that_turned_is_one_damaged_frame)
+{
+    leave_unfinished(recordings[_i].format);
+    flip_bit(recordings[_i].file);
+    ck_assert_int_eq(count_unreadable(), 1);
+
+    ist_repair_report report;
+    check_ok(ist_repair(store, &report, &error));
+    ck_assert(report.needed);
+    ck_assert_int_eq(report.chunks_finished, 1);
+    ck_assert_int_eq(report.frame_count, FRAMES);
+    ck_assert_int_eq(report.frames_lost, 0);
+    ck_assert_int_eq(report.frames_damaged, 1);
+    ck_assert_int_eq(count_unreadable(), 1);
+}
+END_TEST
+
+START_TEST(repaired_again_nothing_changes)
+{
+    leave_unfinished(recordings[_i].format);
+    flip_bit(recordings[_i].file);
+    check_ok(ist_repair(store, NULL, &error));
+
+    const uint32_t before = fingerprint();
+    ist_repair_report report;
+    check_ok(ist_repair(store, &report, &error));
+    ck_assert(!report.needed);
+    ck_assert_int_eq(report.frames_lost, 0);
+    ck_assert_uint_eq(fingerprint(), before);
+    ck_assert_int_eq(count_unreadable(), 1);
+}
+END_TEST
+
+int main(void)
+{
+    enum { COUNT = sizeof recordings / sizeof *recordings };
+    Suite *suite = suite_create("repair");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 60);
+    tcase_add_checked_fixture(all, set_up, tear_down);
+    tcase_add_loop_test(all, a_bit_that_turned_is_one_damaged_frame, 0, COUNT);
+    tcase_add_loop_test(all, repaired_again_nothing_changes, 0, COUNT);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
