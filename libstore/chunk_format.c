@@ -6,17 +6,17 @@
 enum { CHUNKSIZE_VIDEO = 10000, CHUNKSIZE_DIRECTORY = 200 };
 
 static const struct chunk_format formats[] = {
-    {"avc1/mp4", ".mp4", true, false, false, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
-    {"mjpeg/avi", ".avi", true, false, false, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
-    {"h264/mkv", ".mkv", true, false, false, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
-    {"ffv1/mkv", ".mkv", true, true, true, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
-    {"npy", "npy", false, true, true, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
-    {"tif", "tif", false, true, true, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
-    {"png", "png", false, true, true, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
-    {"jpg", "jpg", false, false, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
-    {"ppm", "ppm", false, true, true, 3, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
-    {"pgm", "pgm", false, true, true, 1, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
-    {"bmp", "bmp", false, true, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"avc1/mp4", ".mp4", true, false, false, false, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"mjpeg/avi", ".avi", true, false, false, true, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"h264/mkv", ".mkv", true, false, false, false, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"ffv1/mkv", ".mkv", true, true, true, false, 0, CHUNKSIZE_VIDEO, &video_writer_calls},
+    {"npy", "npy", false, true, true, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"tif", "tif", false, true, true, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"png", "png", false, true, true, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"jpg", "jpg", false, false, false, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"ppm", "ppm", false, true, true, false, 3, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"pgm", "pgm", false, true, true, false, 1, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+    {"bmp", "bmp", false, true, false, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
@@ -66,4 +66,11 @@ bool ist_writer_format_holds(const char *name, int channels, ist_pixel_type type
     if (!format || (channels != 1 && channels != 3) || (format->only_channels && channels != format->only_channels))
         return false;
     return type == IST_PIXEL_U8 || (type == IST_PIXEL_U16 && format->holds_u16);
+}
+
+bool ist_writer_format_holds_jpeg(const char *name)
+{
+    bool color;
+    const struct chunk_format *format = name ? chunk_format_parse(name, &color) : NULL;
+    return format && format->holds_jpeg && !color;
 }

@@ -16,6 +16,7 @@ struct chunk_format {
     bool is_video;
     bool lossless;
     bool holds_u16;
+    bool holds_jpeg;       /* frames that are JPEGs are kept as they are */
     int only_channels;     /* 1: gray only, 3: colour only; 0: either */
     int default_chunksize; /* frames */
     const struct chunk_writer_calls *calls;

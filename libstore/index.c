@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_ADD_FRAME] = "INSERT INTO frames (rowid, chunk, frame_idx, frame_number, frame_time) "
                             "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_ADD_CAMERA_TIME] = "INSERT INTO camera_times VALUES (?1, ?2)",
     [STATEMENT_SUMMARY] = "UPDATE summary SET value = CASE name WHEN 'frame_time_min' THEN ?1 "
                           "WHEN 'frame_time_max' THEN ?2 WHEN 'frame_min' THEN ?3 WHEN 'frame_max' THEN ?4 END",
     [STATEMENT_ADD_EXTRA] = "INSERT INTO extra_data (frame, data) VALUES (?1, ?2)",
@@ -374,6 +376,24 @@ ist_status index_entries(struct index *index, int64_t first, int64_t count, stru
 ist_status index_peek(struct index *index, int64_t frame_index, struct index_entry *entry, ist_error *error)
 {
     return read_entries(index, frame_index, 1, entry, error);
+}
+
+ist_status index_camera_times(struct index *index, int64_t first, int64_t count, double *times_s, ist_error *error)
+{
+    for (int64_t i = 0; i < count; i++)
+        times_s[i] = (double)NAN;
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(index->db, "SELECT frame, time FROM camera_times WHERE frame BETWEEN ?1 AND ?2", -1, &query,
+                           NULL) != SQLITE_OK)
+        return (sqlite3_errcode(index->db) & 0xff) == SQLITE_ERROR ? IST_OK : index_sql_failure(index, error);
+    sqlite3_bind_int64(query, 1, first + 1);
+    sqlite3_bind_int64(query, 2, first + count);
+    int result;
+    while ((result = sqlite3_step(query)) == SQLITE_ROW)
+        times_s[sqlite3_column_int64(query, 0) - first - 1] = sqlite3_column_double(query, 1);
+    const ist_status status = result == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
+    sqlite3_finalize(query);
+    return status;
 }
 
 ist_status index_begin_reading(struct index *index, ist_error *error)

@@ -36,7 +36,8 @@ struct index;
 struct index_entry {
     int64_t number;
     double time_s;
-    uint32_t checksum; /* of its pixels as they are stored (checksum.h); 0: not known */
+    uint32_t checksum;    /* of its pixels as they are stored (checksum.h); 0: not known */
+    double camera_time_s; /* 0: not known; only index_camera_times() gives it back */
 };
 
 /*
@@ -131,6 +132,8 @@ void index_end_reading(struct index *index);
 
 /* The checksum of a frame's pixels, 0.. within the chunk; *pixels 0: not known. */
 ist_status index_checksum(struct index *index, int chunk, int64_t frame_idx, uint32_t *pixels, ist_error *error);
+/* The times by the camera's clock of the frames first..first+count-1; NAN: not known. */
+ist_status index_camera_times(struct index *index, int64_t first, int64_t count, double *times_s, ist_error *error);
 
 /* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);

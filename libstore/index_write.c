@@ -68,6 +68,14 @@ static ist_status insert_frame(struct index *index, int64_t frame_index, int chu
     return index_run(index, STATEMENT_ADD_FRAME, error);
 }
 
+static ist_status insert_camera_time(struct index *index, int64_t frame_index, double time_s, ist_error *error)
+{
+    sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_CAMERA_TIME);
+    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_double(insert, 2, time_s);
+    return index_run(index, STATEMENT_ADD_CAMERA_TIME, error);
+}
+
 /* Keeps imgstore's summary true at every moment, also for those who look at a store while it is recorded. */
 static ist_status write_summary(struct index *index, const struct chunk_range *all, ist_error *error)
 {
@@ -91,6 +99,8 @@ ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, 
         status = insert_chunk(index, chunk, chunk_path, error);
     if (status >= 0)
         status = insert_frame(index, frame_index, chunk, frame_idx, entry, error);
+    if (status >= 0 && entry->camera_time_s != 0)
+        status = insert_camera_time(index, frame_index, entry->camera_time_s, error);
     index_checksums_append(index, chunk, frame_idx, entry);
     if (status >= 0)
         status = index_checksums_write(index, error);
@@ -276,13 +286,16 @@ static ist_status drop_rows(struct index *index, int64_t first, int64_t count, i
     // Rows move up by way of negative rowids, so that no two are ever the same.
     static const char sql[] = "DELETE FROM extra_data WHERE frame BETWEEN %lld AND %lld;"
                               "DELETE FROM frames WHERE rowid BETWEEN %lld AND %lld;"
+                              "DELETE FROM camera_times WHERE frame BETWEEN %lld AND %lld;"
                               "UPDATE frames SET rowid = -rowid WHERE rowid > %lld;"
                               "UPDATE frames SET rowid = -rowid - %lld WHERE rowid < 0;"
+                              "UPDATE camera_times SET frame = -frame WHERE frame > %lld;"
+                              "UPDATE camera_times SET frame = -frame - %lld WHERE frame < 0;"
                               "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
                               "UPDATE drops SET frame = max(%lld, frame - %lld) WHERE frame > %lld;"
                               "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
     const long long from = first + 1, to = first + count, shift = count;
-    char *filled = sqlite3_mprintf(sql, from, to, from, to, to, shift, shift, to, from, shift, from);
+    char *filled = sqlite3_mprintf(sql, from, to, from, to, from, to, to, shift, to, shift, shift, to, from, shift, from);
     const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
     sqlite3_free(filled);
     return status;

@@ -370,6 +370,7 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     frame->index = index;
     frame->number = entry->number;
     frame->time_s = entry->time_s;
+    frame->camera_time_s = 0;
     return IST_OK;
 }
 
@@ -483,6 +484,12 @@ ist_status ist_reader_frame_metadata(ist_reader *reader, int64_t first, int64_t 
         }
     }
     return status;
+}
+
+ist_status ist_reader_camera_times(ist_reader *reader, int64_t first, int64_t count, double *times_s, ist_error *error)
+{
+    const ist_status status = check_range(reader, first, count, error);
+    return status < 0 ? status : index_camera_times(reader->index, first, count, times_s, error);
 }
 
 ist_status ist_reader_extra(ist_reader *reader, int64_t first, int64_t count, char **json, ist_error *error)

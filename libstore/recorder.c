@@ -181,6 +181,8 @@ static ist_status admit(ist_recorder *r, const ist_frame *frame, int64_t bytes, 
 
 static int64_t frame_bytes(const ist_frame *frame)
 {
+    if (frame->encoded_size)
+        return (int64_t)frame->encoded_size;
     return (int64_t)frame->width * frame->channels * (int64_t)ist_pixel_size(frame->type) * frame->height;
 }
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,7 @@
 
 // The first that accepts a location has it; the last accepts everything.
 static const struct source_kind *const kinds[] = {
-    &source_test,
-    &source_folder,
-    &source_tiff,
-    &source_ffmpeg,
+    &source_test, &source_v4l2, &source_aravis, &source_folder, &source_tiff, &source_ffmpeg,
 };
 
 static const double default_rate = 25;
@@ -70,6 +68,17 @@ ist_status source_option_integer(const struct source_option *option, int64_t low
         return IST_OK;
     return error_set(error, IST_ERROR_ARGUMENT, "%s=%s: must be a whole number from %" PRId64 " to %" PRId64,
                      option->key, option->value, low, high);
+}
+
+ist_status source_option_size(const struct source_option *option, int *width, int *height, ist_error *error)
+{
+    char x;
+    int length = 0;
+    if (sscanf(option->value, "%5d%c%5d%n", width, &x, height, &length) != 3 || x != 'x' || option->value[length] ||
+        *width < 1 || *height < 1 || *width > 65535 || *height > 65535)
+        return error_set(error, IST_ERROR_ARGUMENT, "%s=%s: must be WIDTHxHEIGHT, each 1 to 65535", option->key,
+                         option->value);
+    return IST_OK;
 }
 
 ist_status source_rate_option(const char *options, double *rate, ist_error *error)
@@ -130,6 +139,7 @@ static ist_status fail_shape(const ist_source *source, const ist_frame *frame, i
 // The kind's next frame in the shape that was asked for.
 static ist_status next_frame(ist_source *source, ist_frame *frame, ist_error *error)
 {
+    frame->camera_time_s = 0;
     const ist_status status = source->kind->next(source, frame, error);
     if (status != IST_OK)
         return status;
@@ -252,6 +262,11 @@ void source_lose(ist_source *source, const ist_error *error)
 
 void source_note_drop(ist_source *source, const ist_drop *drop)
 {
+    ist_drop *last = source->drop_count ? &source->drops[source->drop_count - 1] : NULL;
+    if (last && last->cause == drop->cause && last->first_number + last->count == drop->first_number) {
+        last->count += drop->count;
+        return;
+    }
     ist_drop *drops = realloc(source->drops, ((size_t)source->drop_count + 1) * sizeof *drops);
     if (!drops)
         return; // the gap in the numbers still tells of it
@@ -276,6 +291,11 @@ const char *ist_source_lost_reason(const ist_source *source)
 int64_t ist_source_lost(const ist_source *source)
 {
     return source->lost;
+}
+
+bool ist_source_get_stats(const ist_source *source, ist_source_stats *stats)
+{
+    return source->kind->stats && source->kind->stats(source, stats);
 }
 
 void ist_source_interrupt(ist_source *source)

@@ -43,7 +43,9 @@ struct state {
     int64_t end_pts;      // where the latest of them ends, in the stream's time base
     int64_t end_position; // byte behind the last of them
     double next_time_s;   // for a frame without a time
-    char complaint[128];  // why reading ended, if not because of the end
+    bool has_begun;
+    double begin_s;      // of a live source that does not count from 1970: what is added to its times
+    char complaint[128]; // why reading ended, if not because of the end
 };
 
 static int check_interrupt(void *opaque)
@@ -96,12 +98,14 @@ static const AVInputFormat *find_device(const char *location, const char **what)
     if (!colon || strncmp(colon, "://", 3) == 0)
         return NULL;
     pthread_once(&once, load_devices);
+    const char *wanted = strncmp(location, "x11:", 4) == 0 ? "x11grab" : location;
+    const size_t wanted_length = strcspn(wanted, ":");
     const AVInputFormat *device = NULL;
     while (next_device && (device = next_device(device))) {
         // Some have several names: "video4linux2,v4l2".
         for (const char *name = device->name; name; name = strchr(name, ',') ? strchr(name, ',') + 1 : NULL) {
             const size_t length = strcspn(name, ",");
-            if (length == (size_t)(colon - location) && memcmp(name, location, length) == 0) {
+            if (length == wanted_length && memcmp(name, wanted, length) == 0) {
                 *what = colon + 1;
                 return device;
             }
@@ -119,6 +123,29 @@ static int find_descriptor(const char *location)
     return sscanf(location, "pipe:%d%n", &fd, &length) == 1 && !location[length] && fd >= 0 ? fd : -1;
 }
 
+// What cameras call size, rate and format.
+static void translate_options(AVDictionary **options)
+{
+    static const char *const names[][2] = {{"size", "video_size"}, {"rate", "framerate"}, {"format", "pixel_format"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const AVDictionaryEntry *entry = av_dict_get(*options, names[i][0], NULL, AV_DICT_MATCH_CASE);
+        if (!entry)
+            continue;
+        av_dict_set(options, names[i][1], entry->value, 0);
+        av_dict_set(options, names[i][0], NULL, 0);
+    }
+}
+
+// Frames come when they come: from a device, or over the network. A graph of filters waits for who reads.
+static bool is_live(const char *location, const AVInputFormat *device)
+{
+    static const char *const protocols[] = {"rtsp:", "rtsps:", "rtp:", "udp:", "srt:", "rtmp:"};
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
+        if (strncmp(location, protocols[i], strlen(protocols[i])) == 0)
+            return true;
+    return device && strcmp(device->name, "lavfi") != 0;
+}
+
 static ist_status parse_options(const char *options, AVDictionary **dictionary, ist_error *error)
 {
     if (options && av_dict_parse_string(dictionary, options, "=", ":", 0) < 0)
@@ -134,6 +161,12 @@ static ist_status open_input(ist_source *source, const char *location, AVDiction
     const AVInputFormat *device = find_device(location, &url);
     const int fd = find_descriptor(location);
     state->is_live = device || fd >= 0;
+    source->info.live = is_live(location, device);
+    if (device || fd >= 0)
+        translate_options(options);
+    // Of raw pixels nothing but these options says what they are.
+    if (fd >= 0 && av_dict_get(*options, "video_size", NULL, 0))
+        device = av_find_input_format("rawvideo");
     struct stat info;
     char *file_url = NULL;
 
@@ -430,6 +463,20 @@ static ist_status finish(const ist_source *source, ist_error *error)
     return IST_END;
 }
 
+// Most devices count from 1970; of those that count from some other moment the first frame is now.
+static double live_time(struct state *state, double time_s)
+{
+    enum { A_DAY_S = 86400 };
+    struct timespec now;
+    if (!state->has_begun) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        const double now_s = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+        state->begin_s = fabs(now_s - time_s) < A_DAY_S ? 0 : now_s - time_s;
+        state->has_begun = true;
+    }
+    return state->begin_s + time_s;
+}
+
 static double time_of_picture(ist_source *source)
 {
     struct state *state = source->state;
@@ -437,6 +484,8 @@ static double time_of_picture(ist_source *source)
     const int64_t pts = picture->pts != AV_NOPTS_VALUE ? picture->pts : picture->best_effort_timestamp;
     const double time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(state->stream->time_base) : state->next_time_s;
     state->next_time_s = time_s + (source->info.frame_rate > 0 ? 1 / source->info.frame_rate : 0);
+    if (source->info.live)
+        return live_time(state, time_s);
     return isnan(source->info.creation_time_s) ? time_s : source->info.creation_time_s + time_s;
 }
 

@@ -24,6 +24,9 @@ struct source_kind {
     /* See ist_source_extra(). NULL: this kind has nothing to say. */
     const char *(*extra)(const ist_source *source);
 
+    /* See ist_source_get_stats(). NULL: this kind counts nothing. */
+    bool (*stats)(const ist_source *source, ist_source_stats *stats);
+
     /* Frees source->state, which may be NULL or half made. */
     void (*close)(ist_source *source);
 };
@@ -48,9 +51,18 @@ struct ist_source {
 };
 
 extern const struct source_kind source_test;
+extern const struct source_kind source_v4l2;
+extern const struct source_kind source_aravis;
 extern const struct source_kind source_folder;
 extern const struct source_kind source_tiff;
 extern const struct source_kind source_ffmpeg;
+
+/* Append the cameras that there are. */
+ist_status source_v4l2_list(ist_camera **cameras, int *count, ist_error *error);
+ist_status source_aravis_list(ist_camera **cameras, int *count, ist_error *error);
+
+/* Appends a camera of zeros; NULL: no memory. */
+ist_camera *camera_list_append(ist_camera **cameras, int *count, ist_error *error);
 
 /* Keeps a drop for ist_source_next_drop(). */
 void source_note_drop(ist_source *source, const ist_drop *drop);
@@ -65,7 +77,7 @@ static inline bool source_is_interrupted(const ist_source *source)
 
 /* One KEY=VALUE of a list. */
 struct source_option {
-    char key[32];
+    char key[64];
     char value[96];
 };
 
@@ -80,6 +92,9 @@ ist_status source_option_number(const struct source_option *option, double low, 
                                 ist_error *error);
 ist_status source_option_integer(const struct source_option *option, int64_t low, int64_t high, int64_t *number,
                                  ist_error *error);
+
+/* The value as WIDTHxHEIGHT, each 1 to 65535. */
+ist_status source_option_size(const struct source_option *option, int *width, int *height, ist_error *error);
 
 /* Reads the options of images without times: "rate=HZ" or "framerate=HZ". */
 ist_status source_rate_option(const char *options, double *rate, ist_error *error);

@@ -29,7 +29,7 @@ static const char *const motion_names[] = {
 };
 
 struct pattern {
-    int64_t width, height;
+    int width, height;
     double rate;
     int64_t frames; // 0: endless
     enum motion motion;
@@ -112,18 +112,6 @@ static ist_status create_tables(struct state *state, ist_error *error)
     return IST_OK;
 }
 
-static ist_status set_size(struct pattern *pattern, const struct source_option *option, ist_error *error)
-{
-    char x;
-    int width, height, length = 0;
-    if (sscanf(option->value, "%5d%c%5d%n", &width, &x, &height, &length) != 3 || x != 'x' || option->value[length] ||
-        width < 1 || height < 1 || width > 65535 || height > 65535)
-        return error_set(error, IST_ERROR_ARGUMENT, "size=%s: must be WIDTHxHEIGHT, each 1 to 65535", option->value);
-    pattern->width = width;
-    pattern->height = height;
-    return IST_OK;
-}
-
 static ist_status set_motion(struct pattern *pattern, const struct source_option *option, ist_error *error)
 {
     for (int i = 0; i <= MOTION_NONE; i++)
@@ -146,7 +134,7 @@ static ist_status set_option(struct pattern *pattern, const struct source_option
 {
     const char *key = option->key;
     if (strcmp(key, "size") == 0)
-        return set_size(pattern, option, error);
+        return source_option_size(option, &pattern->width, &pattern->height, error);
     if (strcmp(key, "motion") == 0)
         return set_motion(pattern, option, error);
     if (strcmp(key, "depth") == 0)
@@ -216,8 +204,8 @@ static ist_status open_test(ist_source *source, const char *location, const ist_
     ist_status status = parse_pattern(pattern, location + sizeof prefix - 1, error);
     if (status < 0)
         return error_prefix(error, status, "%s", location);
-    source->info.width = (int)pattern->width;
-    source->info.height = (int)pattern->height;
+    source->info.width = pattern->width;
+    source->info.height = pattern->height;
     source->info.channels = pattern->is_colour && !source->gray ? 3 : 1;
     source->info.type = pattern->is_deep ? IST_PIXEL_U16 : IST_PIXEL_U8;
     source->info.frame_rate = pattern->rate;
@@ -266,7 +254,7 @@ static void draw_row(struct state *state, int channel, int y)
 // Box and Muller: two Gaussian values from two even ones.
 static void add_noise(struct state *state, uint64_t *random)
 {
-    for (int64_t x = 0; x < state->pattern.width; x += 2) {
+    for (int x = 0; x < state->pattern.width; x += 2) {
         const double radius = state->pattern.noise * sqrt(-2 * log(1 - random_unit(random)));
         const double angle = two_pi * random_unit(random);
         state->row[x] += radius * cos(angle);
@@ -338,8 +326,8 @@ static ist_status next_test(ist_source *source, ist_frame *frame, ist_error *err
         return status;
     if (pattern->frames && state->next >= pattern->frames)
         return IST_END;
-    status = ist_frame_alloc(frame, (int)pattern->width, (int)pattern->height, pattern->is_colour ? 3 : 1,
-                             source->info.type, error);
+    status =
+        ist_frame_alloc(frame, pattern->width, pattern->height, pattern->is_colour ? 3 : 1, source->info.type, error);
     if (status < 0)
         return status;
     const int64_t index = state->next++;

@@ -267,6 +267,17 @@ static ist_status write_packet(struct chunk_writer *w, ist_error *error)
     return result < 0 ? media_error(error, result, w->name, "cannot write") : IST_OK;
 }
 
+/* A packet that is the JPEG as it came. */
+static ist_status wrap_jpeg(const ist_frame *frame, int64_t place, AVPacket *packet, ist_error *error)
+{
+    if (av_new_packet(packet, (int)frame->encoded_size) < 0)
+        return error_memory(error);
+    memcpy(packet->data, frame->data, frame->encoded_size);
+    packet->pts = packet->dts = place;
+    packet->flags |= AV_PKT_FLAG_KEY;
+    return IST_OK;
+}
+
 /* A chunk begins with a key picture: an encoder that cannot be asked for one begins anew. */
 static ist_status encode(struct chunk_writer *w, const ist_frame *frame, ist_error *error)
 {
@@ -283,7 +294,8 @@ static ist_status video_add(struct chunk_writer *w, const ist_frame *frame, uint
 {
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    ist_status status = encode(w, frame, error);
+    ist_status status =
+        frame->encoded_size ? wrap_jpeg(frame, w->frame_count, w->packet, error) : encode(w, frame, error);
     if (status < 0)
         error_prefix(error, status, "%s", w->name);
     uint32_t sum = 0;

@@ -15,6 +15,7 @@
 #include "extra_data.h"
 #include "fs.h"
 #include "index.h"
+#include "jpeg_shape.h"
 #include "keeper.h"
 #include "metadata.h"
 #include "repair.h"
@@ -489,11 +490,34 @@ static ist_status refuse_after_failure(const ist_writer *w, ist_error *error)
                      w->failure.message);
 }
 
+static ist_status check_jpeg(const ist_writer *w, const ist_frame *frame, ist_error *error)
+{
+    struct jpeg_shape shape;
+    if (!w->format->holds_jpeg || w->input.encoding)
+        return error_set(error, IST_ERROR_ARGUMENT, "frame %lld is a JPEG; format %s takes pixels",
+                         (long long)w->frame_count, w->metadata.format);
+    const ist_status status = jpeg_look(frame->data, frame->encoded_size, &shape, error);
+    if (status < 0)
+        return error_prefix(error, IST_ERROR_ARGUMENT, "frame %lld", (long long)w->frame_count);
+    if (shape.size != frame->encoded_size || shape.width != w->metadata.width || shape.height != w->metadata.height ||
+        shape.channels != w->metadata.channels)
+        return error_set(error, IST_ERROR_ARGUMENT,
+                         "frame %lld: a JPEG of %d x %d pixels, %d channels, %zu of its %zu bytes; the store keeps "
+                         "%d x %d, %d",
+                         (long long)w->frame_count, shape.width, shape.height, shape.channels, shape.size,
+                         frame->encoded_size, w->metadata.width, w->metadata.height, w->metadata.channels);
+    return IST_OK;
+}
+
 static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_error *error)
 {
     const struct input *in = &w->input;
     if (!frame->data)
         return error_set(error, IST_ERROR_ARGUMENT, "frame %lld has no pixels", (long long)w->frame_count);
+    if (!isfinite(frame->time_s) || !isfinite(frame->camera_time_s))
+        return error_set(error, IST_ERROR_ARGUMENT, "frame %lld: its time is not finite", (long long)w->frame_count);
+    if (frame->encoded_size)
+        return check_jpeg(w, frame, error);
     if (frame->width != in->width || frame->height != in->height || frame->channels != in->channels ||
         frame->type != w->params.type)
         return error_set(error, IST_ERROR_ARGUMENT,
@@ -502,8 +526,6 @@ static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_e
                          (long long)w->frame_count, frame->width, frame->height, frame->channels,
                          ist_pixel_size(frame->type), in->width, in->height, in->channels,
                          ist_pixel_size(w->params.type));
-    if (!isfinite(frame->time_s))
-        return error_set(error, IST_ERROR_ARGUMENT, "frame %lld: its time is not finite", (long long)w->frame_count);
     return IST_OK;
 }
 
@@ -524,7 +546,8 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
     const ist_frame *stored = w->input.decode ? &w->decoded : frame;
-    struct index_entry entry = {.number = frame->number, .time_s = frame->time_s};
+    struct index_entry entry = {
+        .number = frame->number, .time_s = frame->time_s, .camera_time_s = frame->camera_time_s};
     if (status >= 0 && w->input.decode)
         status = encoding_decode(w->input.encoding, frame, &w->decoded, error);
     if (status >= 0)

@@ -62,5 +62,11 @@ CREATE TABLE drops (
     time REAL NOT NULL
 );
 
+-- Times by the camera's own clock, of the frames whose frame_time was made from it.
+CREATE TABLE camera_times (
+    frame INTEGER PRIMARY KEY, -- rowid in frames
+    time REAL NOT NULL         -- seconds, from a zero of the camera's own
+);
+
 -- The store that this index belongs to: uuid.
 CREATE TABLE store_information (name TEXT PRIMARY KEY, value TEXT);

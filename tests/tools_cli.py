@@ -35,7 +35,6 @@ class CommandLine(ToolTest):
             self.assert_fails(run(tool, "--no-such-option", "x"), 2, "--no-such-option", "--help")
             self.assert_fails(run(tool, "--quiet=1", "x"), 2, "--quiet")
         source = ["--source", "test:frames=3"]
-        self.assert_fails(run(SAVE, self.path("store")), 2, "--source")
         self.assert_fails(run(SAVE, *source, "a", "b"), 2, '"b"')
         for bad in (["--frames", "12x"], ["--frames", "0"], ["--frames", "-3"], ["--frames", ""], ["--frames", " 1"],
                     ["--duration", "inf"], ["--duration", "0x10"], ["--duration", "1,5"], ["--quality", "101"],

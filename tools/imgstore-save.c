@@ -1,4 +1,4 @@
-/* imgstore-save: records anything that FFmpeg reads, or a camera, into a store. */
+/* imgstore-save: records a camera, or anything that FFmpeg reads, into a store. */
 #include <inttypes.h>
 #include <libstore/libstore.h>
 #include <limits.h>
@@ -11,19 +11,21 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "save_cameras.h"
 #include "save_metadata.h"
 #include "save_recording.h"
 
 /* What the command line asks for. */
 struct request {
-    const char *source;
+    const char *source; /* NULL: the first camera */
     const char *destination;
     const char *format;   /* NULL: chosen by what the source holds */
-    const char *encoding; /* of raw data; NULL: none */
+    const char *encoding; /* of raw data; NULL: the source's own, if it is a camera that gives such */
     const char *metadata_file;
     const char *encoder;
     const char *encoder_options;
     const char *source_options;
+    cli_list camera; /* KEY=VALUE */
     const char *timezone;
     cli_list metadata;
     int64_t chunksize;       /* 0: the format's own */
@@ -36,6 +38,8 @@ struct request {
     struct save_plan plan;
     bool gray;
     bool durable;
+    bool list_sources;
+    bool json;
 };
 
 /* ---- what the store is to be ---- */
@@ -102,10 +106,16 @@ static int choose_format(const struct request *request, const ist_frame *first, 
 static int create_store(const struct request *request, const ist_source_info *info, const ist_frame *first,
                         ist_writer **writer)
 {
-    const char *format;
+    const char *format, *encoding = request->encoding ? request->encoding : info->encoding;
     int result = choose_format(request, first, &format);
     if (result != CLI_GO_ON)
         return result;
+    const bool decodes = strchr(format, '+') != NULL;
+    if (decodes && !encoding)
+        return cli_usage("--format %s decodes raw data: --encoding CODE must say which", format);
+    if (info->encoding && !decodes)
+        cli_note("%s: raw data of a filter of colours, kept with encoding %s; --format png+color decodes them",
+                 request->source, encoding);
     char *metadata;
     result = save_metadata_collect(request->metadata_file, &request->metadata, &metadata);
     if (result != CLI_GO_ON)
@@ -121,10 +131,10 @@ static int create_store(const struct request *request, const ist_source_info *in
         .chunk_duration_s = request->chunk_duration_s,
         .frame_rate = info->frame_rate,
         // A mosaic of colours does not survive compression: raw data are kept exactly unless told otherwise.
-        .quality = request->encoding && !strchr(format, '+') && !request->quality ? 100 : (int)request->quality,
+        .quality = encoding && !decodes && !request->quality ? 100 : (int)request->quality,
         .encoder = request->encoder,
         .encoder_options = request->encoder_options,
-        .encoding = request->encoding,
+        .encoding = encoding,
         .metadata_json = metadata,
         .timezone = request->timezone,
         .durable = request->durable,
@@ -164,19 +174,53 @@ static void leave(void *context)
     _exit(CLI_FAILURE);
 }
 
-static int save(const struct request *request)
+/* All settings of the source as one text, which the caller frees; NULL: no memory. */
+static char *join_options(const struct request *request)
 {
+    const char *separator = request->source_options ? ":" : "";
+    size_t size = 1 + (request->source_options ? strlen(request->source_options) : 0);
+    for (size_t i = 0; i < request->camera.count; i++)
+        size += 1 + strlen(request->camera.items[i]);
+    char *text = calloc(1, size);
+    if (text && request->source_options)
+        strcpy(text, request->source_options);
+    for (size_t i = 0; text && i < request->camera.count; i++, separator = ":")
+        strcat(strcat(text, separator), request->camera.items[i]);
+    return text;
+}
+
+static int open_source(const struct request *request, ist_source **source)
+{
+    char *options = join_options(request);
+    if (!options)
+        return cli_fail("out of memory");
+    // Raw data have one channel, also in files that claim to be of colour.
+    const bool raw = request->gray || request->encoding;
+    const ist_source_params params = {.gray = raw,
+                                      .encoded = ist_writer_format_holds_jpeg(request->format) && !request->encoder,
+                                      .options = *options ? options : NULL};
+    ist_error error;
+    const ist_status status = ist_source_open(source, request->source, &params, &error);
+    free(options);
+    return status < 0 ? cli_fail("%s", error.message) : CLI_GO_ON;
+}
+
+static int save(struct request *request)
+{
+    char first[CAMERA_LOCATION_SIZE];
+    ist_source *source;
     int result = check_destination(request->destination);
     if (result != CLI_GO_ON)
         return result;
-
     cli_catch_stop(leave, NULL);
-    // Raw data have one channel, also in files that claim to be of colour.
-    const ist_source_params params = {.gray = request->gray || request->encoding, .options = request->source_options};
-    ist_error error;
-    ist_source *source;
-    if (ist_source_open(&source, request->source, &params, &error) < 0)
-        return cli_fail("%s", error.message);
+    if (!request->source) {
+        result = save_cameras_find_first(first);
+        request->source = first;
+    }
+    if (result == CLI_GO_ON)
+        result = open_source(request, &source);
+    if (result != CLI_GO_ON)
+        return result;
 
     cli_catch_stop(interrupt_source, source); // from here on the recording ends in good order
     result = record_source(request, source);
@@ -246,10 +290,14 @@ int main(int argc, char **argv)
     struct request request = {.queue_mb = 256, .free_warn_mb = NOT_GIVEN, .free_stop_mb = NOT_GIVEN};
     const cli_option options[] = {
         {.type = CLI_HEADING, .name = "What is recorded"},
-        {"source", CLI_TEXT, &request.source, "SRC", "what to record: a file, a folder, a URL, a device; see below", 0,
-         0},
+        {"source", CLI_TEXT, &request.source, "SRC",
+         "what to record: a camera, a file, a folder, a URL, a screen; see below (default: the first camera)", 0, 0},
         {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
          "handed to FFmpeg's demuxer or device; rate=HZ for a folder or a TIFF stack (default: 25)", 0, 0},
+        {"camera", CLI_LIST, &request.camera, "KEY=VALUE", "a setting of the camera, see below. May be repeated", 0, 0},
+        {"list-sources", CLI_FLAG, &request.list_sources, NULL, "show the cameras with their modes, and record nothing",
+         0, 0},
+        {"json", CLI_FLAG, &request.json, NULL, "the list is JSON", 0, 0},
         {"encoding", CLI_TEXT, &request.encoding, "CODE",
          "the source is raw data, cv_bayerbg (read as gray): kept raw and decoded by whoever reads it, or with "
          "--format png+color decoded now",
@@ -312,19 +360,23 @@ int main(int argc, char **argv)
     };
     const cli_tool tool = {
         .name = "imgstore-save",
-        .example = "imgstore-save --source clip.avi mystore",
+        .example = "imgstore-save mystore\nimgstore-save --source clip.avi mystore",
         .purpose = "Records a source into a new store, the directory DEST: every frame, with its\n"
                    "number and time. Ctrl-C ends the recording in good order.",
-        .arguments = "--source SRC [OPTIONS] DEST",
+        .arguments = "[OPTIONS] DEST",
         .options = options,
-        .argument_min = 1,
         .argument_max = 1,
         .more = "Sources:\n"
                 "  clip.avi, http://...      a file or URL that FFmpeg reads\n"
+                "  /dev/video0, 0, v4l2:     a camera\n"
+                "  aravis:, aravis:NAME      a GigE Vision or USB3 Vision camera (GenICam)\n"
+                "  x11:DISPLAY               a screen, x11::0\n"
+                "  rtsp://...                a camera in the network\n"
                 "  folder                    its images, in natural order\n"
                 "  stack.tif                 every page of a TIFF stack\n"
-                "  -                         a stream on standard input\n"
-                "  v4l2:/dev/video0          an FFmpeg input device\n"
+                "  -                         a stream on standard input, y4m for one; of raw\n"
+                "                            pixels --camera size=, format= and rate= are needed\n"
+                "  DEVICE:WHAT               another input device of FFmpeg\n"
                 "  lavfi:GRAPH               a filter graph of FFmpeg\n"
                 "  test:motion=circle        a test pattern with known motion\n"
                 "\n"
@@ -341,18 +393,25 @@ int main(int argc, char **argv)
                 "  pgm          pictures, exact, not compressed, 8 or 16 bits, gray\n"
                 "  bmp          pictures, exact, not compressed\n"
                 "\n"
+                "Settings of a camera, --camera KEY=VALUE:\n"
+                "  size=WxH, rate=HZ, format=NAME   as --list-sources shows them\n"
+                "  exposure=US, gain=VALUE          microseconds, the camera's own unit; or auto\n"
+                "  trigger=VALUE                    off, Line1, Software; V4L2: its own control\n"
+                "  and each control of V4L2 or feature of GenICam; a wrong name lists them.\n"
+                "With --format mjpeg/avi pictures of a camera that gives JPEG are kept as they come.\n"
+                "\n"
                 "If the source breaks off, the frames before are kept in a sound store, and the\n"
                 "exit code is 1.",
     };
     char **arguments;
     int argument_count;
     int result = cli_parse(&tool, argc, argv, &arguments, &argument_count);
-    if (result == CLI_GO_ON && !request.source)
-        result = cli_usage("--source is missing");
+    if (result == CLI_GO_ON && request.list_sources)
+        result = cli_finish(save_cameras_print(request.json));
+    else if (result == CLI_GO_ON && argument_count == 0)
+        result = cli_usage("an argument is missing: %s %s", tool.name, tool.arguments);
     if (result == CLI_GO_ON && request.format)
         result = check_format_name(request.format);
-    if (result == CLI_GO_ON && request.format && !request.encoding && strchr(request.format, '+'))
-        result = cli_usage("--format %s decodes raw data: --encoding CODE must say which", request.format);
     if (result == CLI_GO_ON && request.timezone)
         result = check_timezone(request.timezone);
     if (result == CLI_GO_ON)
@@ -362,5 +421,6 @@ int main(int argc, char **argv)
         result = cli_finish(save(&request));
     }
     cli_list_free(&request.metadata);
+    cli_list_free(&request.camera);
     return result;
 }

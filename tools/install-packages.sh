@@ -14,6 +14,7 @@ build_packages="
     libyaml-dev libsqlite3-dev libtiff-dev libjansson-dev libzip-dev libjpeg62-turbo-dev
     libdeflate-dev
     libhdf5-dev libblosc-dev zlib1g-dev
+    libaravis-dev libusb-1.0-0-dev
     libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev fonts-dejavu-core
     gnuplot-nox|gnuplot-qt|gnuplot-x11 scdoc"
 test_packages="

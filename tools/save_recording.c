@@ -307,6 +307,11 @@ static void print_summary(const struct save_recording *rec, const ist_recorder_s
         printf("dropped: %" PRId64 " by the camera, %" PRId64 " on the bus, %" PRId64
                " by the queue; imgstore-info --drops says where\n",
                stats->dropped[IST_DROP_CAMERA], stats->dropped[IST_DROP_BUS], stats->dropped[IST_DROP_QUEUE]);
+    ist_source_stats seen;
+    if (ist_source_get_stats(rec->source, &seen))
+        printf("the camera's stream: %" PRId64 " pictures came whole, %" PRId64 " not; %" PRId64
+               " times no buffer was free\n",
+               seen.completed, seen.incomplete, seen.underruns);
 }
 
 /* Closes the store and says how it went. */

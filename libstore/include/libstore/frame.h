@@ -22,6 +22,9 @@ typedef enum ist_pixel_type {
  * channels are in the order blue, green, red. The sample in column x, row y, channel c lies at
  *     data + y * stride + (x * channels + c) * ist_pixel_size(type)
  *
+ * A frame may hold a JPEG instead, as a camera gave it: then encoded_size is above 0, data are so
+ * many bytes, and stride means nothing. Only what says so takes or gives such frames.
+ *
  * Whoever holds the frame owns its pixels. Two ways to get one:
  *   - `ist_frame frame = {0}` handed to a reader or a source, which allocates `buffer` and
  *     uses it again at the next call; ist_frame_free() releases it;
@@ -40,6 +43,10 @@ typedef struct ist_frame {
     int64_t index;  /* 0..n-1 in the store */
     int64_t number; /* the camera's counter */
     double time_s;  /* seconds, normally since 1970-01-01 UTC */
+
+    double camera_time_s; /* the same moment by the camera's own clock, from a zero of its own; 0: not known, or no
+                             other than time_s. Of a frame read from a store, ist_reader_camera_times() tells it */
+    size_t encoded_size;  /* 0: pixels; else the bytes of a JPEG */
 
     void *buffer;           /* allocated by ist_frame_alloc, or NULL */
     size_t buffer_capacity; /* bytes in buffer */
@@ -78,7 +85,16 @@ IST_API size_t ist_pixel_size(ist_pixel_type type);
 IST_API IST_MUST_CHECK ist_status ist_frame_alloc(ist_frame *frame, int width, int height, int channels,
                                                   ist_pixel_type type, ist_error *error);
 
-/* Makes `to` a copy of `from`, pixels, index, number and time, in to's own buffer. Status as for ist_frame_alloc(). */
+/*
+ * Makes the frame hold a copy of a JPEG, without decoding it; width, height and channels are those of its picture,
+ * index, number and times stay. What a camera left behind the end of the picture is cut off.
+ * IST_ERROR_DATA: not a JPEG, or not all of one. IST_ERROR_UNSUPPORTED: of another kind than baseline or progressive,
+ * 8 bit, 1 or 3 components. IST_ERROR_MEMORY.
+ */
+IST_API IST_MUST_CHECK ist_status ist_frame_set_jpeg(ist_frame *frame, const void *bytes, size_t size,
+                                                     ist_error *error);
+
+/* Makes `to` a copy of `from`, pixels, index, number and times, in to's own buffer. Status as for ist_frame_alloc(). */
 IST_API IST_MUST_CHECK ist_status ist_frame_copy(ist_frame *to, const ist_frame *from, ist_error *error);
 
 /* Releases the frame's own buffer and sets every field to zero. Takes a frame of zeros, and NULL. */

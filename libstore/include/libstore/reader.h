@@ -163,6 +163,14 @@ IST_API IST_MUST_CHECK ist_status ist_reader_frame_metadata(ist_reader *reader, 
                                                             int64_t *numbers, double *times_s, ist_error *error);
 
 /*
+ * Copies the times of the frames first..first+count-1 by the camera's own clock, from a zero of its own, into an array
+ * of `count` elements; NAN where it is not known, as in every store whose camera has no clock, and where the index was
+ * made anew. IST_ERROR_NOT_FOUND: the range leaves the store.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_camera_times(ist_reader *reader, int64_t first, int64_t count,
+                                                          double *times_s, ist_error *error);
+
+/*
  * Extra data of the frames first..first+count-1 as the text of a JSON array of objects, in the
  * order of recording: the user's keys, frame_time, frame_number and frame_index. The caller
  * frees *json with ist_free().

@@ -61,6 +61,9 @@ IST_API bool ist_writer_format_is_lossless(const char *format);
 /* True if the format can hold frames of 1 or 3 channels with samples of this type. NULL and unknown names: false. */
 IST_API bool ist_writer_format_holds(const char *format, int channels, ist_pixel_type type);
 
+/* True if the format keeps frames that are JPEGs (ist_frame.encoded_size) as they are. NULL, unknown names: false. */
+IST_API bool ist_writer_format_holds_jpeg(const char *format);
+
 /*
  * Creates the directory `path` with an empty store in it; the directory above must exist.
  * `params` is not kept.
@@ -86,10 +89,12 @@ IST_API IST_MUST_CHECK ist_status ist_writer_open(ist_writer **writer, const cha
                                                   const ist_writer_params *params, ist_error *error);
 
 /*
- * Appends one frame with its number and time_s; its index is set by the store. The pixels are
- * not kept. Waits at the end of a chunk only when the one before is still being finished.
+ * Appends one frame with its number and times; its index is set by the store. The pixels are
+ * not kept. A JPEG goes into the video as it is, quality and encoder notwithstanding, and may stand beside frames that
+ * are encoded here. Waits at the end of a chunk only when the one before is still being finished.
  *
- * IST_ERROR_ARGUMENT: another shape or type than at creation, or a time that is not finite;
+ * IST_ERROR_ARGUMENT: another shape or type than at creation, a time that is not finite, or a JPEG that is
+ * damaged, or in a format that does not hold it;
  * nothing changes. IST_ERROR_IO: the frame could not be kept; those before are safe, and
  * every later call fails with IST_ERROR_STATE, naming the cause. IST_ERROR_STATE too: a writer that is closed (NULL).
  */
