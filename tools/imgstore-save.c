@@ -398,7 +398,8 @@ int main(int argc, char **argv)
                 "  exposure=US, gain=VALUE          microseconds, the camera's own unit; or auto\n"
                 "  trigger=VALUE                    off, Line1, Software; V4L2: its own control\n"
                 "  and each control of V4L2 or feature of GenICam; a wrong name lists them.\n"
-                "With --format mjpeg/avi pictures of a camera that gives JPEG are kept as they come.\n"
+                "With --format mjpeg/avi pictures of a camera that gives JPEG are kept as they\n"
+                "come.\n"
                 "\n"
                 "If the source breaks off, the frames before are kept in a sound store, and the\n"
                 "exit code is 1.",

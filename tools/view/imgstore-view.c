@@ -259,7 +259,7 @@ int main(int argc, char **argv)
                 "  Left, Right             a frame back, on; with Shift 10, with Ctrl a second\n"
                 "  Home, End               first, last frame\n"
                 "  Page up, Page down      chunk before, behind\n"
-                "  g                       go to an index, a #number, a time or a date and time\n"
+                "  g                       go to an index, a #number, 12.5s, a time or a date and time\n"
                 "  ], [  (Up, Down)        faster, slower\n"
                 "  l                       loop\n"
                 "  c, m                    next contrast, next colour map\n"

@@ -25,6 +25,7 @@ static TTF_Font *open_font(int size_px)
     if (found)
         FcPatternDestroy(found);
     FcPatternDestroy(wish);
+    FcFini(); // there is but one font
     return font;
 }
 
