@@ -295,7 +295,8 @@ static ist_status drop_rows(struct index *index, int64_t first, int64_t count, i
                               "UPDATE drops SET frame = max(%lld, frame - %lld) WHERE frame > %lld;"
                               "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
     const long long from = first + 1, to = first + count, shift = count;
-    char *filled = sqlite3_mprintf(sql, from, to, from, to, from, to, to, shift, to, shift, shift, to, from, shift, from);
+    char *filled =
+        sqlite3_mprintf(sql, from, to, from, to, from, to, to, shift, to, shift, shift, to, from, shift, from);
     const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
     sqlite3_free(filled);
     return status;
