@@ -177,10 +177,10 @@ ist_status index_checkpoint(const char *path, ist_error *error)
 ist_status index_finish(struct index *index, ist_error *error)
 {
     // Somebody who is reading at this moment keeps the log in use; then it stays, and nothing is the worse for it.
-    const ist_status status =
-        index_execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", error);
+    if (index_execute(index, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", NULL) >= 0)
+        return IST_OK;
     const int code = sqlite3_errcode(index->db) & 0xff;
-    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? IST_OK : status;
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? IST_OK : index_sql_failure(index, error);
 }
 
 /* The range over all frames, as the summary has it. */

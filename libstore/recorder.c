@@ -534,11 +534,9 @@ ist_status ist_recorder_finish(ist_recorder **recorder, ist_recorder_stats *stat
     pthread_cond_signal(&r->came);
     pthread_mutex_unlock(&r->mutex);
     pthread_join(r->thread, NULL);
-    ist_error close_error = {0};
-    ist_status status = ist_writer_close(&r->writer, &close_error);
-    const ist_error *cause = r->failure.status < 0 ? &r->failure : &close_error;
-    if (cause->status < 0)
-        status = error_set(error, cause->status, "%s", cause->message);
+    ist_status status = ist_writer_close(&r->writer, r->failure.status < 0 ? NULL : error);
+    if (r->failure.status < 0)
+        status = error_set(error, r->failure.status, "%s", r->failure.message);
     if (stats)
         *stats = r->stats;
     destroy(recorder);

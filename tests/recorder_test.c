@@ -178,6 +178,20 @@ START_TEST(everything_that_is_waited_for_is_written)
 }
 END_TEST
 
+START_TEST(somebody_who_reads_does_not_hold_up_the_end)
+{
+    ist_recorder *recorder = start(NULL);
+    for (int i = 0; i < 30; i++)
+        ck_assert_int_eq(add(recorder, i, (double)INFINITY), IST_OK);
+    ist_reader *reader = open_store();
+    ist_recorder_stats stats = finish(&recorder);
+    ck_assert_int_eq(ist_reader_refresh(reader, &error), IST_OK);
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, 30);
+    ist_reader_close(&reader);
+    check_all_accounted_for(30, &stats);
+}
+END_TEST
+
 START_TEST(a_full_queue_drops_and_says_where)
 {
     fs_calls.write = slow_write;
@@ -404,6 +418,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, everything_that_is_waited_for_is_written);
+    tcase_add_test(tests, somebody_who_reads_does_not_hold_up_the_end);
     tcase_add_test(tests, a_full_queue_drops_and_says_where);
     tcase_add_test(tests, nobody_waits_longer_than_asked);
     tcase_add_test(tests, drops_of_camera_bus_and_queue_are_told_apart);

@@ -600,6 +600,22 @@ class OnScreen(ViewTest):
             window.see(lambda shot: (shot != before).any(), f"a change by {keys}")
         self.assertEqual(window.quit(), (0, ""))
 
+    def test_preview(self):
+        """imgstore-save --preview: the window follows at the end, and goes with the recording."""
+        saving = subprocess.Popen([SAVE, "--quiet", "--source", "test:live=1,rate=30,size=160x120", "--duration", "5",
+                                   "--preview", self.path("live")], env=self.screen.env, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        search = ["xdotool", "search", "--onlyvisible", "--name", "live - .* - imgstore-view$"]
+        seen = 0
+        while saving.poll() is None:
+            for window in run(*search, env=self.screen.env).stdout.split():
+                title = TITLE.match(run("xdotool", "getwindowname", window, env=self.screen.env).stdout.strip("\n"))
+                seen = max(seen, int(title.group(1)) if title else 0)
+            time.sleep(0.1)
+        self.assertEqual((saving.returncode, saving.communicate()), (0, ("", "")))
+        self.assertGreater(seen, 10)
+        self.assertEqual(run(*search, env=self.screen.env).stdout, "")
+
     def test_following(self):
         live = subprocess.Popen([SAVE, "--quiet", "--source", "test:live=1,rate=30,frames=100000,size=160x120",
                                  "--format", "npy", "--chunksize", "20", self.path("live")],

@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "save_cameras.h"
 #include "save_metadata.h"
+#include "save_preview.h"
 #include "save_recording.h"
 
 /* What the command line asks for. */
@@ -38,6 +39,7 @@ struct request {
     struct save_plan plan;
     bool gray;
     bool durable;
+    bool preview;
     bool list_sources;
     bool json;
 };
@@ -153,8 +155,11 @@ static int record_source(const struct request *request, ist_source *source)
     int result = save_recording_open(&recording, source, request->source, &request->plan, &first);
     if (result == CLI_GO_ON)
         result = create_store(request, ist_source_get_info(source), first, &writer);
-    if (result == CLI_GO_ON)
+    if (result == CLI_GO_ON) {
+        const pid_t viewer = request->preview ? save_preview_start(request->destination) : -1;
         result = save_recording_run(recording, &writer, request->destination);
+        save_preview_stop(viewer);
+    }
     save_recording_close(&recording);
     return result;
 }
@@ -322,6 +327,8 @@ int main(int argc, char **argv)
          "wait for the disk after every frame, so that even a loss of power loses none; else it may lose the last "
          "second",
          0, 0},
+        {"preview", CLI_FLAG, &request.preview, NULL,
+         "show the recording in imgstore-view's window, a few frames a second, with a lower priority", 0, 0},
         {.type = CLI_HEADING, .name = "When"},
         {"start", CLI_TEXT, &request.start, "WHEN", "begin at this time", 0, 0},
         {"start-delay", CLI_TIME, &request.start_delay_s, "TIME", "begin so much later: 90, 30m, 2h", 0, 1e9},

@@ -620,7 +620,8 @@ int window_run(const struct window_plan *plan)
         result = create_window(&w);
     if (result == CLI_GO_ON) {
         cli_catch_stop(NULL, NULL);
-        go(&w, plan->index);
+        // Who follows wants to see what comes.
+        go(&w, plan->follow && plan->index == 0 ? view_frame_count(&w.view) - 1 : plan->index);
         set_playing(&w, plan->plays);
         loop(&w);
         result = CLI_SUCCESS;
