@@ -14,15 +14,16 @@ struct member {
     bool runs;
 };
 
-static int processor_count(void)
+int team_processor_count(void)
 {
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    return processors < 1 ? 1 : processors > 256 ? 256 : (int)processors;
+    enum { MOST = 1024 };
+    const long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > MOST ? MOST : (int)count;
 }
 
 ist_status team_init(struct team *team, int size, ist_error *error)
 {
-    *team = (struct team){.size = size > 0 ? size : processor_count()};
+    *team = (struct team){.size = size > 0 ? size : team_processor_count()};
     team->members = calloc((size_t)team->size, sizeof *team->members);
     if (!team->members)
         return trk_fail_memory(error);

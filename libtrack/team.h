@@ -20,6 +20,9 @@ struct team {
     atomic_int next; /* the next task to be taken */
 };
 
+/* Processors of this machine, 1 to 1024. */
+int team_processor_count(void);
+
 /* A team of `size` threads; 0: one for each processor. team_finish() releases it, after a failure too. */
 ist_status team_init(struct team *team, int size, ist_error *error);
 void team_finish(struct team *team);

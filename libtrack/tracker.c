@@ -5,11 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fail.h"
 #include "memory.h"
 #include "still.h"
+#include "team.h"
 
 enum { ROI_SIZE_MIN = 4, THREADS_MAX = 1024 };
 
@@ -35,19 +35,13 @@ const char *trk_row_status_name(trk_row_status status)
     return "unknown";
 }
 
-static int processor_count(void)
-{
-    const long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (int)count;
-}
-
 static trk_params with_defaults(const trk_params *given)
 {
     trk_params params = given ? *given : (trk_params){0};
     if (params.min_score == 0)
         params.min_score = TRK_MIN_SCORE;
     if (params.threads == 0)
-        params.threads = processor_count();
+        params.threads = team_processor_count();
     if (params.follow && params.search_again_px == 0)
         params.search_again_px = params.max_movement_px > INT_MAX / 4 ? INT_MAX : 4 * params.max_movement_px;
     return params;
