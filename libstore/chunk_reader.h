@@ -33,6 +33,9 @@ struct chunk_reader_calls {
     /* The last frame at or before this one that is decoded without others. May be NULL: every one is. */
     int64_t (*key_for)(const struct chunk_reader *reader, int64_t frame_idx);
 
+    /* The next read goes on where those of the chunk before ended. May be NULL. */
+    void (*follow)(struct chunk_reader *reader, const struct chunk_reader *before);
+
     /* Gives back what only the next read takes, decoders above all, as others will be read first. May be NULL. */
     void (*rest)(struct chunk_reader *reader);
 

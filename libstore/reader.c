@@ -274,13 +274,12 @@ static int place_of(const ist_reader *r, int number)
     return OPEN_CHUNKS - 1;
 }
 
-/* Makes this chunk the first of the open ones. */
-static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, ist_error *error)
+/* Makes this chunk the first of the open ones. With `reads_on` the one read last ended just before. */
+static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, bool reads_on, ist_error *error)
 {
     const int i = place_of(r, range->chunk);
     struct open_chunk *chunk = &r->chunks[i];
-    if (i > 0 && r->chunks[0].reader && r->calls->rest)
-        r->calls->rest(r->chunks[0].reader);
+    struct chunk_reader *last = i > 0 ? r->chunks[0].reader : NULL;
     // What is known of its file is out of date if frames came to it.
     if (chunk->number != range->chunk || chunk->frame_count != range->frame_count)
         close_chunk(r, i);
@@ -292,6 +291,10 @@ static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, ist
         if (status < 0)
             return status;
     }
+    if (last && reads_on && r->calls->follow)
+        r->calls->follow(chunk->reader, last);
+    if (last && r->calls->rest)
+        r->calls->rest(last);
     move_to_front(r, i);
     return IST_OK;
 }
@@ -357,9 +360,10 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
                              ist_error *error)
 {
     const struct chunk_range *range = index_range_of(r->index, index);
+    const bool reads_on = index == r->next_index;
     r->next_index = index + 1;
     ist_error reason = {0};
-    ist_status status = open_chunk(r, range, &reason);
+    ist_status status = open_chunk(r, range, reads_on, &reason);
     if (status >= 0)
         status = read_pixels(r, index - range->first_index, frame, &reason);
     if (status < 0) {
@@ -382,7 +386,7 @@ ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key, 
     *key = index;
     if (!reader->calls->key_for)
         return IST_OK;
-    const ist_status status = open_chunk(reader, range, error);
+    const ist_status status = open_chunk(reader, range, false, error);
     if (status >= 0)
         *key = range->first_index + reader->calls->key_for(reader->chunks[0].reader, index - range->first_index);
     return status;

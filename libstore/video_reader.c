@@ -169,7 +169,7 @@ static ist_status walk_from(struct chunk_reader *r, int64_t key, int64_t frame_i
 
 static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, ist_error *error)
 {
-    const bool is_long = r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
+    const bool is_long = reads_on(r) || r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
     if (is_long && r->use_threads) {
         const ist_status status = walk_from(r, key, frame_idx, skip_to, true, error);
         if (status != IST_END || !video_track_has_threads(r->track))
@@ -200,12 +200,20 @@ static void choose_cache_size(struct chunk_reader *r, int64_t frame_idx)
     picture_cache_keep_few(r->cache, reads_on(r));
 }
 
+/* True where the decoder with threads can take over from the one without at no cost: at a key picture. */
+static bool can_change_decoder(const struct chunk_reader *r, int64_t key, int64_t frame_idx)
+{
+    return reads_on(r) && r->use_threads && !video_track_has_threads(r->track) &&
+           r->table->packet_of_frame[frame_idx] == key;
+}
+
 /* The usual case: the frame lies ahead, or it is reached from the key picture before it. */
 static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t frame_idx, ist_error *error)
 {
     const int64_t last_asked = r->last_asked;
     const int64_t skip_to = r->skipping_is_safe ? frame_idx : 0;
-    if (r->last.picture && r->last.frame < frame_idx && video_track_position(r->track) > key) {
+    const bool is_ahead = r->last.picture && r->last.frame < frame_idx && video_track_position(r->track) > key;
+    if (is_ahead && !can_change_decoder(r, key, frame_idx)) {
         const ist_status status = decode_on(r, frame_idx, skip_to, error);
         if (status != IST_END || !video_track_has_threads(r->track))
             return status;
@@ -296,6 +304,12 @@ static int64_t video_key_for(const struct chunk_reader *r, int64_t frame_idx)
     return key >= 0 && key < frame_idx ? key : frame_idx;
 }
 
+static void video_follow(struct chunk_reader *r, const struct chunk_reader *before)
+{
+    r->sequential = before->sequential;
+    r->last_asked = -1;
+}
+
 static void video_rest(struct chunk_reader *r)
 {
     r->last.picture = NULL;
@@ -309,5 +323,6 @@ const struct chunk_reader_calls video_reader_calls = {
     .close = video_close,
     .frame_count = video_frame_count,
     .key_for = video_key_for,
+    .follow = video_follow,
     .rest = video_rest,
 };

@@ -227,8 +227,9 @@ static ist_status run(struct analysis *analysis, ist_reader *reader, int64_t fir
 
 static ist_status make_ring(struct analysis *analysis, ist_error *error)
 {
-    // Two frames in work for each worker, so that nobody waits for the slowest ROI of a frame.
-    const int count = 2 * analysis->worker_count + 2;
+    // Two frames in work for each worker, so that nobody waits for the slowest ROI of a frame, and some more, as
+    // several threads decode and frames come in bunches.
+    const int count = 2 * analysis->worker_count + 10;
     const size_t samples_size = prepare_samples_size(&analysis->tracker->preparation);
     analysis->slots = calloc((size_t)count, sizeof *analysis->slots);
     if (!analysis->slots)

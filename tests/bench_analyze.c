@@ -15,7 +15,7 @@
 #include "fs.h"
 #include "track_texture.h"
 
-enum { SIZE = 512, MARGIN = 8, FRAMES = 100, REPEATS = 5, ROIS_MAX = 100 };
+enum { SIZE = 512, MARGIN = 8, FRAMES = 400, REPEATS = 3, ROIS_MAX = 100 };
 
 static char folder[64];
 static ist_error error;

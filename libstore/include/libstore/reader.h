@@ -122,6 +122,7 @@ IST_API IST_MUST_CHECK ist_status ist_reader_next(ist_reader *reader, ist_frame 
  * IST_ERROR_NOT_FOUND: there is no such frame. IST_ERROR_DATA: its pixels are missing or
  * damaged; other frames may be sound. IST_ERROR_IO: the disk does not answer. IST_ERROR_MEMORY.
  * Cost: in a video, decoding from the key frame before it; nothing extra when the frame follows the last one read.
+ * Who reads on, or from far behind a key frame, gets up to 8 threads for decoding where the codec and the machine can.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame,
                                                         ist_error *error);
