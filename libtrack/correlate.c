@@ -178,7 +178,7 @@ ist_status search_init(struct search *search, const struct kernels *kernels, con
     search->variance = allocate_aligned((size_t)positions, sizeof *search->variance);
     search->scores = allocate_aligned(BLOCK * (size_t)positions, sizeof *search->scores);
     search->products = allocate_aligned(2 * (size_t)positions, sizeof *search->products);
-    search->dot = allocate_aligned((size_t)positions, sizeof *search->dot);
+    search->dot = allocate_aligned(2 * (size_t)positions, sizeof *search->dot);
     search->ffts = calloc((size_t)count, sizeof(struct fft *));
     if (!search->column_sum || !search->column_square || !search->sum || !search->square || !search->variance ||
         !search->scores || !search->products || !search->dot || !search->ffts)
@@ -217,6 +217,19 @@ void matcher_dots(const struct matcher *matcher, const struct search *search, co
     else
         search->kernels.dot_u8(matcher->samples, matcher->width, plane_uint8(plane, x, y), plane->stride,
                                matcher->width, matcher->height, count, dots);
+}
+
+/* The same for `rows` rows of positions, 1 or 2, one behind the other. */
+static void dots_of_rows(const struct matcher *matcher, const struct search *search, const struct plane *plane, int x,
+                         int y, int count, int rows, int64_t *dots)
+{
+    if (rows == 2 && matcher->type == IST_PIXEL_U8 && search->kernels.dot_twice_u8) {
+        search->kernels.dot_twice_u8(matcher->samples, matcher->width, plane_uint8(plane, x, y), plane->stride,
+                                     matcher->width, matcher->height, count, dots);
+        return;
+    }
+    for (int row = 0; row < rows; row++)
+        matcher_dots(matcher, search, plane, x, y + row, count, dots + row * count);
 }
 
 /* n sum(t v) - sum(t) sum(v), and n sum(v v) - sum(v)^2. */
@@ -259,17 +272,18 @@ double matcher_score(const struct matcher *matcher, const struct search *search,
 }
 
 /* The scores of a row of positions, those that matter; -HUGE_VAL for the others, and where there is none. */
-static void score_row(const struct matcher *matcher, const struct search *search, int count, double bar, double *scores)
+static void score_row(const struct matcher *matcher, const struct search *search, const int64_t *dot, int count,
+                      double bar, double *scores)
 {
     for (int i = 0; i < count; i++) {
         double covariance, variance;
-        moments(matcher, search->dot[i], search->sum[i], search->square[i], &covariance, &variance);
+        moments(matcher, dot[i], search->sum[i], search->square[i], &covariance, &variance);
         scores[i] = -HUGE_VAL;
         // Most are far below the bar, and go out without a root and a division; rounding is far below 1e-12.
         if (bar > 0 &&
             !(covariance > 0 && covariance * covariance >= bar * bar * (1 - 1e-12) * matcher->variance * variance))
             continue;
-        const double score = matcher_score_sums(matcher, search->dot[i], search->sum[i], search->square[i]);
+        const double score = matcher_score_sums(matcher, dot[i], search->sum[i], search->square[i]);
         if (score >= bar)
             scores[i] = score;
     }
@@ -295,9 +309,12 @@ static void find_directly(const struct matcher *matcher, struct search *search, 
         else
             windows_advance(&windows);
         windows_row(&windows, search->sum, search->square);
-        matcher_dots(matcher, search, plane, matcher->x_min, y, windows.count, search->dot);
+        const int which = (y - matcher->y_min) % 2;
+        if (which == 0)
+            dots_of_rows(matcher, search, plane, matcher->x_min, y, windows.count, y < matcher->y_max ? 2 : 1,
+                         search->dot);
         double *below = search->scores + (ptrdiff_t)(y % 3) * windows.count;
-        score_row(matcher, search, windows.count, peaks_bar(peaks), below);
+        score_row(matcher, search, search->dot + which * windows.count, windows.count, peaks_bar(peaks), below);
         // A row has its peaks when the one below it is known.
         if (row)
             peaks_add_row(peaks, &(struct peak_rows){above, row, below, windows.count, matcher->x_min, y - 1}, NULL,

@@ -69,6 +69,7 @@ struct kernels {
     int step; /* samples taken at once: rows cost as if they were a multiple of it */
 
     kernel_dot_u8 *dot_u8;
+    kernel_dot_u8 *dot_twice_u8; /* behind those sums, those for the image a row below; NULL: no faster than twice */
     kernel_dot_u16 *dot_u16;
     kernel_filter *filter;
     kernel_normal *normal;

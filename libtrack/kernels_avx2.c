@@ -135,20 +135,9 @@ static void dot_u8_avx2(const int8_t *template, ptrdiff_t template_stride, const
         dot_u8_plain(template, template_stride, image, image_stride, width, height, count, sums);
         return;
     }
-    const int rows = BAND_PIXELS / width;
+    const struct band_u8 all = {template, image, template_stride, image_stride, width, height, 0};
     memset(sums, 0, (size_t)count * sizeof *sums);
-    for (int y = 0; y < height; y += rows) {
-        for (int i = 0, n; i < count; i += n) {
-            n = block_size(count - i, POSITIONS);
-            const struct band_u8 band = {
-                template + y * template_stride, image + y * image_stride + i, template_stride, image_stride, width,
-                smaller(rows, height - y)};
-            if (width >= 32)
-                dot_band_u8_wide(&band, n, sums + i);
-            else
-                dot_band_u8_narrow(&band, n, sums + i);
-        }
-    }
+    dot_bands(width >= 32 ? dot_band_u8_wide : dot_band_u8_narrow, &all, count, sums);
 }
 
 struct band_u16 {

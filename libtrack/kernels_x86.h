@@ -57,6 +57,7 @@ struct band_u8 {
     const uint8_t *image;
     ptrdiff_t template_stride, image_stride;
     int width, height;
+    int below; /* from the sums at a position to those at the one below it, if both are made */
 };
 
 // Without it gcc keeps the sums of several positions in memory.
@@ -77,6 +78,23 @@ INLINE void add_lanes(const __m256i lanes[POSITIONS], int n, int64_t *sums)
     UNROLL
     for (int i = 0; i < n; i++)
         sums[i] += totals[i];
+}
+
+/* All bands of a template at `count` positions; `dot_band` does up to POSITIONS of them. */
+static inline void dot_bands(void dot_band(const struct band_u8 *, int, int64_t *), const struct band_u8 *all,
+                             int count, int64_t *sums)
+{
+    const int rows = BAND_PIXELS / all->width;
+    for (int y = 0; y < all->height; y += rows) {
+        struct band_u8 band = *all;
+        band.template += y * all->template_stride;
+        band.image += y * all->image_stride;
+        band.height = smaller(rows, all->height - y);
+        for (int i = 0, n; i < count; i += n, band.image += n) {
+            n = block_size(count - i, POSITIONS);
+            dot_band(&band, n, sums + i);
+        }
+    }
 }
 
 #endif

@@ -89,6 +89,46 @@ static void compare_dots(int bytes, int width, int height, int count, size_t off
     free(v.memory);
 }
 
+/* Two rows of positions at once are each as by itself. */
+static void compare_dots_twice(int width, int height, int count, int gap, enum fill fill, struct random *random)
+{
+    const int stride = width + count - 1 + gap;
+    const size_t t_size = (size_t)width * (size_t)height, v_size = (size_t)stride * (size_t)(height + 1) - (size_t)gap;
+    struct block t = make_block(t_size, (size_t)gap, fill, random);
+    struct block v = make_block(v_size, 1, fill == FILL_ZERO ? FILL_MAX : fill, random);
+    make_signed(&t, t_size, 1);
+    int64_t *expected = calloc(2 * (size_t)count, sizeof *expected), *found = calloc(2 * (size_t)count, sizeof *found);
+    for (int row = 0; row < 2; row++)
+        plain.dot_u8((int8_t *)t.data, width, v.data + row * stride, stride, width, height, count,
+                     expected + row * count);
+    fast.dot_twice_u8((int8_t *)t.data, width, v.data, stride, width, height, count, found);
+    for (int i = 0; i < 2 * count; i++)
+        ck_assert_msg(expected[i] == found[i], "%d x %d, position %d of 2 x %d: %lld, not %lld", width, height, i,
+                      count, (long long)found[i], (long long)expected[i]);
+    free(expected);
+    free(found);
+    free(t.memory);
+    free(v.memory);
+}
+
+START_TEST(dots_of_two_rows)
+{
+    choose_tables(masks[_i]);
+    if (!fast.dot_twice_u8)
+        return;
+    struct random random = {random_seed()};
+    for (enum fill fill = 0; fill < FILL_COUNT; fill++) {
+        for (int width = 1; width <= 130; width++)
+            for (int variant = 0; variant < 3; variant++)
+                compare_dots_twice(width, 1 + (width + variant) % 5, 1 + (width * 7 + variant) % 19, variant, fill,
+                                   &random);
+        compare_dots_twice(65, 2500, 3, 1, fill, &random);
+        compare_dots_twice(31, 2500, 11, 1, fill, &random);
+        compare_dots_twice(65535, 9, 2, 1, fill, &random);
+    }
+}
+END_TEST
+
 static void every_width(int bytes)
 {
     struct random random = {random_seed()};
@@ -301,6 +341,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, plain_is_right);
     tcase_add_loop_test(tests, dots_of_8_bit, 0, MASKS);
+    tcase_add_loop_test(tests, dots_of_two_rows, 0, MASKS);
     tcase_add_loop_test(tests, dots_of_16_bit, 0, MASKS);
     tcase_add_loop_test(tests, dots_do_not_overflow, 0, MASKS);
     tcase_add_loop_test(tests, floats_have_the_same_bits, 0, MASKS);
