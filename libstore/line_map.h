@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* to = (from * slope + offset) >> LINE_MAP_SHIFT, cut off to 0..255 */
+/*
+ * to = ((from * slope >> 8) + offset) >> 6, cut off to 0..255: every step fits into 16 bits, so that a register holds
+ * many of them.
+ */
 struct line_map {
-    int slope; /* 1..32767 */
-    int offset;
+    int slope;  /* 1..32767, in 2^-14 */
+    int offset; /* -32768..32767, in 2^-6 */
 };
-
-enum { LINE_MAP_SHIFT = 14 };
 
 /* Finds the line that gives exactly these values. false: there is none. */
 bool line_map_fit(struct line_map *map, const uint8_t values[256]);

@@ -70,7 +70,7 @@ END_TEST
 
 static uint8_t value_on(struct line_map line, int i)
 {
-    const int value = (i * line.slope + line.offset) >> LINE_MAP_SHIFT;
+    const int value = ((i * line.slope >> 8) + line.offset) >> 6;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
@@ -80,8 +80,8 @@ START_TEST(test_line_gives_what_its_table_gives)
     for (int trial = 0; trial < 300; trial++) {
         // Within sight: 128 is not cut off.
         const int slope = 8192 + rand() % 16384;
-        const int at_128 = (20 << LINE_MAP_SHIFT) + rand() % (200 << LINE_MAP_SHIFT);
-        const struct line_map line = {slope, at_128 - 128 * slope};
+        const int at_128 = 20 * 64 + rand() % (200 * 64);
+        const struct line_map line = {slope, at_128 - (128 * slope >> 8)};
         for (int i = 0; i < 256; i++)
             values[i] = value_on(line, i);
         struct line_map found;
