@@ -29,7 +29,7 @@
 /* The default of ist_reader_set_cache(): a GOP of 250 pictures of 640 x 480 needs half of it. */
 enum { CACHE_BYTES = 256 << 20 };
 
-enum { OPEN_CHUNKS = 16 };
+enum { OPEN_CHUNKS = 16, ENTRIES = 64 };
 
 struct open_chunk {
     struct chunk_reader *reader; /* NULL: none */
@@ -53,6 +53,8 @@ struct ist_reader {
     struct open_chunk chunks[OPEN_CHUNKS]; /* the one read last first */
     struct picture_cache *cache;           /* of all of them */
     int64_t next_index;                    /* for ist_reader_next() */
+    struct index_entry entries[ENTRIES];   /* of the frames from first_entry on, as who reads on will ask for them */
+    int64_t first_entry, entry_count;
 };
 
 /*
@@ -215,6 +217,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
         return status;
     index_search_destroy(&r->search);
     r->search = search;
+    r->entry_count = 0;
     fill_info(r);
     return count_drops(r, error);
 }
@@ -392,13 +395,30 @@ ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key, 
     return status;
 }
 
+/* Asking the index for one frame costs about as much as asking for many. */
+static ist_status find_entry(ist_reader *r, int64_t index, const struct index_entry **entry, ist_error *error)
+{
+    if (index < r->first_entry || index >= r->first_entry + r->entry_count) {
+        const int64_t left = r->info.frame_count - index;
+        const int64_t count = index != r->next_index ? 1 : left < ENTRIES ? left : ENTRIES;
+        r->entry_count = 0;
+        const ist_status status = index_entries(r->index, index, count, r->entries, error);
+        if (status < 0)
+            return status;
+        r->first_entry = index;
+        r->entry_count = count;
+    }
+    *entry = &r->entries[index - r->first_entry];
+    return IST_OK;
+}
+
 ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame, ist_error *error)
 {
     if (index < 0 || index >= reader->info.frame_count)
         return no_such_frame(reader, index, error);
-    struct index_entry entry;
-    const ist_status status = index_entries(reader->index, index, 1, &entry, error);
-    return status < 0 ? status : read_entry(reader, index, &entry, frame, error);
+    const struct index_entry *entry;
+    const ist_status status = find_entry(reader, index, &entry, error);
+    return status < 0 ? status : read_entry(reader, index, entry, frame, error);
 }
 
 ist_status ist_reader_next(ist_reader *reader, ist_frame *frame, ist_error *error)
