@@ -11,14 +11,20 @@ struct chunk_reader;
 struct index;
 struct picture_cache;
 
+/* What all chunks of a store are decoded with. */
+struct decoding {
+    struct picture_cache *cache;
+    int threads; /* at most, 1 or more */
+};
+
 struct chunk_reader_calls {
     /*
      * Opens the chunk with this number in the store's directory, finished or still being recorded. `index` has the
-     * checksums of its frames, in `cache` decoded pictures are kept; both must outlive the reader.
+     * checksums of its frames; it and the cache must outlive the reader.
      * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
-                       struct index *index, struct picture_cache *cache, ist_error *error);
+                       struct index *index, const struct decoding *decoding, ist_error *error);
 
     /*
      * Reads the frame_idx-th frame, 0.., exactly, raw data as they are stored (encoding.h); the frame's index, number

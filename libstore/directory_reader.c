@@ -24,9 +24,9 @@ struct chunk_reader {
 };
 
 static ist_status directory_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                                 int chunk, struct index *index, struct picture_cache *cache, ist_error *error)
+                                 int chunk, struct index *index, const struct decoding *decoding, ist_error *error)
 {
-    (void)cache; // the system keeps files that were read
+    (void)decoding; // nor is anything kept, as the system keeps files that were read
     *reader = NULL;
     char folder[PATH_MAX];
     chunk_path_folder(folder, directory, chunk);

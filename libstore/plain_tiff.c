@@ -66,9 +66,9 @@ static ist_status open_file(struct chunk_reader **reader, const char *path, ist_
 /* ---- reading ---- */
 
 static ist_status tiff_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                            int chunk, struct index *index, struct picture_cache *cache, ist_error *error)
+                            int chunk, struct index *index, const struct decoding *decoding, ist_error *error)
 {
-    (void)metadata, (void)chunk, (void)index, (void)cache;
+    (void)metadata, (void)chunk, (void)index, (void)decoding;
     return open_file(reader, directory, error);
 }
 

@@ -54,7 +54,7 @@ ist_status plain_video_describe(const char *path, struct metadata *metadata, str
     metadata->is_video = true;
     snprintf(metadata->format, sizeof metadata->format, "%s", dot ? dot + 1 : "video");
     ffmpeg_log_begin(&log);
-    ist_status status = video_track_open(&track, path, path, error);
+    ist_status status = video_track_open(&track, path, path, 1, error);
     if (status >= 0)
         status = look_at_first(track, metadata, path, error);
     if (status >= 0)

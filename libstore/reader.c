@@ -51,7 +51,7 @@ struct ist_reader {
 
     const struct chunk_reader_calls *calls;
     struct open_chunk chunks[OPEN_CHUNKS]; /* the one read last first */
-    struct picture_cache *cache;           /* of all of them */
+    struct decoding decoding;              /* of all of them */
     int64_t next_index;                    /* for ist_reader_next() */
     struct index_entry entries[ENTRIES];   /* of the frames from first_entry on, as who reads on will ask for them */
     int64_t first_entry, entry_count;
@@ -189,8 +189,8 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     ist_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
         return error_memory(error);
-    r->cache = picture_cache_create(CACHE_BYTES);
-    ist_status status = r->cache ? IST_OK : error_memory(error);
+    r->decoding = (struct decoding){.cache = picture_cache_create(CACHE_BYTES), .threads = IST_READER_THREADS};
+    ist_status status = r->decoding.cache ? IST_OK : error_memory(error);
     if (status >= 0)
         status = plain_file_is(path) ? open_file(r, path, error) : open_store(r, path, error);
     if (status >= 0)
@@ -235,7 +235,12 @@ static void close_chunk(ist_reader *r, int i)
 
 void ist_reader_set_cache(ist_reader *reader, size_t bytes)
 {
-    picture_cache_set_limit(reader->cache, bytes);
+    picture_cache_set_limit(reader->decoding.cache, bytes);
+}
+
+void ist_reader_set_threads(ist_reader *reader, int most)
+{
+    reader->decoding.threads = most > 1 ? most : 1;
 }
 
 void ist_reader_close(ist_reader **reader)
@@ -245,7 +250,7 @@ void ist_reader_close(ist_reader **reader)
         return;
     for (int i = 0; i < OPEN_CHUNKS; i++)
         close_chunk(r, i);
-    picture_cache_destroy(r->cache);
+    picture_cache_destroy(r->decoding.cache);
     if (r->search)
         index_search_destroy(&r->search);
     index_close(&r->index);
@@ -290,7 +295,7 @@ static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, boo
         chunk->number = range->chunk;
         chunk->frame_count = range->frame_count;
         const ist_status status =
-            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->index, r->cache, error);
+            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->index, &r->decoding, error);
         if (status < 0)
             return status;
     }

@@ -63,9 +63,9 @@ static void video_close(struct chunk_reader **reader)
     *reader = NULL;
 }
 
-static ist_status open_chunk(struct chunk_reader *r, ist_error *error)
+static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *error)
 {
-    const ist_status status = video_track_open(&r->track, r->path, r->name, error);
+    const ist_status status = video_track_open(&r->track, r->path, r->name, threads, error);
     if (status < 0)
         return status;
     r->table = video_track_table(r->track);
@@ -96,7 +96,7 @@ static bool find_path(struct chunk_reader *r, const struct metadata *metadata, c
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
-                             int chunk, struct index *index, struct picture_cache *cache, ist_error *error)
+                             int chunk, struct index *index, const struct decoding *decoding, ist_error *error)
 {
     struct chunk_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
@@ -107,7 +107,7 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     // A plain file is read as a source of frames reads it.
     r->rule = metadata->is_file ? PIXEL_RULE_FFMPEG : PIXEL_RULE_OPENCV;
     r->last_asked = -1;
-    r->cache = cache;
+    r->cache = decoding->cache;
     r->skipping_is_safe = true;
     ist_status status = IST_OK;
     if (!find_path(r, metadata, directory, chunk))
@@ -116,7 +116,7 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
     if (status >= 0)
-        status = open_chunk(r, error);
+        status = open_chunk(r, decoding->threads, error);
     if (status >= 0)
         video_track_set_checksums(r->track, index, chunk);
     ffmpeg_log_end(&log);

@@ -19,15 +19,13 @@
 #include "media_io.h"
 #include "packet_checksum.h"
 
-/* Decoding ahead on more would take more than it gives to those who want one picture. */
-enum { MOST_THREADS = 8 };
-
 /* H.264 complains so behind a key picture at which decoding began, when a picture before it is to be forgotten. */
 static const char ignored_message[] = "mmco: unref short failure";
 
 struct video_track {
     const char *path;
     const char *name;
+    int thread_count; /* that may decode */
     AVIOContext *io;
     AVFormatContext *file;
     int stream;
@@ -127,7 +125,7 @@ static ist_status open_unpacking(struct video_track *t, ist_error *error)
 
 bool video_track_can_thread(const struct video_track *t)
 {
-    return (t->codec->capabilities & AV_CODEC_CAP_FRAME_THREADS) && av_cpu_count() > 1;
+    return (t->codec->capabilities & AV_CODEC_CAP_FRAME_THREADS) && t->thread_count > 1 && av_cpu_count() > 1;
 }
 
 static ist_status open_decoder(struct video_track *t, bool threads, ist_error *error)
@@ -137,7 +135,7 @@ static ist_status open_decoder(struct video_track *t, bool threads, ist_error *e
     if (!decoder || avcodec_parameters_to_context(decoder, parameters) < 0)
         return error_memory(error);
     decoder->thread_type = FF_THREAD_FRAME;
-    decoder->thread_count = threads ? FFMIN(av_cpu_count(), MOST_THREADS) : 1;
+    decoder->thread_count = threads ? FFMIN(av_cpu_count(), t->thread_count) : 1;
     decoder->opaque = threads ? &t->watch : NULL;
     decoder->log_level_offset = FFMPEG_LOG_OFFSET;
     decoder->err_recognition = AV_EF_CRCCHECK;
@@ -484,13 +482,15 @@ static ist_status open_track(struct video_track *t, ist_error *error)
     return status < 0 ? status : drop_undecodable_beginning(t, error);
 }
 
-ist_status video_track_open(struct video_track **track, const char *path, const char *name, ist_error *error)
+ist_status video_track_open(struct video_track **track, const char *path, const char *name, int threads,
+                            ist_error *error)
 {
     struct video_track *t = *track = calloc(1, sizeof *t);
     if (!t)
         return error_memory(error);
     t->path = path;
     t->name = name;
+    t->thread_count = threads;
     t->next_packet = -1;
     t->damage = -1;
     t->watch.ignored = ignored_message;

@@ -12,8 +12,12 @@ struct AVFrame;
 struct index;
 struct video_track;
 
-/* Opens the file and reads its packets' places. `path` and `name` (for messages) are not copied. */
-ist_status video_track_open(struct video_track **track, const char *path, const char *name, ist_error *error);
+/*
+ * Opens the file and reads its packets' places. `path` and `name` (for messages) are not copied. Up to `threads`, 1 or
+ * more, may decode.
+ */
+ist_status video_track_open(struct video_track **track, const char *path, const char *name, int threads,
+                            ist_error *error);
 
 /* Takes a NULL track. */
 void video_track_close(struct video_track **track);

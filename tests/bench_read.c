@@ -375,14 +375,14 @@ static struct duration open_video(const struct other_reader *other, const char *
         return since(begin, 1);
     }
     const struct metadata metadata = {.width = WIDTH, .height = HEIGHT, .channels = 1, .extension = ".mp4"};
-    struct picture_cache *cache = picture_cache_create(0);
+    const struct decoding decoding = {picture_cache_create(0), IST_READER_THREADS};
     struct chunk_reader *reader;
     ist_frame pixels = {0};
-    if (video_reader_calls.open(&reader, &metadata, directory, 0, NULL, cache, &error) < 0 ||
+    if (video_reader_calls.open(&reader, &metadata, directory, 0, NULL, &decoding, &error) < 0 ||
         video_reader_calls.read(reader, frame, &pixels, &error) < 0)
         fail(error.message);
     video_reader_calls.close(&reader);
-    picture_cache_destroy(cache);
+    picture_cache_destroy(decoding.cache);
     ist_frame_free(&pixels);
     return since(begin, 1);
 }

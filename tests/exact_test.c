@@ -338,7 +338,8 @@ static bool open_reader(struct trial *t, size_t cache_bytes)
     ist_error error;
     close_reader(t);
     t->cache = picture_cache_create(cache_bytes);
-    if (video_reader_calls.open(&t->reader, &filled, folder, 0, NULL, t->cache, &error) < 0) {
+    const struct decoding decoding = {t->cache, 2};
+    if (video_reader_calls.open(&t->reader, &filled, folder, 0, NULL, &decoding, &error) < 0) {
         printf("  %s: %s\n", t->kind->name, error.message);
         return false;
     }

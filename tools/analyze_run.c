@@ -226,6 +226,8 @@ int analyze_run(struct movement_job *job, const struct analyze_request *request)
     ist_reader *reader = NULL;
     if (ist_reader_open(&reader, job->store, &error) < 0)
         return cli_fail("%s", error.message);
+    if (request->threads > 0)
+        ist_reader_set_threads(reader, (int)request->threads);
     job->info = ist_reader_get_info(reader);
     struct method method = {0};
     int result = resolve(job, request);

@@ -139,8 +139,9 @@ int main(int argc, char **argv)
         {"absolute", CLI_FLAG, &request.absolute, NULL, "with --movemeter: x and y are places in the picture", 0, 0},
         {.type = CLI_HEADING, .name = "Speed"},
         {"threads", CLI_INTEGER, &request.threads, "N",
-         "threads that measure (default: 0, one for each processor); results do not depend on it", 0,
-         ANALYZE_THREADS_MAX},
+         "threads that measure, and as many that decode (default: 0, one for each processor); results do not depend on "
+         "it",
+         0, ANALYZE_THREADS_MAX},
         {0},
     };
     const cli_tool tool = {

@@ -106,6 +106,14 @@ IST_API IST_MUST_CHECK ist_status ist_reader_refresh(ist_reader *reader, ist_err
  */
 IST_API void ist_reader_set_cache(ist_reader *reader, size_t bytes);
 
+/*
+ * Lets up to `most` threads decode, 1 or more, but no more than there are processors; IST_READER_THREADS unless this is
+ * called. Holds for chunks opened from now on, so it should come before the first frame is read. Several serve those
+ * who read on and long ways from a key frame, where the codec can; the frames are the same.
+ */
+#define IST_READER_THREADS 8
+IST_API void ist_reader_set_threads(ist_reader *reader, int most);
+
 /* What the store holds. Valid until the reader is refreshed or closed. */
 IST_API const ist_reader_info *ist_reader_get_info(const ist_reader *reader);
 
@@ -122,7 +130,6 @@ IST_API IST_MUST_CHECK ist_status ist_reader_next(ist_reader *reader, ist_frame 
  * IST_ERROR_NOT_FOUND: there is no such frame. IST_ERROR_DATA: its pixels are missing or
  * damaged; other frames may be sound. IST_ERROR_IO: the disk does not answer. IST_ERROR_MEMORY.
  * Cost: in a video, decoding from the key frame before it; nothing extra when the frame follows the last one read.
- * Who reads on, or from far behind a key frame, gets up to 8 threads for decoding where the codec and the machine can.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *frame,
                                                         ist_error *error);
