@@ -87,8 +87,8 @@ typedef struct ist_source_info {
  * `params` may be NULL for defaults; it and `location` are not kept.
  * IST_ERROR_NOT_FOUND: no such file. IST_ERROR_DATA: not something that can be read.
  * IST_ERROR_ARGUMENT: an unknown key or a value out of range; the message names what there is. IST_ERROR_UNSUPPORTED:
- * a camera whose pixel format is not read, or no GenICam in this build. IST_ERROR_IO: a camera that is used by somebody
- * else, or not allowed.
+ * a camera whose pixel format is not read, or a GenICam camera where Aravis is not installed, or was not for the build.
+ * IST_ERROR_IO: a camera that is used by somebody else, or not allowed.
  */
 IST_API IST_MUST_CHECK ist_status ist_source_open(ist_source **source, const char *location,
                                                   const ist_source_params *params, ist_error *error);
@@ -159,8 +159,9 @@ typedef struct ist_camera {
 } ist_camera;
 
 /*
- * Lists the cameras: those of V4L2, then those of GenICam, in *cameras (NULL: there are none), *count of them, freed
- * with ist_camera_list_free(). Each is opened for a moment to ask for its modes, which changes nothing in it.
+ * Lists the cameras: those of V4L2, then those of GenICam, if Aravis is installed, in *cameras (NULL: there are none),
+ * *count of them, freed with ist_camera_list_free(). Each is opened for a moment to ask for its modes, which changes
+ * nothing in it.
  * Cost: up to a second, for which cameras in the network have time to answer. IST_ERROR_MEMORY.
  */
 IST_API IST_MUST_CHECK ist_status ist_camera_list(ist_camera **cameras, int *count, ist_error *error);
