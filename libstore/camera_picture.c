@@ -61,15 +61,37 @@ static bool describe(AVFrame *to, const struct camera_picture *from)
     return size > 0 && (size_t)size <= from->size;
 }
 
+static ist_status fail_short(const struct camera_picture *picture, ist_error *error)
+{
+    return error_set(error, IST_ERROR_DATA, "%zu bytes are not all of a picture of %d x %d pixels", picture->size,
+                     picture->width, picture->height);
+}
+
+static ist_status unpack(const struct camera_picture *picture, ist_frame *frame, ist_error *error)
+{
+    const size_t width = (size_t)picture->width, height = (size_t)picture->height;
+    // With nothing between the rows, all is one row.
+    const size_t rows = picture->stride ? height : 1, count = picture->stride ? width : width * height;
+    const size_t row_size = packing_size(picture->packing, count);
+    if ((rows > 1 && picture->stride < row_size) || (rows - 1) * picture->stride + row_size > picture->size)
+        return fail_short(picture, error);
+    const ist_status status = ist_frame_alloc(frame, picture->width, picture->height, 1, IST_PIXEL_U16, error);
+    for (size_t y = 0; status >= 0 && y < rows; y++)
+        picture->packing->unpack((const uint8_t *)picture->data + y * picture->stride,
+                                 (uint16_t *)(void *)frame->data + y * count, count);
+    return status;
+}
+
 ist_status camera_picture_convert(struct camera_converter *converter, const struct camera_picture *picture, bool gray,
                                   bool encoded, ist_frame *frame, ist_error *error)
 {
     if (picture->layout == CAMERA_JPEG)
         return encoded ? ist_frame_set_jpeg(frame, picture->data, picture->size, error)
                        : image_jpeg.decode(picture->data, picture->size, frame, error);
+    if (picture->packing)
+        return unpack(picture, frame, error);
     if (!describe(converter->picture, picture))
-        return error_set(error, IST_ERROR_DATA, "%zu bytes are not all of a picture of %d x %d pixels", picture->size,
-                         picture->width, picture->height);
+        return fail_short(picture, error);
     return pixel_converter_convert(converter->pixels, converter->picture,
                                    pixel_layout_for(converter->picture->format, gray), frame, error);
 }

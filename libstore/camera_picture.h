@@ -5,6 +5,8 @@
 #include <libstore/frame.h>
 #include <stdbool.h>
 
+#include "unpack.h"
+
 /* How the pixels lie. */
 enum camera_layout {
     CAMERA_GRAY8,
@@ -19,9 +21,10 @@ enum camera_layout {
 
 struct camera_picture {
     enum camera_layout layout;
-    int width, height; /* px */
-    size_t stride;     /* bytes from row to row; 0: rows packed */
-    bool full_range;   /* luma from 0 to 255 instead of 16 to 235 */
+    const struct packing *packing; /* of CAMERA_GRAY16; NULL: 16 bits each */
+    int width, height;             /* px */
+    size_t stride;                 /* bytes from row to row; 0: nothing between them, not even the rest of a byte */
+    bool full_range;               /* luma from 0 to 255 instead of 16 to 235 */
     const void *data;
     size_t size; /* bytes in data */
 };

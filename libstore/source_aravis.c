@@ -15,37 +15,62 @@ enum { BUFFERS_MIN = 8, BUFFERS_MAX = 128 };
 static const size_t BUFFER_BYTES_MAX = 64 << 20; // of all together
 static const uint64_t GIGE_ID_FIRST = 1, GIGE_ID_LAST = 65535;
 
+// Not in the header of Aravis 0.8.26.
+#define PIXEL_FORMAT_MONO_10P ((ArvPixelFormat)0x010a0046)
+#define PIXEL_FORMAT_MONO_12P ((ArvPixelFormat)0x010c0047)
+
 // Formats that can be recorded. GenICam names a filter of colours by its first row, imgstore by its second.
 static const struct format {
     ArvPixelFormat format;
     enum camera_layout layout;
-    const char *encoding; // of raw data; NULL: none
+    const char *encoding;          // of raw data; NULL: none
+    const struct packing *packing; // NULL: none
 } formats[] = {
-    {ARV_PIXEL_FORMAT_MONO_8, CAMERA_GRAY8, NULL},
-    {ARV_PIXEL_FORMAT_MONO_10, CAMERA_GRAY16, NULL},
-    {ARV_PIXEL_FORMAT_MONO_12, CAMERA_GRAY16, NULL},
-    {ARV_PIXEL_FORMAT_MONO_14, CAMERA_GRAY16, NULL},
-    {ARV_PIXEL_FORMAT_MONO_16, CAMERA_GRAY16, NULL},
-    {ARV_PIXEL_FORMAT_BAYER_BG_8, CAMERA_GRAY8, "cv_bayerrg"},
-    {ARV_PIXEL_FORMAT_BAYER_RG_8, CAMERA_GRAY8, "cv_bayerbg"},
-    {ARV_PIXEL_FORMAT_BAYER_GB_8, CAMERA_GRAY8, "cv_bayergr"},
-    {ARV_PIXEL_FORMAT_BAYER_GR_8, CAMERA_GRAY8, "cv_bayergb"},
-    {ARV_PIXEL_FORMAT_BAYER_BG_10, CAMERA_GRAY16, "cv_bayerrg"},
-    {ARV_PIXEL_FORMAT_BAYER_RG_10, CAMERA_GRAY16, "cv_bayerbg"},
-    {ARV_PIXEL_FORMAT_BAYER_GB_10, CAMERA_GRAY16, "cv_bayergr"},
-    {ARV_PIXEL_FORMAT_BAYER_GR_10, CAMERA_GRAY16, "cv_bayergb"},
-    {ARV_PIXEL_FORMAT_BAYER_BG_12, CAMERA_GRAY16, "cv_bayerrg"},
-    {ARV_PIXEL_FORMAT_BAYER_RG_12, CAMERA_GRAY16, "cv_bayerbg"},
-    {ARV_PIXEL_FORMAT_BAYER_GB_12, CAMERA_GRAY16, "cv_bayergr"},
-    {ARV_PIXEL_FORMAT_BAYER_GR_12, CAMERA_GRAY16, "cv_bayergb"},
-    {ARV_PIXEL_FORMAT_BAYER_BG_16, CAMERA_GRAY16, "cv_bayerrg"},
-    {ARV_PIXEL_FORMAT_BAYER_RG_16, CAMERA_GRAY16, "cv_bayerbg"},
-    {ARV_PIXEL_FORMAT_BAYER_GB_16, CAMERA_GRAY16, "cv_bayergr"},
-    {ARV_PIXEL_FORMAT_BAYER_GR_16, CAMERA_GRAY16, "cv_bayergb"},
-    {ARV_PIXEL_FORMAT_RGB_8_PACKED, CAMERA_RGB, NULL},
-    {ARV_PIXEL_FORMAT_BGR_8_PACKED, CAMERA_BGR, NULL},
-    {ARV_PIXEL_FORMAT_YUV_422_PACKED, CAMERA_UYVY, NULL},
-    {ARV_PIXEL_FORMAT_YUV_422_YUYV_PACKED, CAMERA_YUYV, NULL},
+    {ARV_PIXEL_FORMAT_MONO_8, CAMERA_GRAY8, NULL, NULL},
+    {ARV_PIXEL_FORMAT_MONO_10, CAMERA_GRAY16, NULL, NULL},
+    {ARV_PIXEL_FORMAT_MONO_12, CAMERA_GRAY16, NULL, NULL},
+    {ARV_PIXEL_FORMAT_MONO_14, CAMERA_GRAY16, NULL, NULL},
+    {ARV_PIXEL_FORMAT_MONO_16, CAMERA_GRAY16, NULL, NULL},
+    {ARV_PIXEL_FORMAT_BAYER_BG_8, CAMERA_GRAY8, "cv_bayerrg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_RG_8, CAMERA_GRAY8, "cv_bayerbg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GB_8, CAMERA_GRAY8, "cv_bayergr", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GR_8, CAMERA_GRAY8, "cv_bayergb", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_BG_10, CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_RG_10, CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GB_10, CAMERA_GRAY16, "cv_bayergr", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GR_10, CAMERA_GRAY16, "cv_bayergb", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_BG_12, CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_RG_12, CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GB_12, CAMERA_GRAY16, "cv_bayergr", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GR_12, CAMERA_GRAY16, "cv_bayergb", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_BG_16, CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_RG_16, CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GB_16, CAMERA_GRAY16, "cv_bayergr", NULL},
+    {ARV_PIXEL_FORMAT_BAYER_GR_16, CAMERA_GRAY16, "cv_bayergb", NULL},
+    {ARV_PIXEL_FORMAT_RGB_8_PACKED, CAMERA_RGB, NULL, NULL},
+    {ARV_PIXEL_FORMAT_BGR_8_PACKED, CAMERA_BGR, NULL, NULL},
+    {ARV_PIXEL_FORMAT_YUV_422_PACKED, CAMERA_UYVY, NULL, NULL},
+    {ARV_PIXEL_FORMAT_YUV_422_YUYV_PACKED, CAMERA_YUYV, NULL, NULL},
+    {ARV_PIXEL_FORMAT_MONO_10_PACKED, CAMERA_GRAY16, NULL, &packing_10packed},
+    {ARV_PIXEL_FORMAT_MONO_12_PACKED, CAMERA_GRAY16, NULL, &packing_12packed},
+    {PIXEL_FORMAT_MONO_10P, CAMERA_GRAY16, NULL, &packing_10p},
+    {PIXEL_FORMAT_MONO_12P, CAMERA_GRAY16, NULL, &packing_12p},
+    {ARV_PIXEL_FORMAT_BAYER_BG_10P, CAMERA_GRAY16, "cv_bayerrg", &packing_10p},
+    {ARV_PIXEL_FORMAT_BAYER_RG_10P, CAMERA_GRAY16, "cv_bayerbg", &packing_10p},
+    {ARV_PIXEL_FORMAT_BAYER_GB_10P, CAMERA_GRAY16, "cv_bayergr", &packing_10p},
+    {ARV_PIXEL_FORMAT_BAYER_GR_10P, CAMERA_GRAY16, "cv_bayergb", &packing_10p},
+    {ARV_PIXEL_FORMAT_BAYER_BG_10_PACKED, CAMERA_GRAY16, "cv_bayerrg", &packing_10packed},
+    {ARV_PIXEL_FORMAT_BAYER_RG_10_PACKED, CAMERA_GRAY16, "cv_bayerbg", &packing_10packed},
+    {ARV_PIXEL_FORMAT_BAYER_GB_10_PACKED, CAMERA_GRAY16, "cv_bayergr", &packing_10packed},
+    {ARV_PIXEL_FORMAT_BAYER_GR_10_PACKED, CAMERA_GRAY16, "cv_bayergb", &packing_10packed},
+    {ARV_PIXEL_FORMAT_BAYER_BG_12P, CAMERA_GRAY16, "cv_bayerrg", &packing_12p},
+    {ARV_PIXEL_FORMAT_BAYER_RG_12P, CAMERA_GRAY16, "cv_bayerbg", &packing_12p},
+    {ARV_PIXEL_FORMAT_BAYER_GB_12P, CAMERA_GRAY16, "cv_bayergr", &packing_12p},
+    {ARV_PIXEL_FORMAT_BAYER_GR_12P, CAMERA_GRAY16, "cv_bayergb", &packing_12p},
+    {ARV_PIXEL_FORMAT_BAYER_BG_12_PACKED, CAMERA_GRAY16, "cv_bayerrg", &packing_12packed},
+    {ARV_PIXEL_FORMAT_BAYER_RG_12_PACKED, CAMERA_GRAY16, "cv_bayerbg", &packing_12packed},
+    {ARV_PIXEL_FORMAT_BAYER_GB_12_PACKED, CAMERA_GRAY16, "cv_bayergr", &packing_12packed},
+    {ARV_PIXEL_FORMAT_BAYER_GR_12_PACKED, CAMERA_GRAY16, "cv_bayergb", &packing_12packed},
 };
 
 struct state {
@@ -289,8 +314,8 @@ static ist_status look_at_picture(ist_source *source, ist_error *error)
     state->format = find_format(format);
     if (!state->format)
         return error_set(error, IST_ERROR_UNSUPPORTED,
-                         "%s: pixel format %s is not read; choose one that is not packed "
-                         "(Mono8, Mono12, BayerRG8, RGB8) by format=NAME",
+                         "%s: pixel format %s is not read; choose another one (Mono8, Mono12p, BayerRG8, RGB8) by "
+                         "format=NAME",
                          source->location, arv.camera_get_pixel_format_as_string(state->camera, NULL));
     info->channels = state->format->layout >= CAMERA_YUYV && !source->gray ? 3 : 1;
     info->type = state->format->layout == CAMERA_GRAY16 ? IST_PIXEL_U16 : IST_PIXEL_U8;
@@ -394,14 +419,15 @@ static void note_damaged(ist_source *source, bool has_before, int64_t before, in
 static ist_status convert(const ist_source *source, ArvBuffer *buffer, ist_frame *frame, ist_error *error)
 {
     const struct state *state = source->state;
-    struct camera_picture picture = {.layout = state->format->layout};
+    struct camera_picture picture = {.layout = state->format->layout, .packing = state->format->packing};
     picture.data = arv.buffer_get_image_data(buffer, &picture.size);
     picture.width = arv.buffer_get_image_width(buffer);
     picture.height = arv.buffer_get_image_height(buffer);
     gint padding = 0;
     arv.buffer_get_image_padding(buffer, &padding, NULL);
     const size_t bits = ARV_PIXEL_FORMAT_BIT_PER_PIXEL(state->format->format);
-    picture.stride = (size_t)picture.width * bits / 8 + (size_t)padding;
+    if (padding > 0)
+        picture.stride = ((size_t)picture.width * bits + 7) / 8 + (size_t)padding;
     return camera_picture_convert(state->converter, &picture, source->gray, false, frame, error);
 }
 

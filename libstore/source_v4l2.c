@@ -21,35 +21,52 @@ enum { BUFFERS_MIN = 4, BUFFERS_MAX = 32, DEVICES_MAX = 64 };
 static const struct format {
     const char *name;
     enum camera_layout layout;
-    const char *encoding; // of raw data; NULL: none
+    const char *encoding;          // of raw data; NULL: none
+    const struct packing *packing; // NULL: none
 } formats[] = {
-    {"GREY", CAMERA_GRAY8, NULL},
-    {"Y10", CAMERA_GRAY16, NULL},
-    {"Y12", CAMERA_GRAY16, NULL},
-    {"Y16", CAMERA_GRAY16, NULL},
-    {"YUYV", CAMERA_YUYV, NULL},
-    {"UYVY", CAMERA_UYVY, NULL},
-    {"NV12", CAMERA_NV12, NULL},
-    {"RGB3", CAMERA_RGB, NULL},
-    {"BGR3", CAMERA_BGR, NULL},
-    {"MJPG", CAMERA_JPEG, NULL},
-    {"JPEG", CAMERA_JPEG, NULL},
-    {"BA81", CAMERA_GRAY8, "cv_bayerrg"},
-    {"GBRG", CAMERA_GRAY8, "cv_bayergr"},
-    {"GRBG", CAMERA_GRAY8, "cv_bayergb"},
-    {"RGGB", CAMERA_GRAY8, "cv_bayerbg"},
-    {"BG10", CAMERA_GRAY16, "cv_bayerrg"},
-    {"GB10", CAMERA_GRAY16, "cv_bayergr"},
-    {"BA10", CAMERA_GRAY16, "cv_bayergb"},
-    {"RG10", CAMERA_GRAY16, "cv_bayerbg"},
-    {"BG12", CAMERA_GRAY16, "cv_bayerrg"},
-    {"GB12", CAMERA_GRAY16, "cv_bayergr"},
-    {"BA12", CAMERA_GRAY16, "cv_bayergb"},
-    {"RG12", CAMERA_GRAY16, "cv_bayerbg"},
-    {"BYR2", CAMERA_GRAY16, "cv_bayerrg"},
-    {"GB16", CAMERA_GRAY16, "cv_bayergr"},
-    {"GR16", CAMERA_GRAY16, "cv_bayergb"},
-    {"RG16", CAMERA_GRAY16, "cv_bayerbg"},
+    {"GREY", CAMERA_GRAY8, NULL, NULL},
+    {"Y10", CAMERA_GRAY16, NULL, NULL},
+    {"Y12", CAMERA_GRAY16, NULL, NULL},
+    {"Y16", CAMERA_GRAY16, NULL, NULL},
+    {"YUYV", CAMERA_YUYV, NULL, NULL},
+    {"UYVY", CAMERA_UYVY, NULL, NULL},
+    {"NV12", CAMERA_NV12, NULL, NULL},
+    {"RGB3", CAMERA_RGB, NULL, NULL},
+    {"BGR3", CAMERA_BGR, NULL, NULL},
+    {"MJPG", CAMERA_JPEG, NULL, NULL},
+    {"JPEG", CAMERA_JPEG, NULL, NULL},
+    {"BA81", CAMERA_GRAY8, "cv_bayerrg", NULL},
+    {"GBRG", CAMERA_GRAY8, "cv_bayergr", NULL},
+    {"GRBG", CAMERA_GRAY8, "cv_bayergb", NULL},
+    {"RGGB", CAMERA_GRAY8, "cv_bayerbg", NULL},
+    {"BG10", CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {"GB10", CAMERA_GRAY16, "cv_bayergr", NULL},
+    {"BA10", CAMERA_GRAY16, "cv_bayergb", NULL},
+    {"RG10", CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {"BG12", CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {"GB12", CAMERA_GRAY16, "cv_bayergr", NULL},
+    {"BA12", CAMERA_GRAY16, "cv_bayergb", NULL},
+    {"RG12", CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {"BYR2", CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {"GB16", CAMERA_GRAY16, "cv_bayergr", NULL},
+    {"GR16", CAMERA_GRAY16, "cv_bayergb", NULL},
+    {"RG16", CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {"Y10P", CAMERA_GRAY16, NULL, &packing_10mipi},
+    {"Y12P", CAMERA_GRAY16, NULL, &packing_12mipi},
+    {"Y14P", CAMERA_GRAY16, NULL, &packing_14mipi},
+    {"Y10B", CAMERA_GRAY16, NULL, &packing_10b},
+    {"pBAA", CAMERA_GRAY16, "cv_bayerrg", &packing_10mipi},
+    {"pGAA", CAMERA_GRAY16, "cv_bayergr", &packing_10mipi},
+    {"pgAA", CAMERA_GRAY16, "cv_bayergb", &packing_10mipi},
+    {"pRAA", CAMERA_GRAY16, "cv_bayerbg", &packing_10mipi},
+    {"pBCC", CAMERA_GRAY16, "cv_bayerrg", &packing_12mipi},
+    {"pGCC", CAMERA_GRAY16, "cv_bayergr", &packing_12mipi},
+    {"pgCC", CAMERA_GRAY16, "cv_bayergb", &packing_12mipi},
+    {"pRCC", CAMERA_GRAY16, "cv_bayerbg", &packing_12mipi},
+    {"pBEE", CAMERA_GRAY16, "cv_bayerrg", &packing_14mipi},
+    {"pGEE", CAMERA_GRAY16, "cv_bayergr", &packing_14mipi},
+    {"pgEE", CAMERA_GRAY16, "cv_bayergb", &packing_14mipi},
+    {"pREE", CAMERA_GRAY16, "cv_bayerbg", &packing_14mipi},
 };
 
 struct buffer {
@@ -131,19 +148,26 @@ static bool is_mode_key(const char *key)
     return strcmp(key, "size") == 0 || strcmp(key, "rate") == 0 || strcmp(key, "format") == 0;
 }
 
-static ist_status read_mode_option(struct v4l2_mode *mode, const struct source_option *option, ist_error *error)
+static ist_status refuse_format(const struct v4l2_device *device, const char *name, ist_error *error)
 {
+    char known[200] = "";
+    for (size_t i = 0, length = 0; i < sizeof formats / sizeof *formats && length + 8 < sizeof known; i++)
+        if (v4l2_device_has_format(device, formats[i].name))
+            length +=
+                (size_t)snprintf(known + length, sizeof known - length, "%s%s", length ? ", " : "", formats[i].name);
+    return error_set(error, IST_ERROR_ARGUMENT, "%s: format=%s: must be one of %s", device->path, name, known);
+}
+
+static ist_status read_mode_option(struct state *state, const struct source_option *option, ist_error *error)
+{
+    struct v4l2_mode *mode = &state->mode;
     if (strcmp(option->key, "size") == 0)
         return source_option_size(option, &mode->width, &mode->height, error);
     if (strcmp(option->key, "rate") == 0)
         return source_option_number(option, 1e-3, 1e6, &mode->rate, error);
     const struct format *format = find_format(option->value);
-    if (!format) {
-        char known[300] = "";
-        for (size_t i = 0, length = 0; i < sizeof formats / sizeof *formats; i++)
-            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", formats[i].name);
-        return error_set(error, IST_ERROR_ARGUMENT, "format=%s: must be one of %s", option->value, known);
-    }
+    if (!format)
+        return refuse_format(&state->device, option->value, error);
     snprintf(mode->format, sizeof mode->format, "%s", format->name);
     return IST_OK;
 }
@@ -181,7 +205,7 @@ static ist_status set_up(struct state *state, const char *options, ist_error *er
     const char *text = options;
     while (status >= 0 && (status = source_next_option(&text, ':', &option, error)) == IST_OK)
         if (is_mode_key(option.key))
-            status = read_mode_option(&state->mode, &option, error);
+            status = read_mode_option(state, &option, error);
     if (status >= 0 && !*state->mode.format)
         status = choose_format(state, state->mode.format, error);
     if (status >= 0)
@@ -366,6 +390,7 @@ static ist_status convert(const ist_source *source, const struct v4l2_buffer *bu
     const struct state *state = source->state;
     const struct camera_picture picture = {
         .layout = state->format->layout,
+        .packing = state->format->packing,
         .width = state->mode.width,
         .height = state->mode.height,
         .stride = state->mode.stride,

@@ -385,7 +385,7 @@ START_TEST(what_is_not_there_is_listed)
     assert_refused("size=640x480", "YUYV 64x48 up to 30/s, YUYV 32x24 up to 60/s, MJPG 64x48");
     assert_refused("rate=120", "at 120/s; there are YUYV");
     assert_refused("format=GREY", "has no mode GREY");
-    assert_refused("format=H264", "must be one of GREY");
+    assert_refused("format=H264", "format=H264: must be one of YUYV, MJPG");
     assert_refused("focus=3", "rate, format, brightness, gain, auto_exposure, exposure_time_absolute");
     assert_refused("brightness=256", "whole number from 0 to 255");
     assert_refused("auto_exposure=2", "1 (Manual Mode), 3 (Aperture Priority Mode)");

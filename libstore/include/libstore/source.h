@@ -72,8 +72,9 @@ typedef struct ist_source_info {
  *     GenICam  the camera's own clock, tied to the machine's by the frame that came fastest in the last 10 to 20 s,
  *              see camera_clock.h; times always rise. Network time in the camera (PTP) is kept in camera_time_s.
  *     others   FFmpeg's; where these do not count from 1970, they are moved so that the first frame is now.
- *   Gray cameras give gray, 9 to 16 bits as they are; colour cameras BGR, or with a filter of colours (Bayer) their raw
- *   data and info.encoding; JPEGs are decoded, unless `encoded`.
+ *   Gray cameras give gray, 9 to 16 bits with the values as they are, also where they come packed (Mono12p, Y10P);
+ *   colour cameras BGR, or with a filter of colours (Bayer) their raw data and info.encoding; JPEGs are decoded, unless
+ *   `encoded`.
  *
  * Test pattern: a band-limited texture (wavelengths 5 to 40 px), moved by an exactly known,
  * sub-pixel amount. Keys: size=WxH (320x240), rate=HZ (25), frames=N (endless), motion=none |
