@@ -420,14 +420,14 @@ static ist_status convert(const ist_source *source, ArvBuffer *buffer, ist_frame
 {
     const struct state *state = source->state;
     struct camera_picture picture = {.layout = state->format->layout, .packing = state->format->packing};
-    picture.data = arv.buffer_get_image_data(buffer, &picture.size);
+    picture.planes[0].data = arv.buffer_get_image_data(buffer, &picture.planes[0].size);
     picture.width = arv.buffer_get_image_width(buffer);
     picture.height = arv.buffer_get_image_height(buffer);
     gint padding = 0;
     arv.buffer_get_image_padding(buffer, &padding, NULL);
     const size_t bits = ARV_PIXEL_FORMAT_BIT_PER_PIXEL(state->format->format);
     if (padding > 0)
-        picture.stride = ((size_t)picture.width * bits + 7) / 8 + (size_t)padding;
+        picture.planes[0].stride = ((size_t)picture.width * bits + 7) / 8 + (size_t)padding;
     return camera_picture_convert(state->converter, &picture, source->gray, false, frame, error);
 }
 

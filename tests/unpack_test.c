@@ -66,9 +66,7 @@ START_TEST(rows_are_padded_or_not)
                                          .packing = &packing_10p,
                                          .width = 5,
                                          .height = 2,
-                                         .stride = with_stride ? 9 : 0,
-                                         .data = bytes,
-                                         .size = size};
+                                         .planes = {{bytes, size, with_stride ? 9 : 0}}};
         ist_frame frame = {.number = 7};
         ist_error error;
         ck_assert_int_eq(camera_picture_convert(NULL, &picture, false, false, &frame, &error), IST_OK);
@@ -76,7 +74,7 @@ START_TEST(rows_are_padded_or_not)
         ck_assert_int_eq(frame.type, IST_PIXEL_U16);
         for (size_t y = 0; y < 2; y++)
             ck_assert_mem_eq(frame.data + frame.stride * (ptrdiff_t)y, cases[0].value, 10);
-        picture.size--;
+        picture.planes[0].size--;
         ck_assert_int_eq(camera_picture_convert(NULL, &picture, false, false, &frame, &error), IST_ERROR_DATA);
         ist_frame_free(&frame);
         free(bytes);

@@ -42,7 +42,7 @@ typedef struct ist_source_info {
  * Opens a source. What the location says decides the kind:
  *
  *   test:[KEY=VALUE,...]   test pattern with known motion, see below
- *   /dev/videoN, N, v4l2:  a V4L2 camera; v4l2: alone is the first
+ *   /dev/videoN, N, v4l2:  a V4L2 camera, single- or multi-planar; v4l2: alone is the first
  *   aravis:[NAME]          a GenICam camera (GigE Vision, USB3 Vision) by its id, serial number or address; aravis:
  *                          alone is the first
  *   DIRECTORY              its images in natural order (2 before 10)
