@@ -5,6 +5,8 @@
 #include <libstore/frame.h>
 #include <stdbool.h>
 
+#include "unpack.h"
+
 /* How the pixels lie. */
 enum camera_layout {
     CAMERA_GRAY8,
@@ -12,18 +14,27 @@ enum camera_layout {
     CAMERA_YUYV,
     CAMERA_UYVY,
     CAMERA_NV12,
+    CAMERA_YUV420, /* three planes: luma, U, V */
     CAMERA_RGB,
     CAMERA_BGR,
     CAMERA_JPEG,
 };
 
+enum { CAMERA_PLANES_MAX = 3 };
+
+struct camera_plane {
+    const void *data;
+    size_t size;   /* bytes in data */
+    size_t stride; /* bytes from row to row; 0: nothing between them, not even the rest of a byte */
+};
+
 struct camera_picture {
     enum camera_layout layout;
-    int width, height; /* px */
-    size_t stride;     /* bytes from row to row; 0: rows packed */
-    bool full_range;   /* luma from 0 to 255 instead of 16 to 235 */
-    const void *data;
-    size_t size; /* bytes in data */
+    const struct packing *packing; /* of CAMERA_GRAY16; NULL: 16 bits each */
+    int width, height;             /* px */
+    bool full_range;               /* luma from 0 to 255 instead of 16 to 235 */
+    struct camera_plane planes[CAMERA_PLANES_MAX];
+    int plane_count; /* 0 or 1: all is in planes[0], one plane behind the other; else each has its own memory */
 };
 
 /* Thread-safety: one thread at a time. */

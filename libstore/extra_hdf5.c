@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -15,15 +14,16 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "hdf5_library.h"
 
 // HDF5 takes the bytes as its file, so that it neither locks nor opens anything itself.
 static hid_t open_image(const struct buffer *file)
 {
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    const hid_t access = h5.Pcreate(*h5.P_CLS_FILE_ACCESS_ID_g);
     hid_t opened = -1;
-    if (H5Pset_fapl_core(access, 64 << 10, false) >= 0 && H5Pset_file_image(access, file->data, file->size) >= 0)
-        opened = H5Fopen("extra_data.h5", H5F_ACC_RDONLY, access);
-    H5Pclose(access);
+    if (h5.Pset_fapl_core(access, 64 << 10, false) >= 0 && h5.Pset_file_image(access, file->data, file->size) >= 0)
+        opened = h5.Fopen("extra_data.h5", H5F_ACC_RDONLY, access);
+    h5.Pclose(access);
     return opened;
 }
 
@@ -36,25 +36,25 @@ static ist_status damaged(ist_error *error, const char *what)
 static char *read_text(hid_t object, const char *name)
 {
     char *text = NULL;
-    const hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
-    const hid_t type = attribute >= 0 ? H5Aget_type(attribute) : -1;
-    if (type >= 0 && H5Tget_class(type) == H5T_STRING) {
-        const size_t size = H5Tget_size(type);
-        if (H5Tis_variable_str(type) > 0) {
+    const hid_t attribute = h5.Aexists(object, name) > 0 ? h5.Aopen(object, name, H5P_DEFAULT) : -1;
+    const hid_t type = attribute >= 0 ? h5.Aget_type(attribute) : -1;
+    if (type >= 0 && h5.Tget_class(type) == H5T_STRING) {
+        const size_t size = h5.Tget_size(type);
+        if (h5.Tis_variable_str(type) > 0) {
             char *held = NULL;
-            if (H5Aread(attribute, type, &held) >= 0 && held)
+            if (h5.Aread(attribute, type, &held) >= 0 && held)
                 text = strdup(held);
-            H5free_memory(held);
-        } else if (H5Aget_storage_size(attribute) == size && (text = calloc(size + 1, 1)) &&
-                   H5Aread(attribute, type, text) < 0) {
+            h5.free_memory(held);
+        } else if (h5.Aget_storage_size(attribute) == size && (text = calloc(size + 1, 1)) &&
+                   h5.Aread(attribute, type, text) < 0) {
             free(text);
             text = NULL;
         }
     }
     if (type >= 0)
-        H5Tclose(type);
+        h5.Tclose(type);
     if (attribute >= 0)
-        H5Aclose(attribute);
+        h5.Aclose(attribute);
     return text;
 }
 
@@ -67,27 +67,27 @@ struct table {
 static bool read_values(hid_t set, hid_t type, struct table *table)
 {
     enum { VALUES_MAX = 100000000 };
-    const hid_t space = H5Dget_space(set);
-    const int dimensions = space >= 0 ? H5Sget_simple_extent_ndims(space) : -1;
+    const hid_t space = h5.Dget_space(set);
+    const int dimensions = space >= 0 ? h5.Sget_simple_extent_ndims(space) : -1;
     hsize_t shape[2] = {1, 1};
     bool good = false;
     if (dimensions == 1 || dimensions == 2) {
-        H5Sget_simple_extent_dims(space, dimensions == 1 ? shape + 1 : shape, NULL);
+        h5.Sget_simple_extent_dims(space, dimensions == 1 ? shape + 1 : shape, NULL);
         table->rows = shape[0];
         table->columns = shape[1];
         if (shape[0] <= VALUES_MAX && shape[1] <= VALUES_MAX && shape[0] * shape[1] <= VALUES_MAX) {
             table->values = calloc((size_t)(shape[0] * shape[1]) + 1, sizeof *table->values);
-            good = table->values && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, table->values) >= 0;
+            good = table->values && h5.Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, table->values) >= 0;
         }
     }
     if (space >= 0)
-        H5Sclose(space);
+        h5.Sclose(space);
     return good;
 }
 
 static bool is_number(hid_t type)
 {
-    const H5T_class_t class = H5Tget_class(type);
+    const H5T_class_t class = h5.Tget_class(type);
     return class == H5T_INTEGER || class == H5T_FLOAT;
 }
 
@@ -120,16 +120,16 @@ static bool set_column(struct rows *rows, const char *name, const double *values
 /* One member of the compound dataset `camera`, a value for each frame. */
 static bool read_member(hid_t camera, hid_t compound, unsigned i, struct table *table, bool *whole)
 {
-    char *name = H5Tget_member_name(compound, i);
-    const hid_t member = H5Tget_member_type(compound, i);
-    const hid_t wanted = H5Tcreate(H5T_COMPOUND, sizeof(double));
-    bool good = name && is_number(member) && H5Tinsert(wanted, name, 0, H5T_NATIVE_DOUBLE) >= 0 &&
+    char *name = h5.Tget_member_name(compound, i);
+    const hid_t member = h5.Tget_member_type(compound, i);
+    const hid_t wanted = h5.Tcreate(H5T_COMPOUND, sizeof(double));
+    bool good = name && is_number(member) && h5.Tinsert(wanted, name, 0, *h5.T_NATIVE_DOUBLE_g) >= 0 &&
                 read_values(camera, wanted, table) && table->rows == 1;
-    *whole = member >= 0 && H5Tget_class(member) == H5T_INTEGER;
-    H5Tclose(wanted);
+    *whole = member >= 0 && h5.Tget_class(member) == H5T_INTEGER;
+    h5.Tclose(wanted);
     if (member >= 0)
-        H5Tclose(member);
-    H5free_memory(name);
+        h5.Tclose(member);
+    h5.free_memory(name);
     return good;
 }
 
@@ -138,7 +138,7 @@ static bool begin_rows(hid_t camera, hid_t compound, struct rows *rows)
 {
     struct table numbers = {0};
     bool whole;
-    const int place = H5Tget_member_index(compound, "frame_number");
+    const int place = h5.Tget_member_index(compound, "frame_number");
     bool good = place >= 0 && read_member(camera, compound, (unsigned)place, &numbers, &whole);
     rows->count = good ? (size_t)numbers.columns : 0;
     rows->places = calloc(rows->count + 1, sizeof *rows->places);
@@ -156,24 +156,24 @@ static bool begin_rows(hid_t camera, hid_t compound, struct rows *rows)
 
 static ist_status read_camera(hid_t file, struct rows *rows, ist_error *error)
 {
-    const hid_t camera = H5Dopen2(file, "camera", H5P_DEFAULT);
-    const hid_t compound = camera >= 0 ? H5Dget_type(camera) : -1;
-    bool good = compound >= 0 && H5Tget_class(compound) == H5T_COMPOUND && begin_rows(camera, compound, rows);
-    const int members = good ? H5Tget_nmembers(compound) : 0;
+    const hid_t camera = h5.Dopen2(file, "camera", H5P_DEFAULT);
+    const hid_t compound = camera >= 0 ? h5.Dget_type(camera) : -1;
+    bool good = compound >= 0 && h5.Tget_class(compound) == H5T_COMPOUND && begin_rows(camera, compound, rows);
+    const int members = good ? h5.Tget_nmembers(compound) : 0;
     for (int i = 0; i < members && good; i++) {
         struct table table = {0};
         bool whole;
-        char *name = H5Tget_member_name(compound, (unsigned)i);
+        char *name = h5.Tget_member_name(compound, (unsigned)i);
         // What is not a number, such as a text, is left out.
         if (name && read_member(camera, compound, (unsigned)i, &table, &whole))
             good = set_column(rows, name, table.values, table.columns, whole);
         free(table.values);
-        H5free_memory(name);
+        h5.free_memory(name);
     }
     if (compound >= 0)
-        H5Tclose(compound);
+        h5.Tclose(compound);
     if (camera >= 0)
-        H5Dclose(camera);
+        h5.Dclose(camera);
     return good ? IST_OK : damaged(error, "the dataset camera");
 }
 
@@ -190,11 +190,11 @@ static char *next_name(char **list)
 
 static ist_status read_set(hid_t file, const char *name, struct rows *rows, ist_error *error)
 {
-    const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    const hid_t type = set >= 0 ? H5Dget_type(set) : -1;
-    const bool whole = type >= 0 && H5Tget_class(type) == H5T_INTEGER;
+    const hid_t set = h5.Dopen2(file, name, H5P_DEFAULT);
+    const hid_t type = set >= 0 ? h5.Dget_type(set) : -1;
+    const bool whole = type >= 0 && h5.Tget_class(type) == H5T_INTEGER;
     struct table table = {0};
-    bool good = type >= 0 && is_number(type) && read_values(set, H5T_NATIVE_DOUBLE, &table);
+    bool good = type >= 0 && is_number(type) && read_values(set, *h5.T_NATIVE_DOUBLE_g, &table);
     char *names = good && strcmp(name, "sample_delay") != 0 ? read_text(set, "column_names") : NULL;
     if (good && !names)
         good = table.rows == 1 && set_column(rows, name, table.values, table.columns, whole);
@@ -206,9 +206,9 @@ static ist_status read_set(hid_t file, const char *name, struct rows *rows, ist_
     free(names);
     free(table.values);
     if (type >= 0)
-        H5Tclose(type);
+        h5.Tclose(type);
     if (set >= 0)
-        H5Dclose(set);
+        h5.Dclose(set);
     return good ? IST_OK : damaged(error, name);
 }
 
@@ -221,7 +221,7 @@ static ist_status read_rows(hid_t file, struct rows *rows, ist_error *error)
         if (*name)
             status = read_set(file, name, rows, error);
     free(names);
-    if (status >= 0 && H5Lexists(file, "sample_delay", H5P_DEFAULT) > 0)
+    if (status >= 0 && h5.Lexists(file, "sample_delay", H5P_DEFAULT) > 0)
         status = read_set(file, "sample_delay", rows, error);
     return status;
 }
@@ -231,16 +231,13 @@ static ist_status read_file(const struct buffer *bytes, json_t **list, ist_error
     *list = NULL;
     struct rows rows = {.list = json_array()};
     ist_status status = rows.list ? IST_OK : error_memory(error);
-    // HDF5 prints its errors unless told not to.
-    H5E_BEGIN_TRY
-    {
-        const hid_t file = status >= 0 ? open_image(bytes) : -1;
-        if (status >= 0)
-            status = file >= 0 ? read_rows(file, &rows, error) : damaged(error, "the file");
-        if (file >= 0)
-            H5Fclose(file);
-    }
-    H5E_END_TRY
+    h5.open();
+    h5.Eset_auto2(H5E_DEFAULT, NULL, NULL); // HDF5 prints its errors unless told not to
+    const hid_t file = status >= 0 ? open_image(bytes) : -1;
+    if (status >= 0)
+        status = file >= 0 ? read_rows(file, &rows, error) : damaged(error, "the file");
+    if (file >= 0)
+        h5.Fclose(file);
     free(rows.places);
     if (status < 0)
         json_decref(rows.list);
@@ -322,6 +319,9 @@ static ist_status take_answer(const struct buffer *text, bool went_well, json_t 
 ist_status extra_hdf5_read(const struct buffer *file, json_t **list, ist_error *error)
 {
     *list = NULL;
+    ist_status status = hdf5_load(error);
+    if (status < 0)
+        return status;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(error, errno, "hdf5");
@@ -330,7 +330,7 @@ ist_status extra_hdf5_read(const struct buffer *file, json_t **list, ist_error *
         run_child(ends[1], file);
     close(ends[1]);
     struct buffer text = {0};
-    ist_status status = child < 0 ? error_errno(error, errno, "hdf5") : read_pipe(ends[0], &text, error);
+    status = child < 0 ? error_errno(error, errno, "hdf5") : read_pipe(ends[0], &text, error);
     close(ends[0]); // so that a child that still writes comes to its end
     int result = 0;
     while (child > 0 && waitpid(child, &result, 0) < 0 && errno == EINTR)

@@ -3,7 +3,6 @@
 // Frames come as they are coded: a display matrix (a phone held upright) is not applied, because what is measured
 // is the sensor's picture.
 
-#include <dlfcn.h>
 #include <inttypes.h>
 #include <libavcodec/avcodec.h>
 #include <libavdevice/version.h>
@@ -22,6 +21,7 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "ffmpeg_pipe.h"
+#include "library.h"
 #include "media_io.h"
 #include "pixels.h"
 #include "source_kind.h"
@@ -79,14 +79,11 @@ static const AVInputFormat *(*next_device)(const AVInputFormat *device);
 // libavdevice brings a hundred libraries with it, 25 MiB that only those need who record from a device.
 static void load_devices(void)
 {
-    void *library = dlopen("libavdevice.so." AV_STRINGIFY(LIBAVDEVICE_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
     void (*register_all)(void) = NULL;
-    if (!library)
-        return;
-    // POSIX lets what dlsym() gives be a function; C has no cast for it.
-    *(void **)&register_all = dlsym(library, "avdevice_register_all");
-    *(void **)&next_device = dlsym(library, "av_input_video_device_next");
-    if (register_all)
+    const struct library_symbol symbols[] = {{"avdevice_register_all", &register_all},
+                                             {"av_input_video_device_next", &next_device}};
+    if (library_load("libavdevice.so." AV_STRINGIFY(LIBAVDEVICE_VERSION_MAJOR),
+                     "libavdevice" AV_STRINGIFY(LIBAVDEVICE_VERSION_MAJOR), symbols, 2, NULL) >= 0)
         register_all();
 }
 

@@ -21,40 +21,68 @@ enum { BUFFERS_MIN = 4, BUFFERS_MAX = 32, DEVICES_MAX = 64 };
 static const struct format {
     const char *name;
     enum camera_layout layout;
-    const char *encoding; // of raw data; NULL: none
+    const char *encoding;          // of raw data; NULL: none
+    const struct packing *packing; // NULL: none
 } formats[] = {
-    {"GREY", CAMERA_GRAY8, NULL},
-    {"Y10", CAMERA_GRAY16, NULL},
-    {"Y12", CAMERA_GRAY16, NULL},
-    {"Y16", CAMERA_GRAY16, NULL},
-    {"YUYV", CAMERA_YUYV, NULL},
-    {"UYVY", CAMERA_UYVY, NULL},
-    {"NV12", CAMERA_NV12, NULL},
-    {"RGB3", CAMERA_RGB, NULL},
-    {"BGR3", CAMERA_BGR, NULL},
-    {"MJPG", CAMERA_JPEG, NULL},
-    {"JPEG", CAMERA_JPEG, NULL},
-    {"BA81", CAMERA_GRAY8, "cv_bayerrg"},
-    {"GBRG", CAMERA_GRAY8, "cv_bayergr"},
-    {"GRBG", CAMERA_GRAY8, "cv_bayergb"},
-    {"RGGB", CAMERA_GRAY8, "cv_bayerbg"},
-    {"BG10", CAMERA_GRAY16, "cv_bayerrg"},
-    {"GB10", CAMERA_GRAY16, "cv_bayergr"},
-    {"BA10", CAMERA_GRAY16, "cv_bayergb"},
-    {"RG10", CAMERA_GRAY16, "cv_bayerbg"},
-    {"BG12", CAMERA_GRAY16, "cv_bayerrg"},
-    {"GB12", CAMERA_GRAY16, "cv_bayergr"},
-    {"BA12", CAMERA_GRAY16, "cv_bayergb"},
-    {"RG12", CAMERA_GRAY16, "cv_bayerbg"},
-    {"BYR2", CAMERA_GRAY16, "cv_bayerrg"},
-    {"GB16", CAMERA_GRAY16, "cv_bayergr"},
-    {"GR16", CAMERA_GRAY16, "cv_bayergb"},
-    {"RG16", CAMERA_GRAY16, "cv_bayerbg"},
+    {"GREY", CAMERA_GRAY8, NULL, NULL},
+    {"Y10", CAMERA_GRAY16, NULL, NULL},
+    {"Y12", CAMERA_GRAY16, NULL, NULL},
+    {"Y16", CAMERA_GRAY16, NULL, NULL},
+    {"YUYV", CAMERA_YUYV, NULL, NULL},
+    {"UYVY", CAMERA_UYVY, NULL, NULL},
+    {"NV12", CAMERA_NV12, NULL, NULL},
+    {"NM12", CAMERA_NV12, NULL, NULL},
+    {"YU12", CAMERA_YUV420, NULL, NULL},
+    {"YM12", CAMERA_YUV420, NULL, NULL},
+    {"RGB3", CAMERA_RGB, NULL, NULL},
+    {"BGR3", CAMERA_BGR, NULL, NULL},
+    {"MJPG", CAMERA_JPEG, NULL, NULL},
+    {"JPEG", CAMERA_JPEG, NULL, NULL},
+    {"BA81", CAMERA_GRAY8, "cv_bayerrg", NULL},
+    {"GBRG", CAMERA_GRAY8, "cv_bayergr", NULL},
+    {"GRBG", CAMERA_GRAY8, "cv_bayergb", NULL},
+    {"RGGB", CAMERA_GRAY8, "cv_bayerbg", NULL},
+    {"BG10", CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {"GB10", CAMERA_GRAY16, "cv_bayergr", NULL},
+    {"BA10", CAMERA_GRAY16, "cv_bayergb", NULL},
+    {"RG10", CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {"BG12", CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {"GB12", CAMERA_GRAY16, "cv_bayergr", NULL},
+    {"BA12", CAMERA_GRAY16, "cv_bayergb", NULL},
+    {"RG12", CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {"BYR2", CAMERA_GRAY16, "cv_bayerrg", NULL},
+    {"GB16", CAMERA_GRAY16, "cv_bayergr", NULL},
+    {"GR16", CAMERA_GRAY16, "cv_bayergb", NULL},
+    {"RG16", CAMERA_GRAY16, "cv_bayerbg", NULL},
+    {"Y10P", CAMERA_GRAY16, NULL, &packing_10mipi},
+    {"Y12P", CAMERA_GRAY16, NULL, &packing_12mipi},
+    {"Y14P", CAMERA_GRAY16, NULL, &packing_14mipi},
+    {"Y10B", CAMERA_GRAY16, NULL, &packing_10b},
+    {"pBAA", CAMERA_GRAY16, "cv_bayerrg", &packing_10mipi},
+    {"pGAA", CAMERA_GRAY16, "cv_bayergr", &packing_10mipi},
+    {"pgAA", CAMERA_GRAY16, "cv_bayergb", &packing_10mipi},
+    {"pRAA", CAMERA_GRAY16, "cv_bayerbg", &packing_10mipi},
+    {"pBCC", CAMERA_GRAY16, "cv_bayerrg", &packing_12mipi},
+    {"pGCC", CAMERA_GRAY16, "cv_bayergr", &packing_12mipi},
+    {"pgCC", CAMERA_GRAY16, "cv_bayergb", &packing_12mipi},
+    {"pRCC", CAMERA_GRAY16, "cv_bayerbg", &packing_12mipi},
+    {"pBEE", CAMERA_GRAY16, "cv_bayerrg", &packing_14mipi},
+    {"pGEE", CAMERA_GRAY16, "cv_bayergr", &packing_14mipi},
+    {"pgEE", CAMERA_GRAY16, "cv_bayergb", &packing_14mipi},
+    {"pREE", CAMERA_GRAY16, "cv_bayerbg", &packing_14mipi},
 };
 
-struct buffer {
-    void *memory;
+// Memory of the driver's that a picture, or a plane of it, comes in.
+struct memory {
+    void *bytes;
     size_t size;
+};
+
+// A buffer on its way to or from the driver. What V4L2 has at two places, as a device is multi-planar or not, is here
+// in the planes.
+struct exchange {
+    struct v4l2_buffer buffer;
+    struct v4l2_plane planes[V4L2_PLANES_MAX];
 };
 
 struct state {
@@ -63,7 +91,7 @@ struct state {
     const struct format *format;
     bool encoded; // a JPEG stays one
     struct camera_converter *converter;
-    struct buffer buffers[BUFFERS_MAX];
+    struct memory buffers[BUFFERS_MAX][V4L2_PLANES_MAX];
     uint32_t buffer_count;
     bool streaming;
     struct camera_counter counter;
@@ -131,19 +159,26 @@ static bool is_mode_key(const char *key)
     return strcmp(key, "size") == 0 || strcmp(key, "rate") == 0 || strcmp(key, "format") == 0;
 }
 
-static ist_status read_mode_option(struct v4l2_mode *mode, const struct source_option *option, ist_error *error)
+static ist_status refuse_format(const struct v4l2_device *device, const char *name, ist_error *error)
 {
+    char known[200] = "";
+    for (size_t i = 0, length = 0; i < sizeof formats / sizeof *formats && length + 8 < sizeof known; i++)
+        if (v4l2_device_has_format(device, formats[i].name))
+            length +=
+                (size_t)snprintf(known + length, sizeof known - length, "%s%s", length ? ", " : "", formats[i].name);
+    return error_set(error, IST_ERROR_ARGUMENT, "%s: format=%s: must be one of %s", device->path, name, known);
+}
+
+static ist_status read_mode_option(struct state *state, const struct source_option *option, ist_error *error)
+{
+    struct v4l2_mode *mode = &state->mode;
     if (strcmp(option->key, "size") == 0)
         return source_option_size(option, &mode->width, &mode->height, error);
     if (strcmp(option->key, "rate") == 0)
         return source_option_number(option, 1e-3, 1e6, &mode->rate, error);
     const struct format *format = find_format(option->value);
-    if (!format) {
-        char known[300] = "";
-        for (size_t i = 0, length = 0; i < sizeof formats / sizeof *formats; i++)
-            length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", formats[i].name);
-        return error_set(error, IST_ERROR_ARGUMENT, "format=%s: must be one of %s", option->value, known);
-    }
+    if (!format)
+        return refuse_format(&state->device, option->value, error);
     snprintf(mode->format, sizeof mode->format, "%s", format->name);
     return IST_OK;
 }
@@ -156,12 +191,8 @@ static ist_status choose_format(const struct state *state, char name[8], ist_err
         strcpy(name, "MJPG");
         return IST_OK;
     }
-    struct v4l2_format set = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-    if (v4l2_device_ioctl(device, VIDIOC_G_FMT, &set) == 0) {
-        v4l2_format_name(set.fmt.pix.pixelformat, name);
-        if (find_format(name))
-            return IST_OK;
-    }
+    if (v4l2_device_get_format(device, name) && find_format(name))
+        return IST_OK;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (v4l2_device_has_format(device, formats[i].name)) {
             strcpy(name, formats[i].name);
@@ -181,7 +212,7 @@ static ist_status set_up(struct state *state, const char *options, ist_error *er
     const char *text = options;
     while (status >= 0 && (status = source_next_option(&text, ':', &option, error)) == IST_OK)
         if (is_mode_key(option.key))
-            status = read_mode_option(&state->mode, &option, error);
+            status = read_mode_option(state, &option, error);
     if (status >= 0 && !*state->mode.format)
         status = choose_format(state, state->mode.format, error);
     if (status >= 0)
@@ -237,27 +268,41 @@ static ist_status fail(const struct state *state, const char *what, ist_error *e
     return error_set(error, IST_ERROR_IO, "%s: cannot %s: %s", state->device.path, what, strerror(errno));
 }
 
-static struct v4l2_buffer describe_buffer(uint32_t index)
+static int exchange_buffer(const struct state *state, unsigned long request, uint32_t index, struct exchange *passed)
 {
-    return (struct v4l2_buffer){.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP, .index = index};
+    const bool multi_planar = state->device.buffer_type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
+    struct v4l2_buffer *buffer = &passed->buffer;
+    *passed =
+        (struct exchange){.buffer = {.type = state->device.buffer_type, .memory = V4L2_MEMORY_MMAP, .index = index}};
+    if (multi_planar) {
+        buffer->m.planes = passed->planes;
+        buffer->length = (uint32_t)state->mode.plane_count;
+    }
+    const int result = v4l2_device_ioctl(&state->device, request, buffer);
+    if (result == 0 && !multi_planar)
+        passed->planes[0] = (struct v4l2_plane){
+            .bytesused = buffer->bytesused, .length = buffer->length, .m.mem_offset = buffer->m.offset};
+    return result;
 }
 
 static ist_status give_to_driver(struct state *state, uint32_t index, ist_error *error)
 {
-    struct v4l2_buffer buffer = describe_buffer(index);
-    return v4l2_device_ioctl(&state->device, VIDIOC_QBUF, &buffer) < 0 ? fail(state, "hand over a buffer", error)
-                                                                       : IST_OK;
+    struct exchange given;
+    return exchange_buffer(state, VIDIOC_QBUF, index, &given) < 0 ? fail(state, "hand over a buffer", error) : IST_OK;
 }
 
 static ist_status map_buffer(struct state *state, uint32_t index, ist_error *error)
 {
-    struct v4l2_buffer buffer = describe_buffer(index);
-    if (v4l2_device_ioctl(&state->device, VIDIOC_QUERYBUF, &buffer) < 0)
+    struct exchange asked;
+    if (exchange_buffer(state, VIDIOC_QUERYBUF, index, &asked) < 0)
         return fail(state, "ask for a buffer", error);
-    void *memory = v4l2_calls.map(buffer.length, state->device.fd, buffer.m.offset);
-    if (memory == MAP_FAILED)
-        return fail(state, "map a buffer", error);
-    state->buffers[index] = (struct buffer){memory, buffer.length};
+    for (int i = 0; i < state->mode.plane_count; i++) {
+        const struct v4l2_plane *plane = &asked.planes[i];
+        void *bytes = v4l2_calls.map(plane->length, state->device.fd, plane->m.mem_offset);
+        if (bytes == MAP_FAILED)
+            return fail(state, "map a buffer", error);
+        state->buffers[index][i] = (struct memory){bytes, plane->length};
+    }
     return give_to_driver(state, index, error);
 }
 
@@ -266,7 +311,7 @@ static ist_status start(struct state *state, ist_error *error)
     // About a tenth of a second.
     const double wanted = fmax(BUFFERS_MIN, fmin(BUFFERS_MAX, state->mode.rate / 10));
     struct v4l2_requestbuffers request = {
-        .count = (uint32_t)wanted, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
+        .count = (uint32_t)wanted, .type = state->device.buffer_type, .memory = V4L2_MEMORY_MMAP};
     if (v4l2_device_ioctl(&state->device, VIDIOC_REQBUFS, &request) < 0)
         return fail(state, "get buffers", error);
     state->buffer_count = request.count < BUFFERS_MAX ? request.count : BUFFERS_MAX;
@@ -275,7 +320,7 @@ static ist_status start(struct state *state, ist_error *error)
         if (status < 0)
             return status;
     }
-    int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    int type = (int)state->device.buffer_type;
     if (v4l2_device_ioctl(&state->device, VIDIOC_STREAMON, &type) < 0)
         return fail(state, "start the camera", error);
     state->streaming = true;
@@ -284,17 +329,18 @@ static ist_status start(struct state *state, ist_error *error)
 
 static void stop(struct state *state)
 {
-    int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    int type = (int)state->device.buffer_type;
     if (state->streaming)
         v4l2_device_ioctl(&state->device, VIDIOC_STREAMOFF, &type);
     for (uint32_t i = 0; i < state->buffer_count; i++)
-        if (state->buffers[i].memory)
-            v4l2_calls.unmap(state->buffers[i].memory, state->buffers[i].size);
+        for (int k = 0; k < V4L2_PLANES_MAX; k++)
+            if (state->buffers[i][k].bytes)
+                v4l2_calls.unmap(state->buffers[i][k].bytes, state->buffers[i][k].size);
     state->buffer_count = 0;
 }
 
 // Takes a filled buffer, waiting until there is one.
-static ist_status take_buffer(const ist_source *source, struct v4l2_buffer *buffer, ist_error *error)
+static ist_status take_buffer(const ist_source *source, struct exchange *taken, ist_error *error)
 {
     enum { LOOK_EVERY_MS = 100 };
     struct state *state = source->state;
@@ -307,8 +353,7 @@ static ist_status take_buffer(const ist_source *source, struct v4l2_buffer *buff
             return fail(state, "wait for a picture", error);
         if (ready <= 0)
             continue;
-        *buffer = describe_buffer(0);
-        if (v4l2_device_ioctl(&state->device, VIDIOC_DQBUF, buffer) == 0)
+        if (exchange_buffer(state, VIDIOC_DQBUF, 0, taken) == 0)
             return IST_OK;
         if (errno == EAGAIN && waiting.revents & POLLHUP)
             errno = ENODEV;
@@ -360,19 +405,25 @@ static void set_times(struct state *state, const struct v4l2_buffer *buffer, ist
 
 /* ---- frames ---- */
 
-static ist_status convert(const ist_source *source, const struct v4l2_buffer *buffer, ist_frame *frame,
-                          ist_error *error)
+static ist_status convert(const ist_source *source, const struct exchange *taken, ist_frame *frame, ist_error *error)
 {
     const struct state *state = source->state;
-    const struct camera_picture picture = {
+    struct camera_picture picture = {
         .layout = state->format->layout,
+        .packing = state->format->packing,
         .width = state->mode.width,
         .height = state->mode.height,
-        .stride = state->mode.stride,
         .full_range = state->mode.full_range,
-        .data = state->buffers[buffer->index].memory,
-        .size = buffer->bytesused,
+        .plane_count = state->mode.plane_count,
     };
+    for (int i = 0; i < state->mode.plane_count; i++) {
+        const struct v4l2_plane *plane = &taken->planes[i];
+        const uint8_t *bytes = state->buffers[taken->buffer.index][i].bytes;
+        if (plane->bytesused < plane->data_offset)
+            return error_set(error, IST_ERROR_DATA, "%s: an empty picture", source->location);
+        picture.planes[i] = (struct camera_plane){bytes + plane->data_offset, plane->bytesused - plane->data_offset,
+                                                  state->mode.strides[i]};
+    }
     return camera_picture_convert(state->converter, &picture, source->gray, state->encoded, frame, error);
 }
 
@@ -381,15 +432,15 @@ static ist_status next_v4l2(ist_source *source, ist_frame *frame, ist_error *err
     struct state *state = source->state;
     ist_status status = state->streaming ? IST_OK : start(state, error);
     while (status >= 0) {
-        struct v4l2_buffer buffer;
-        status = take_buffer(source, &buffer, error);
+        struct exchange taken;
+        status = take_buffer(source, &taken, error);
         if (status < 0)
             break;
-        frame->number = camera_counter_unroll(&state->counter, buffer.sequence, 0, UINT32_MAX);
-        set_times(state, &buffer, frame);
-        const bool broken = buffer.flags & V4L2_BUF_FLAG_ERROR;
-        const ist_status converted = broken ? IST_ERROR_DATA : convert(source, &buffer, frame, error);
-        status = give_to_driver(state, buffer.index, error);
+        frame->number = camera_counter_unroll(&state->counter, taken.buffer.sequence, 0, UINT32_MAX);
+        set_times(state, &taken.buffer, frame);
+        const bool broken = taken.buffer.flags & V4L2_BUF_FLAG_ERROR;
+        const ist_status converted = broken ? IST_ERROR_DATA : convert(source, &taken, frame, error);
+        status = give_to_driver(state, taken.buffer.index, error);
         if (status >= 0 && converted != IST_ERROR_DATA)
             return converted;
         source_note_drop(

@@ -63,11 +63,13 @@ static ist_status look_at(struct v4l2_device *device, ist_error *error)
         return error_set(error, IST_ERROR_UNSUPPORTED, "%s: is no V4L2 device", device->path);
     const uint32_t all = capability.capabilities;
     const uint32_t own = all & V4L2_CAP_DEVICE_CAPS ? capability.device_caps : all;
-    if (!(own & V4L2_CAP_VIDEO_CAPTURE) || !(own & V4L2_CAP_STREAMING))
+    if (!(own & (V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE)) || !(own & V4L2_CAP_STREAMING))
         return error_set(error, IST_ERROR_UNSUPPORTED,
                          "%s: %.32s gives no pictures here; a camera may have several "
                          "devices, see --list-sources",
                          device->path, (const char *)capability.card);
+    device->buffer_type =
+        own & V4L2_CAP_VIDEO_CAPTURE ? V4L2_BUF_TYPE_VIDEO_CAPTURE : V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
     snprintf(device->card, sizeof device->card, "%.31s", (const char *)capability.card);
     return IST_OK;
 }
@@ -123,8 +125,7 @@ static bool next_format(const struct v4l2_device *device, struct v4l2_fmtdesc *f
 bool v4l2_device_has_format(const struct v4l2_device *device, const char *wanted)
 {
     char name[8];
-    for (struct v4l2_fmtdesc format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE}; next_format(device, &format);
-         format.index++) {
+    for (struct v4l2_fmtdesc format = {.type = device->buffer_type}; next_format(device, &format); format.index++) {
         v4l2_format_name(format.pixelformat, name);
         if (strcmp(name, wanted) == 0)
             return true;
@@ -182,8 +183,8 @@ ist_status v4l2_device_list_modes(const struct v4l2_device *device, ist_camera_m
                                   ist_error *error)
 {
     ist_status status = IST_OK;
-    for (struct v4l2_fmtdesc format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-         status >= 0 && next_format(device, &format); format.index++)
+    for (struct v4l2_fmtdesc format = {.type = device->buffer_type}; status >= 0 && next_format(device, &format);
+         format.index++)
         status = list_sizes(device, format.pixelformat, modes, count, error);
     return status;
 }
@@ -207,9 +208,48 @@ static ist_status refuse_mode(const struct v4l2_device *device, const struct v4l
                      asked->width, asked->height, wanted, text);
 }
 
+bool v4l2_device_get_format(const struct v4l2_device *device, char name[8])
+{
+    struct v4l2_format format = {.type = device->buffer_type};
+    if (v4l2_device_ioctl(device, VIDIOC_G_FMT, &format) < 0)
+        return false;
+    v4l2_format_name(format.fmt.pix.pixelformat, name); // lies at the same place in pix_mp
+    return true;
+}
+
+/* How the pictures lie in memory is the driver's to say. */
+static void forget_planes(struct v4l2_format *format)
+{
+    if (format->type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE)
+        memset(format->fmt.pix_mp.plane_fmt, 0, sizeof format->fmt.pix_mp.plane_fmt);
+    else
+        format->fmt.pix.bytesperline = format->fmt.pix.sizeimage = 0;
+}
+
+static ist_status read_planes(const struct v4l2_device *device, const struct v4l2_format *format,
+                              struct v4l2_mode *mode, ist_error *error)
+{
+    const struct v4l2_pix_format_mplane *planes = &format->fmt.pix_mp;
+    if (format->type != V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE) {
+        mode->plane_count = 1;
+        mode->strides[0] = format->fmt.pix.bytesperline;
+        mode->full_range = format->fmt.pix.quantization == V4L2_QUANTIZATION_FULL_RANGE;
+        return IST_OK;
+    }
+    if (planes->num_planes < 1 || planes->num_planes > V4L2_PLANES_MAX)
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: pictures in %d planes are not read; try another format",
+                         device->path, planes->num_planes);
+    mode->plane_count = planes->num_planes;
+    for (int i = 0; i < mode->plane_count; i++)
+        mode->strides[i] = planes->plane_fmt[i].bytesperline;
+    mode->full_range = planes->quantization == V4L2_QUANTIZATION_FULL_RANGE;
+    return IST_OK;
+}
+
 static ist_status set_format(const struct v4l2_device *device, struct v4l2_mode *mode, ist_error *error)
 {
-    struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+    struct v4l2_format format = {.type = device->buffer_type};
+    // Size, format and field lie at the same place in fmt.pix_mp.
     struct v4l2_pix_format *pixels = &format.fmt.pix;
     if (v4l2_device_ioctl(device, VIDIOC_G_FMT, &format) < 0)
         return fail(device, "ask for its format", error);
@@ -220,7 +260,7 @@ static ist_status set_format(const struct v4l2_device *device, struct v4l2_mode 
         pixels->height = (uint32_t)mode->height;
     }
     pixels->field = V4L2_FIELD_NONE;
-    pixels->bytesperline = pixels->sizeimage = 0; // the driver's to say
+    forget_planes(&format);
     struct v4l2_mode asked = {.width = (int)pixels->width, .height = (int)pixels->height};
     v4l2_format_name(pixels->pixelformat, asked.format);
     // A driver takes what it has and says so, instead of refusing.
@@ -232,14 +272,12 @@ static ist_status set_format(const struct v4l2_device *device, struct v4l2_mode 
         return refuse_mode(device, &asked, error);
     mode->width = asked.width;
     mode->height = asked.height;
-    mode->stride = pixels->bytesperline;
-    mode->full_range = pixels->quantization == V4L2_QUANTIZATION_FULL_RANGE;
-    return IST_OK;
+    return read_planes(device, &format, mode, error);
 }
 
 static ist_status set_rate(const struct v4l2_device *device, struct v4l2_mode *mode, ist_error *error)
 {
-    struct v4l2_streamparm parameters = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+    struct v4l2_streamparm parameters = {.type = device->buffer_type};
     struct v4l2_captureparm *capture = &parameters.parm.capture;
     const double asked = mode->rate;
     int result = v4l2_device_ioctl(device, VIDIOC_G_PARM, &parameters);

@@ -26,21 +26,25 @@ struct v4l2_calls {
 extern struct v4l2_calls v4l2_calls;
 
 struct v4l2_device {
-    int fd;        /* -1: closed */
-    char path[64]; /* "/dev/video0" */
-    char card[32]; /* its name */
+    int fd;               /* -1: closed */
+    char path[64];        /* "/dev/video0" */
+    char card[32];        /* its name */
+    uint32_t buffer_type; /* V4L2_BUF_TYPE_VIDEO_CAPTURE, or V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE */
 };
+
+enum { V4L2_PLANES_MAX = 3 };
 
 /* What is asked for, and what the camera agreed to. Zero means as it is. */
 struct v4l2_mode {
     char format[8]; /* "YUYV" */
     int width, height;
     double rate;
-    size_t stride;
+    int plane_count; /* memories that a picture is spread over; 1 of a device that is not multi-planar */
+    size_t strides[V4L2_PLANES_MAX];
     bool full_range;
 };
 
-/* IST_ERROR_UNSUPPORTED: it is there, but is no camera that can stream single-plane pictures. */
+/* IST_ERROR_UNSUPPORTED: it is there, but is no camera that can stream pictures. */
 ist_status v4l2_device_open(struct v4l2_device *device, const char *path, ist_error *error);
 
 /* Takes a closed one. */
@@ -67,6 +71,9 @@ ist_status v4l2_device_set_mode(const struct v4l2_device *device, struct v4l2_mo
  */
 ist_status v4l2_device_set_control(const struct v4l2_device *device, const struct source_option *option,
                                    ist_error *error);
+
+/* The format that is set, "YUYV". false: it does not say. */
+bool v4l2_device_get_format(const struct v4l2_device *device, char name[8]);
 
 /* True if the formats of the camera's own list include this one. */
 bool v4l2_device_has_format(const struct v4l2_device *device, const char *format);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static ist_error error;
 
@@ -142,6 +143,41 @@ static void plug_in(void)
     ck_assert(arv_gv_fake_camera_is_running(gige));
 }
 
+/* A camera with a feature that the simulated one lacks: its description with one more pixel format. */
+static char *describe_with(const char *name, unsigned format)
+{
+    static const char before[] = "<EnumEntry Name=\"BayerBG8\"";
+    ArvFakeCamera *camera = arv_fake_camera_new("GV00");
+    size_t size;
+    const char *given = arv_fake_camera_get_genicam_xml(camera, &size);
+    char *xml = g_strndup(given, size), *path;
+    const char *at = strstr(xml, before);
+    ck_assert_ptr_nonnull(at);
+    char *text = g_strdup_printf("%.*s<EnumEntry Name=\"%s\" NameSpace=\"Standard\"><Value>%u</Value></EnumEntry>%s",
+                                 (int)(at - xml), xml, name, format, at);
+    close(g_file_open_tmp("aravis-test-XXXXXX.xml", &path, NULL));
+    ck_assert(g_file_set_contents(path, text, -1, NULL));
+    g_object_unref(camera);
+    g_free(xml);
+    g_free(text);
+    return path;
+}
+
+/* The width is odd, so that every other row begins within a byte. */
+enum { PACKED_WIDTH = 63, PACKED_HEIGHT = 48, PACKED_PIXELS = PACKED_WIDTH * PACKED_HEIGHT };
+
+/* Pixel i is i. The buffer is as large as the payload. */
+static void fill_12p(ArvBuffer *buffer, void *data, guint32 exposure_us, guint32 gain, ArvPixelFormat format)
+{
+    (void)data, (void)exposure_us, (void)gain, (void)format;
+    uint8_t *bytes = (uint8_t *)(uintptr_t)arv_buffer_get_data(buffer, NULL);
+    for (unsigned i = 0; i < PACKED_PIXELS; i += 2, bytes += 3) {
+        bytes[0] = (uint8_t)i;
+        bytes[1] = (uint8_t)(i >> 8 | (i + 1) << 4);
+        bytes[2] = (uint8_t)((i + 1) >> 4);
+    }
+}
+
 static void pull_out(void)
 {
     g_clear_object(&gige);
@@ -210,6 +246,37 @@ START_TEST(frames_that_nobody_takes_leave_a_gap)
 }
 END_TEST
 
+START_TEST(packed_values_are_unpacked)
+{
+    static const struct {
+        const char *name;
+        unsigned format;
+        const char *encoding;
+    } cases[] = {{"Mono12p", 0x010c0047, NULL}, {"BayerRG12p", 0x010c0059, "cv_bayerbg"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char options[80];
+        char *path = describe_with(cases[i].name, cases[i].format);
+        pull_out();
+        gige = arv_gv_fake_camera_new_full("127.0.0.1", "GV01", path);
+        ck_assert(arv_gv_fake_camera_is_running(gige));
+        arv_fake_camera_set_fill_pattern(arv_gv_fake_camera_get_fake_camera(gige), fill_12p, NULL);
+        snprintf(options, sizeof options, "rate=100:size=%dx%d:format=%s", PACKED_WIDTH, PACKED_HEIGHT, cases[i].name);
+        ist_source *source = open_camera("aravis:127.0.0.1", options);
+        ck_assert_int_eq(ist_source_get_info(source)->type, IST_PIXEL_U16);
+        ck_assert_pstr_eq(ist_source_get_info(source)->encoding, cases[i].encoding);
+        ist_frame frame = {0};
+        next(source, &frame);
+        ck_assert(frame.width == PACKED_WIDTH && frame.height == PACKED_HEIGHT && frame.channels == 1);
+        for (unsigned k = 0; k < PACKED_PIXELS; k++)
+            ck_assert_uint_eq(((const uint16_t *)(const void *)frame.data)[k], k);
+        ist_frame_free(&frame);
+        ist_source_close(&source);
+        remove(path);
+        g_free(path);
+    }
+}
+END_TEST
+
 START_TEST(camera_is_pulled_out)
 {
     ist_source *source = open_camera("aravis:127.0.0.1", "rate=100:size=64x64");
@@ -242,6 +309,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(network, 60);
     tcase_add_checked_fixture(network, plug_in, pull_out);
     tcase_add_test(network, lost_packets_are_drops_on_the_bus);
+    tcase_add_test(network, packed_values_are_unpacked);
     tcase_add_test(network, frames_that_nobody_takes_leave_a_gap);
     if (all)
         tcase_add_test(network, camera_is_pulled_out);

@@ -10,7 +10,7 @@
 
 #include "v4l2_device.h"
 
-enum { BUFFERS = 32, FD_FIRST = 1000 };
+enum { BUFFERS = 32, PLANES = 3, FD_FIRST = 1000, DATA_OFFSET = 24 /* in a plane of the multi-planar interface */ };
 
 static struct recorded_camera *const *cameras;
 static int camera_count;
@@ -21,8 +21,9 @@ int64_t recorded_epoch_us = INT64_C(1700000000000000);
 static struct {
     struct recorded_camera *camera;
     uint32_t format, width, height, rate;
-    uint8_t *buffers[BUFFERS];
-    size_t buffer_size;
+    uint8_t *buffers[BUFFERS * PLANES];
+    size_t plane_sizes[PLANES]; /* of the buffers, without what is before the data */
+    int plane_count;
     uint32_t buffer_count;
     uint32_t queue[BUFFERS]; /* with the driver, in their order */
     int queued;
@@ -42,19 +43,58 @@ static int refuse(int number)
     return -1;
 }
 
-static size_t picture_size(void)
+static bool is_multi_planar(void)
 {
-    const size_t pixels = (size_t)now.width * now.height;
+    return now.camera->capabilities & V4L2_CAP_VIDEO_CAPTURE_MPLANE;
+}
+
+/* Who speaks the one interface is refused by the other. */
+static bool is_own_type(uint32_t type)
+{
+    return type == (uint32_t)(is_multi_planar() ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE);
+}
+
+static uint32_t row_size(void)
+{
     switch (now.format) {
     case V4L2_PIX_FMT_GREY:
     case V4L2_PIX_FMT_SRGGB8:
-        return pixels;
     case V4L2_PIX_FMT_NV12:
-        return pixels * 3 / 2;
+    case V4L2_PIX_FMT_NV12M:
+    case V4L2_PIX_FMT_YUV420:
+    case V4L2_PIX_FMT_YUV420M:
+        return now.width + now.camera->row_padding;
+    case V4L2_PIX_FMT_SRGGB10P:
+        return now.width * 5 / 4 + now.camera->row_padding;
     case V4L2_PIX_FMT_RGB24:
-        return pixels * 3;
+        return now.width * 3 + now.camera->row_padding;
     default:
-        return pixels * 2;
+        return now.width * 2 + now.camera->row_padding;
+    }
+}
+
+/* Returns how many memories a picture lies in. */
+static int find_planes(size_t sizes[PLANES], uint32_t strides[PLANES])
+{
+    const uint32_t row = row_size();
+    const size_t luma = (size_t)row * now.height;
+    sizes[0] = luma;
+    strides[0] = row;
+    switch (now.format) {
+    case V4L2_PIX_FMT_NV12M:
+        sizes[1] = luma / 2;
+        strides[1] = row;
+        return 2;
+    case V4L2_PIX_FMT_YUV420M:
+        sizes[1] = sizes[2] = luma / 4;
+        strides[1] = strides[2] = row / 2;
+        return 3;
+    case V4L2_PIX_FMT_NV12:
+    case V4L2_PIX_FMT_YUV420:
+        sizes[0] = luma * 3 / 2;
+        return 1;
+    default:
+        return 1;
     }
 }
 
@@ -71,14 +111,15 @@ static const struct recorded_format *find_format(uint32_t fourcc)
 static int query_capability(struct v4l2_capability *capability)
 {
     snprintf((char *)capability->card, sizeof capability->card, "%s", now.camera->card);
-    capability->capabilities = V4L2_CAP_DEVICE_CAPS | V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_META_CAPTURE;
+    capability->capabilities =
+        V4L2_CAP_DEVICE_CAPS | V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_META_CAPTURE;
     capability->device_caps = now.camera->capabilities;
     return 0;
 }
 
 static int enumerate_format(struct v4l2_fmtdesc *format)
 {
-    if (format->index >= 4 || !now.camera->formats[format->index].fourcc)
+    if (!is_own_type(format->type) || format->index >= 4 || !now.camera->formats[format->index].fourcc)
         return refuse(EINVAL);
     format->pixelformat = now.camera->formats[format->index].fourcc;
     return 0;
@@ -122,23 +163,40 @@ static int enumerate_interval(struct v4l2_frmivalenum *interval)
 
 static int get_format(struct v4l2_format *format)
 {
-    format->fmt.pix = (struct v4l2_pix_format){.width = now.width,
-                                               .height = now.height,
-                                               .pixelformat = now.format,
-                                               .bytesperline = 0,
-                                               .sizeimage = (uint32_t)picture_size()};
+    size_t sizes[PLANES];
+    uint32_t strides[PLANES];
+    const int count = find_planes(sizes, strides);
+    if (!is_own_type(format->type))
+        return refuse(EINVAL);
+    if (is_multi_planar()) {
+        struct v4l2_pix_format_mplane *pixels = &format->fmt.pix_mp;
+        *pixels = (struct v4l2_pix_format_mplane){
+            .width = now.width, .height = now.height, .pixelformat = now.format, .num_planes = (uint8_t)count};
+        for (int i = 0; i < count; i++)
+            pixels->plane_fmt[i] =
+                (struct v4l2_plane_pix_format){.sizeimage = (uint32_t)sizes[i], .bytesperline = strides[i]};
+    } else {
+        format->fmt.pix = (struct v4l2_pix_format){.width = now.width,
+                                                   .height = now.height,
+                                                   .pixelformat = now.format,
+                                                   .bytesperline = now.camera->row_padding ? strides[0] : 0,
+                                                   .sizeimage = (uint32_t)sizes[0]};
+    }
     return 0;
 }
 
 /* As drivers do: what is not there becomes what is. */
 static int set_format(struct v4l2_format *format)
 {
-    const struct v4l2_pix_format *asked = &format->fmt.pix;
-    if (find_format(asked->pixelformat))
-        now.format = asked->pixelformat;
-    if (find_size(now.format, asked->width, asked->height)) {
-        now.width = asked->width;
-        now.height = asked->height;
+    const bool multi_planar = is_multi_planar();
+    const uint32_t asked = multi_planar ? format->fmt.pix_mp.pixelformat : format->fmt.pix.pixelformat;
+    const uint32_t width = multi_planar ? format->fmt.pix_mp.width : format->fmt.pix.width;
+    const uint32_t height = multi_planar ? format->fmt.pix_mp.height : format->fmt.pix.height;
+    if (find_format(asked))
+        now.format = asked;
+    if (find_size(now.format, width, height)) {
+        now.width = width;
+        now.height = height;
     } else {
         now.width = find_format(now.format)->sizes[0].width;
         now.height = find_format(now.format)->sizes[0].height;
@@ -148,6 +206,8 @@ static int set_format(struct v4l2_format *format)
 
 static int set_rate(struct v4l2_streamparm *parameters, bool set)
 {
+    if (!is_own_type(parameters->type))
+        return refuse(EINVAL);
     struct v4l2_fract *interval = &parameters->parm.capture.timeperframe;
     const uint32_t *rates = find_size(now.format, now.width, now.height)->rates;
     if (!set || now.rate == 0)
@@ -211,22 +271,55 @@ static int set_control(const struct v4l2_ext_controls *controls)
 
 static int request_buffers(struct v4l2_requestbuffers *request)
 {
+    uint32_t strides[PLANES];
     ck_assert_uint_eq(request->memory, V4L2_MEMORY_MMAP);
+    if (!is_own_type(request->type))
+        return refuse(EINVAL);
     now.buffer_count = request->count;
-    now.buffer_size = picture_size();
+    now.plane_count = find_planes(now.plane_sizes, strides);
     return 0;
+}
+
+/* Bytes in front of the data. */
+static size_t data_offset(void)
+{
+    return is_multi_planar() ? DATA_OFFSET : 0;
+}
+
+static off_t offset_of(uint32_t index, int plane)
+{
+    return (off_t)(index * PLANES + (uint32_t)plane) * 0x10000;
+}
+
+/* The planes of a multi-planar buffer, for which the caller must have made room; NULL: there are none. */
+static struct v4l2_plane *planes_of(const struct v4l2_buffer *buffer)
+{
+    ck_assert(is_own_type(buffer->type));
+    if (!is_multi_planar())
+        return NULL;
+    ck_assert_ptr_nonnull(buffer->m.planes);
+    ck_assert_uint_ge(buffer->length, (unsigned)now.plane_count);
+    return buffer->m.planes;
 }
 
 static int query_buffer(struct v4l2_buffer *buffer)
 {
+    struct v4l2_plane *planes = planes_of(buffer);
     ck_assert_uint_lt(buffer->index, now.buffer_count);
-    buffer->length = (uint32_t)now.buffer_size;
-    buffer->m.offset = buffer->index * 0x10000;
+    if (!planes) {
+        buffer->length = (uint32_t)now.plane_sizes[0];
+        buffer->m.offset = (uint32_t)offset_of(buffer->index, 0);
+    }
+    for (int i = 0; planes && i < now.plane_count; i++) {
+        planes[i].length = (uint32_t)(now.plane_sizes[i] + data_offset());
+        planes[i].m.mem_offset = (uint32_t)offset_of(buffer->index, i);
+    }
     return 0;
 }
 
 static int queue_buffer(const struct v4l2_buffer *buffer)
 {
+    (void)planes_of(buffer);
     ck_assert_uint_lt(buffer->index, now.buffer_count);
     for (int i = 0; i < now.queued; i++)
         ck_assert_uint_ne(now.queue[i], buffer->index);
@@ -234,8 +327,27 @@ static int queue_buffer(const struct v4l2_buffer *buffer)
     return 0;
 }
 
+/* Draws into the planes of a buffer, and says how much of each is used. */
+static void draw(const struct recorded_picture *picture, uint32_t index, size_t used[PLANES])
+{
+    size_t size = 0, at = 0;
+    for (int i = 0; i < now.plane_count; i++)
+        size += now.plane_sizes[i];
+    uint8_t *all = malloc(size);
+    ck_assert_ptr_nonnull(all);
+    now.camera->draw(picture->sequence, all, &size);
+    for (int i = 0; i < now.plane_count; i++) {
+        used[i] = size - at < now.plane_sizes[i] ? size - at : now.plane_sizes[i];
+        memcpy(now.buffers[index * PLANES + (uint32_t)i] + data_offset(), all + at, used[i]);
+        at += used[i];
+    }
+    used[now.plane_count - 1] -= picture->missing;
+    free(all);
+}
+
 static int dequeue_buffer(struct v4l2_buffer *buffer)
 {
+    struct v4l2_plane *planes = planes_of(buffer);
     ck_assert(now.streaming);
     if (now.played == now.camera->script_length || now.queued == 0)
         return refuse(EAGAIN);
@@ -247,20 +359,30 @@ static int dequeue_buffer(struct v4l2_buffer *buffer)
         now.now_us = picture->stamp_us;
     const uint32_t index = now.queue[0];
     memmove(now.queue, now.queue + 1, (size_t)--now.queued * sizeof *now.queue);
-    size_t size = now.buffer_size;
-    now.camera->draw(picture->sequence, now.buffers[index], &size);
+    size_t used[PLANES];
+    draw(picture, index, used);
     *buffer = (struct v4l2_buffer){.index = index,
-                                   .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-                                   .bytesused = (uint32_t)size - picture->missing,
+                                   .type = buffer->type,
                                    .flags = picture->flags | V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC,
                                    .sequence = picture->sequence};
+    if (!planes)
+        buffer->bytesused = (uint32_t)used[0];
+    for (int i = 0; planes && i < now.plane_count; i++) {
+        planes[i].data_offset = (uint32_t)data_offset();
+        planes[i].bytesused = (uint32_t)(used[i] + data_offset());
+    }
+    if (planes) {
+        buffer->m.planes = planes;
+        buffer->length = (uint32_t)now.plane_count;
+    }
     buffer->timestamp.tv_sec = picture->stamp_us / 1000000;
     buffer->timestamp.tv_usec = picture->stamp_us % 1000000;
     return 0;
 }
 
-static int stream(bool on)
+static int stream(bool on, const int *type)
 {
+    ck_assert(is_own_type((uint32_t)*type));
     ck_assert(now.streaming != on);
     now.streaming = on;
     return 0;
@@ -339,9 +461,9 @@ static int replay_ioctl(int fd, unsigned long request, void *argument)
     case VIDIOC_DQBUF:
         return dequeue_buffer(argument);
     case VIDIOC_STREAMON:
-        return stream(true);
+        return stream(true, argument);
     case VIDIOC_STREAMOFF:
-        return stream(false);
+        return stream(false, argument);
     default:
         return refuse(ENOTTY);
     }
@@ -374,17 +496,22 @@ static int replay_close(int fd)
 
 static void *replay_map(size_t size, int fd, off_t offset)
 {
-    const size_t index = (size_t)offset / 0x10000;
+    const size_t i = (size_t)offset / 0x10000;
     (void)fd;
-    ck_assert_uint_lt(index, now.buffer_count);
-    ck_assert_uint_eq(size, now.buffer_size);
+    ck_assert_uint_lt(i, now.buffer_count * PLANES);
+    ck_assert_uint_eq(size, now.plane_sizes[i % PLANES] + data_offset());
     now.mapped++;
-    return now.buffers[index] = malloc(size);
+    return now.buffers[i] = malloc(size);
 }
 
 static int replay_unmap(void *memory, size_t size)
 {
-    ck_assert_uint_eq(size, now.buffer_size);
+    size_t i = 0;
+    while (i < BUFFERS * PLANES && now.buffers[i] != memory)
+        i++;
+    ck_assert_uint_lt(i, BUFFERS * PLANES);
+    ck_assert_uint_eq(size, now.plane_sizes[i % PLANES] + data_offset());
+    now.buffers[i] = NULL;
     now.mapped--;
     free(memory);
     return 0;

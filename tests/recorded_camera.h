@@ -37,13 +37,15 @@ struct recorded_picture {
 
 struct recorded_camera {
     const char *card;
-    uint32_t capabilities;
+    uint32_t capabilities;             /* V4L2_CAP_VIDEO_CAPTURE_MPLANE: it speaks the multi-planar interface */
+    uint32_t row_padding;              /* bytes behind each row; 0: none, and it says nothing of rows */
     struct recorded_format formats[4]; /* fourcc 0 ends them */
     struct recorded_control *controls;
     int control_count;
     const struct recorded_picture *script;
     int script_length;
-    void (*draw)(uint32_t sequence, uint8_t *pixels, size_t *size); /* size: in, room; out, bytes used */
+    /* All planes, one behind the other; size: in, room; out, bytes used. */
+    void (*draw)(uint32_t sequence, uint8_t *pixels, size_t *size);
 };
 
 /* Puts the cameras at /dev/video0, 1, ...; NULL between them: there is nothing. */

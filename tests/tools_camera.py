@@ -79,6 +79,14 @@ class GenICam(ToolTest):
         self.assert_fails(run(SAVE, "--source", "aravis:Nobody", self.path("store")), 1, "Nobody")
         self.assertEqual(os.listdir(self.dir), [])
 
+    def test_not_installed(self):
+        """An empty file stands in its place, which cannot be loaded: only who asks for such a camera is told."""
+        environment = dict(os.environ, LD_LIBRARY_PATH=self.dir)
+        self.write("libaravis-0.8.so.0", "")
+        self.assert_fails(run(SAVE, "--source", FAKE, self.path("store"), env=environment), 1, FAKE,
+                          "libaravis-0.8.so.0", "the package libaravis-0.8-0")
+        self.assertEqual(run(SAVE, "--list-sources", env=environment).returncode, 0)
+
 
 class Others(ToolTest):
     def test_list(self):

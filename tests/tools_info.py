@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import re
+import unittest
 import zoneinfo
 
 import toolkit
@@ -39,6 +40,18 @@ class Info(ToolTest):
     def test_the_path_of_the_metadata_serves_as_well(self):
         store = self.save("store")
         self.assertEqual(self.info(os.path.join(store, "metadata.yaml")), self.info(store))
+
+    @unittest.skipUnless(os.environ.get("HDF5_SONAME"), "built without HDF5")
+    def test_hdf5_is_not_installed(self):
+        """An empty file stands in its place, which cannot be loaded: only who reads such extra data is told."""
+        foreign = os.path.join(os.path.dirname(__file__), "data", "foreign")
+        self.write(os.environ["HDF5_SONAME"], "")
+        environment = dict(os.environ, LD_LIBRARY_PATH=self.dir)
+        lines = run(INFO, os.path.join(foreign, "motif-h5"), env=environment).stdout.splitlines()
+        self.assertIn("the extra data are left out", lines[-1])
+        self.assertIn("the package libhdf5", lines[-1])
+        other = run(INFO, os.path.join(foreign, "gray-of-png"), env=environment)
+        self.assertEqual((other.returncode, other.stderr), (0, ""))
 
     def test_lists(self):
         store = self.save("store", source="test:frames=30,size=64x48,rate=30")

@@ -56,7 +56,7 @@ int save_cameras_print(bool json)
     if (json) {
         print_json(cameras, count);
     } else if (count == 0) {
-        cli_note("there is no camera, of V4L2 (/dev/video0, ...) or GenICam");
+        cli_note("there is no camera, of V4L2 (/dev/video0, ...) or GenICam (which takes libaravis-0.8-0)");
     }
     for (int i = 0; i < count && !json; i++) {
         printf("%s  %s\n", cameras[i].location, cameras[i].name);

@@ -42,7 +42,7 @@ typedef struct ist_source_info {
  * Opens a source. What the location says decides the kind:
  *
  *   test:[KEY=VALUE,...]   test pattern with known motion, see below
- *   /dev/videoN, N, v4l2:  a V4L2 camera; v4l2: alone is the first
+ *   /dev/videoN, N, v4l2:  a V4L2 camera, single- or multi-planar; v4l2: alone is the first
  *   aravis:[NAME]          a GenICam camera (GigE Vision, USB3 Vision) by its id, serial number or address; aravis:
  *                          alone is the first
  *   DIRECTORY              its images in natural order (2 before 10)
@@ -72,8 +72,9 @@ typedef struct ist_source_info {
  *     GenICam  the camera's own clock, tied to the machine's by the frame that came fastest in the last 10 to 20 s,
  *              see camera_clock.h; times always rise. Network time in the camera (PTP) is kept in camera_time_s.
  *     others   FFmpeg's; where these do not count from 1970, they are moved so that the first frame is now.
- *   Gray cameras give gray, 9 to 16 bits as they are; colour cameras BGR, or with a filter of colours (Bayer) their raw
- *   data and info.encoding; JPEGs are decoded, unless `encoded`.
+ *   Gray cameras give gray, 9 to 16 bits with the values as they are, also where they come packed (Mono12p, Y10P);
+ *   colour cameras BGR, or with a filter of colours (Bayer) their raw data and info.encoding; JPEGs are decoded, unless
+ *   `encoded`.
  *
  * Test pattern: a band-limited texture (wavelengths 5 to 40 px), moved by an exactly known,
  * sub-pixel amount. Keys: size=WxH (320x240), rate=HZ (25), frames=N (endless), motion=none |
@@ -87,8 +88,8 @@ typedef struct ist_source_info {
  * `params` may be NULL for defaults; it and `location` are not kept.
  * IST_ERROR_NOT_FOUND: no such file. IST_ERROR_DATA: not something that can be read.
  * IST_ERROR_ARGUMENT: an unknown key or a value out of range; the message names what there is. IST_ERROR_UNSUPPORTED:
- * a camera whose pixel format is not read, or no GenICam in this build. IST_ERROR_IO: a camera that is used by somebody
- * else, or not allowed.
+ * a camera whose pixel format is not read, or a GenICam camera where Aravis is not installed, or was not for the build.
+ * IST_ERROR_IO: a camera that is used by somebody else, or not allowed.
  */
 IST_API IST_MUST_CHECK ist_status ist_source_open(ist_source **source, const char *location,
                                                   const ist_source_params *params, ist_error *error);
@@ -159,8 +160,9 @@ typedef struct ist_camera {
 } ist_camera;
 
 /*
- * Lists the cameras: those of V4L2, then those of GenICam, in *cameras (NULL: there are none), *count of them, freed
- * with ist_camera_list_free(). Each is opened for a moment to ask for its modes, which changes nothing in it.
+ * Lists the cameras: those of V4L2, then those of GenICam, if Aravis is installed, in *cameras (NULL: there are none),
+ * *count of them, freed with ist_camera_list_free(). Each is opened for a moment to ask for its modes, which changes
+ * nothing in it.
  * Cost: up to a second, for which cameras in the network have time to answer. IST_ERROR_MEMORY.
  */
 IST_API IST_MUST_CHECK ist_status ist_camera_list(ist_camera **cameras, int *count, ist_error *error);
