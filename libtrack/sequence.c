@@ -70,6 +70,8 @@ void features_restart(struct feature *features, const trk_tracker *tracker)
         feature->x = feature->cut_x = tracker->rois[i].x;
         feature->y = feature->cut_y = tracker->rois[i].y;
         feature->base_x = feature->base_y = 0;
+        feature->base_variance_x = feature->base_variance_y = 0;
+        feature->overlap = 0;
         feature->age = feature->renewals = 0;
         feature->is_lost = false;
     }
@@ -101,17 +103,65 @@ static bool wants_renewal(const trk_params *params, const struct feature *featur
     return (params->renew_every > 0 && feature->age >= params->renew_every) || score < params->renew_below;
 }
 
-/* Cuts the template anew where the feature is; so far it has moved by x_px, y_px. */
+/*
+ * How much more noise the one of two edges of a template `apart` px apart takes up, and the other: with sharp edges
+ * that of the pixels between them, with blurred ones less, the integral of (P(x) - P(x - apart))^2, P being the edge.
+ */
+static double edge_noise(double apart, double blur)
+{
+    const double ratio = apart / (2 * blur);
+    return apart * erf(ratio) + 2 * blur / sqrt(M_PI) * (exp(-ratio * ratio) - 1);
+}
+
+/* How much a template cut at the feature's place has in common with a match at x, y, 0..1. */
+static double overlap_of(const struct feature *feature, double x, double y)
+{
+    const struct refiner *refiner = &feature->refiner;
+    const double across = 1 - edge_noise(fabs(x - feature->x), refiner->edge_px) / refiner->width;
+    const double down = 1 - edge_noise(fabs(y - feature->y), refiner->edge_px) / refiner->height;
+    return fmax(0, across) * fmax(0, down);
+}
+
+/*
+ * The standard error of a sum of motions in which each match begins in the frame where the one before it ended.
+ *
+ * With noise n of the frames, a match in frame b with the template from frame a is off by w.n(b) - w.n(a): weights w
+ * come from the slopes of the texture. The next one, with the template from b, is off by w'.n(c) - w'.n(b). Slopes
+ * belong to places in the picture, so where both cover the same pixels of b the weights are the same, and the noise of
+ * b cancels. Of a feature that is followed there remain the noise of the first frame and of the last, and of those
+ * between what lies beside the match in a template cut at whole pixels. Of a ROI that keeps its place there remains
+ * what had passed in and out, too. What comes in by slopes that are noise themselves never cancels. Hence
+ *     variance(sum) = variance(base) + variance(match) - 2 overlap (part of b in the match).
+ */
+static double error_of_sum(double base_variance, double error, double overlap, double part)
+{
+    return sqrt(base_variance + error * error - 2 * overlap * part);
+}
+
+static void add_base_error(const struct feature *feature, const struct refinement *found, trk_row *row)
+{
+    if (feature->renewals == 0)
+        return;
+    row->standard_error_x_px =
+        error_of_sum(feature->base_variance_x, row->standard_error_x_px, feature->overlap, found->part_x);
+    row->standard_error_y_px =
+        error_of_sum(feature->base_variance_y, row->standard_error_y_px, feature->overlap, found->part_y);
+}
+
+/* Cuts the template anew where the feature is, which was found at x, y; the row says how far it has moved by now. */
 static void renew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
-                  const struct plane *plane, double x_px, double y_px)
+                  const struct plane *plane, double x, double y, const trk_row *row)
 {
     matcher_cut(&feature->matcher, &scratch->search, plane, feature->x, feature->y);
     refiner_cut(&feature->refiner, &scratch->room, &tracker->kernels, plane, feature->x, feature->y);
     feature->wide_is_old = true;
     feature->cut_x = feature->x;
     feature->cut_y = feature->y;
-    feature->base_x = x_px;
-    feature->base_y = y_px;
+    feature->base_x = row->x_px;
+    feature->base_y = row->y_px;
+    feature->base_variance_x = row->standard_error_x_px * row->standard_error_x_px;
+    feature->base_variance_y = row->standard_error_y_px * row->standard_error_y_px;
+    feature->overlap = overlap_of(feature, x, y);
     feature->age = 0;
     feature->renewals++;
 }
@@ -139,7 +189,9 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
     struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
     tracker_aim(tracker, &matcher, feature->x, feature->y,
                 feature->is_lost ? params->search_again_px : params->max_movement_px);
-    tracker_find(tracker, scratch, &matcher, refiner, plane, row);
+    struct refinement found;
+    tracker_find(tracker, scratch, &matcher, refiner, plane, row, &found);
+    add_base_error(feature, &found, row);
     row->renewals = feature->renewals;
     feature->age++;
     feature->is_lost = params->follow && row->status != TRK_MEASURED;
@@ -154,7 +206,7 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
         feature->y = (int)fmin(fmax(rint(y), 0), tracker->height - matcher.height);
     }
     if (wants_renewal(params, feature, row->score) && !is_flat_at(tracker, scratch, plane, feature))
-        renew(tracker, scratch, feature, plane, row->x_px, row->y_px);
+        renew(tracker, scratch, feature, plane, x, y, row);
 }
 
 trk_row blank_row(const ist_frame *frame, const struct feature *features, int roi)
@@ -177,12 +229,13 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
 void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,
                  const struct plane *plane, int roi, trk_row *row)
 {
+    struct refinement found;
     if (tracker->rotators)
         tracker_find_turned(tracker, scratch, roi, plane, row);
     else if (features)
         measure_feature(tracker, scratch, &features[roi], plane, roi, row);
     else
-        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row);
+        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row, &found);
 }
 
 ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error)

@@ -10,11 +10,13 @@
 
 /* One followed ROI, or one whose template is renewed. */
 struct feature {
-    int x, y;              // where it is: the ROI's first column and row
-    int cut_x, cut_y;      // where its template was cut
-    double base_x, base_y; // its motion by then
-    int age;               // frames since then
-    int renewals;          // 0: the template is the tracker's, else its own, which is:
+    int x, y;                                // where it is: the ROI's first column and row
+    int cut_x, cut_y;                        // where its template was cut
+    double base_x, base_y;                   // its motion by then
+    double base_variance_x, base_variance_y; // the square of its standard error, see error_of_sum()
+    double overlap;                          // how much of the template that was measured on, 0..1
+    int age;                                 // frames since then
+    int renewals;                            // 0: the template is the tracker's, else its own, which is:
     struct matcher matcher, wide;
     struct refiner refiner;
     bool wide_is_old; // wide still has an earlier template

@@ -502,8 +502,9 @@ static bool find_on_grid(const trk_tracker *tracker, struct scratch *scratch, co
 }
 
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
-                  const struct refiner *refiner, const struct plane *plane, trk_row *row)
+                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct refinement *found)
 {
+    *found = (struct refinement){.error_x = (double)NAN, .error_y = (double)NAN};
     row->x_px = row->y_px = row->score = (double)NAN;
     row->status = TRK_FLAT;
     if (template_is_flat(tracker, matcher))
@@ -520,19 +521,17 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
         return;
     }
 
-    struct refinement found = {.error_x = (double)NAN, .error_y = (double)NAN};
-    const bool refined =
-        tracker->params.upscale > 0
-            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found.dx, &found.dy)
-            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
+    const bool refined = tracker->params.upscale > 0
+                             ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found->dx, &found->dy)
+                             : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, found);
     if (!refined && tracker->params.upscale == 0)
-        fit_scores(matcher, scratch, plane, &match, &found.dx, &found.dy);
-    row->x_px = match.x - matcher->home_x + found.dx;
-    row->y_px = match.y - matcher->home_y + found.dy;
-    row->standard_error_x_px = found.error_x;
-    row->standard_error_y_px = found.error_y;
-    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found.dx) ||
-                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found.dy);
+        fit_scores(matcher, scratch, plane, &match, &found->dx, &found->dy);
+    row->x_px = match.x - matcher->home_x + found->dx;
+    row->y_px = match.y - matcher->home_y + found->dy;
+    row->standard_error_x_px = found->error_x;
+    row->standard_error_y_px = found->error_y;
+    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found->dx) ||
+                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found->dy);
     row->status = edge ? TRK_EDGE : TRK_MEASURED;
 }
 
