@@ -202,8 +202,10 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
     if (row->status != TRK_MEASURED)
         return;
     if (params->follow) {
-        feature->x = (int)fmin(fmax(rint(x), 0), tracker->width - matcher.width);
-        feature->y = (int)fmin(fmax(rint(y), 0), tracker->height - matcher.height);
+        // The sum counts, and not the template's own place, which is off by what renewals have rounded so far.
+        const trk_roi *home = &tracker->rois[roi];
+        feature->x = (int)fmin(fmax(rint(home->x + row->x_px), 0), tracker->width - matcher.width);
+        feature->y = (int)fmin(fmax(rint(home->y + row->y_px), 0), tracker->height - matcher.height);
     }
     if (wants_renewal(params, feature, row->score) && !is_flat_at(tracker, scratch, plane, feature))
         renew(tracker, scratch, feature, plane, x, y, row);

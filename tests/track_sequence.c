@@ -114,6 +114,36 @@ START_TEST(follows_far)
 }
 END_TEST
 
+/* A part of the texture that moves, over the rest, which stands still. */
+static const ist_frame *draw_patch(struct bench *bench, const trk_roi *patch, double dx)
+{
+    ist_frame still = make_frame(WIDTH, HEIGHT, 1, IST_PIXEL_U8);
+    texture_draw(&bench->texture, &still, 0, 40, bench->noise, &bench->random);
+    draw(bench, dx, 0);
+    const int left = patch->x + (int)lrint(dx), right = left + patch->width;
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            if (y < patch->y || y >= patch->y + patch->height || x < left || x >= right)
+                bench->frame.data[y * bench->frame.stride + x] = still.data[y * still.stride + x];
+    ist_frame_free(&still);
+    return &bench->frame;
+}
+
+START_TEST(renewed_templates_stay_at_their_feature)
+{
+    // Less than half a pixel with each renewal: it adds up all the same.
+    const trk_roi roi = {20, 26, 32, 28}, patch = {12, 18, 48, 44};
+    struct bench bench =
+        make_bench(&roi, &(trk_params){.follow = true, .max_movement_px = 4, .min_score = 0.9, .renew_every = 1});
+    ck_assert_int_eq(trk_tracker_set_template(bench.tracker, draw_patch(&bench, &patch, 0), NULL), IST_OK);
+    for (int i = 1; i <= 100; i++) {
+        const trk_row row = measure(&bench, draw_patch(&bench, &patch, 0.4 * i));
+        check_row(&row, 0.4 * i, 0, 0.05);
+    }
+    destroy_bench(&bench);
+}
+END_TEST
+
 START_TEST(without_following_it_is_out_of_reach)
 {
     struct bench bench = make_bench(&middle, &(trk_params){.max_movement_px = 6});
@@ -598,6 +628,7 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, follows_far, 0, 4);
+    tcase_add_test(tests, renewed_templates_stay_at_their_feature);
     tcase_add_test(tests, without_following_it_is_out_of_reach);
     tcase_add_loop_test(tests, lost_and_found, 0, 2);
     tcase_add_test(tests, searches_again_as_far_as_asked);
