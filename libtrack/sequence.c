@@ -28,6 +28,10 @@ static bool renews(const trk_tracker *tracker)
 
 static ist_status init_templates(struct feature *feature, const trk_tracker *tracker, int roi, ist_error *error)
 {
+    if (tracker->rotators) {
+        const ist_status status = tracker_init_rotator(tracker, &feature->rotator, roi, error);
+        return status < 0 ? status : tracker_init_rotator(tracker, &feature->spare, roi, error);
+    }
     ist_status status = tracker_init_matcher(tracker, &feature->matcher, roi, false, error);
     if (status >= 0 && tracker_searches_again(tracker))
         status = tracker_init_matcher(tracker, &feature->wide, roi, true, error);
@@ -58,6 +62,8 @@ void features_destroy(struct feature **features, int count)
         matcher_finish(&(*features)[i].matcher);
         matcher_finish(&(*features)[i].wide);
         refiner_finish(&(*features)[i].refiner);
+        rotator_finish(&(*features)[i].rotator);
+        rotator_finish(&(*features)[i].spare);
     }
     free(*features);
     *features = NULL;
@@ -67,11 +73,14 @@ void features_restart(struct feature *features, const trk_tracker *tracker)
 {
     for (int i = 0; i < tracker->roi_count; i++) {
         struct feature *feature = &features[i];
-        feature->x = feature->cut_x = tracker->rois[i].x;
-        feature->y = feature->cut_y = tracker->rois[i].y;
+        feature->home = &tracker->rois[i];
+        feature->x = feature->cut_x = feature->home->x;
+        feature->y = feature->cut_y = feature->home->y;
         feature->base_x = feature->base_y = 0;
         feature->base_variance_x = feature->base_variance_y = 0;
         feature->overlap = 0;
+        feature->beside_x = feature->beside_y = 0;
+        feature->base_angle_deg = feature->angle_deg = 0;
         feature->age = feature->renewals = 0;
         feature->is_lost = false;
     }
@@ -86,8 +95,8 @@ static bool is_flat_at(const trk_tracker *tracker, const struct scratch *scratch
         .plane = plane,
         .x = feature->x,
         .count = 1,
-        .width = feature->matcher.width,
-        .height = feature->matcher.height,
+        .width = feature->home->width,
+        .height = feature->home->height,
         .column_sum = scratch->search.column_sum,
         .column_square = scratch->search.column_square,
     };
@@ -138,23 +147,55 @@ static double error_of_sum(double base_variance, double error, double overlap, d
     return sqrt(base_variance + error * error - 2 * overlap * part);
 }
 
-static void add_base_error(const struct feature *feature, const struct refinement *found, trk_row *row)
+/*
+ * From the motion since the template was cut to that of the feature. If both do not have the same middle, the feature's
+ * goes round the template's as that turns.
+ */
+static void add_base(const struct feature *feature, const struct refinement *found, trk_row *row)
 {
+    row->x_px = feature->base_x + (feature->x + row->x_px - feature->cut_x);
+    row->y_px = feature->base_y + (feature->y + row->y_px - feature->cut_y);
     if (feature->renewals == 0)
         return;
     row->standard_error_x_px =
         error_of_sum(feature->base_variance_x, row->standard_error_x_px, feature->overlap, found->part_x);
     row->standard_error_y_px =
         error_of_sum(feature->base_variance_y, row->standard_error_y_px, feature->overlap, found->part_y);
+    if (isnan(row->rotation_deg))
+        return;
+    const double c = cos(row->rotation_deg * M_PI / 180), s = sin(row->rotation_deg * M_PI / 180);
+    row->x_px += (c - 1) * feature->beside_x - s * feature->beside_y;
+    row->y_px += s * feature->beside_x + (c - 1) * feature->beside_y;
+    row->rotation_deg += feature->base_angle_deg;
 }
 
-/* Cuts the template anew where the feature is, which was found at x, y; the row says how far it has moved by now. */
+/* Cuts the template anew, upright, where the feature is. False: it would have no texture, and the old one stays. */
+static bool cut_anew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                     const struct plane *plane)
+{
+    if (is_flat_at(tracker, scratch, plane, feature))
+        return false;
+    if (!tracker->rotators) {
+        matcher_cut(&feature->matcher, &scratch->search, plane, feature->x, feature->y);
+        refiner_cut(&feature->refiner, &scratch->room, &tracker->kernels, plane, feature->x, feature->y);
+        feature->wide_is_old = true;
+        return true;
+    }
+    rotator_cut(&feature->spare, &scratch->rotation, &tracker->kernels, plane, feature->x, feature->y);
+    if (!feature->spare.usable)
+        return false;
+    const struct rotator old = feature->rotator;
+    feature->rotator = feature->spare;
+    feature->spare = old;
+    return true;
+}
+
+/* Begins a new sum at the feature's place, which was found at x, y; the row says how far it has moved by now. */
 static void renew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
                   const struct plane *plane, double x, double y, const trk_row *row)
 {
-    matcher_cut(&feature->matcher, &scratch->search, plane, feature->x, feature->y);
-    refiner_cut(&feature->refiner, &scratch->room, &tracker->kernels, plane, feature->x, feature->y);
-    feature->wide_is_old = true;
+    if (!cut_anew(tracker, scratch, feature, plane))
+        return;
     feature->cut_x = feature->x;
     feature->cut_y = feature->y;
     feature->base_x = row->x_px;
@@ -162,6 +203,11 @@ static void renew(const trk_tracker *tracker, struct scratch *scratch, struct fe
     feature->base_variance_x = row->standard_error_x_px * row->standard_error_x_px;
     feature->base_variance_y = row->standard_error_y_px * row->standard_error_y_px;
     feature->overlap = overlap_of(feature, x, y);
+    if (tracker->params.follow) {
+        feature->beside_x = feature->home->x + row->x_px - feature->x;
+        feature->beside_y = feature->home->y + row->y_px - feature->y;
+    }
+    feature->base_angle_deg = row->rotation_deg;
     feature->age = 0;
     feature->renewals++;
 }
@@ -181,33 +227,62 @@ static const struct matcher *choose_matcher(const trk_tracker *tracker, struct s
     return &feature->wide;
 }
 
+/* Finds the feature with its template; x, y in the row count from where the feature was. */
+static void find_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                         const struct plane *plane, int roi, trk_row *row, struct refinement *found)
+{
+    const trk_params *params = &tracker->params;
+    const int reach_px = feature->is_lost ? params->search_again_px : params->max_movement_px;
+    const struct refiner *refiner = feature->renewals ? &feature->refiner : &tracker->refiners[roi];
+    struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
+    tracker_aim(tracker, &matcher, feature->x, feature->y, reach_px);
+    tracker_find(tracker, scratch, &matcher, refiner, plane, row, found);
+}
+
+/* The same for one that may turn. A lost one may have turned by any angle. */
+static void find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct feature *feature,
+                        const struct plane *plane, int roi, trk_row *row)
+{
+    const trk_params *params = &tracker->params;
+    const int reach_px = feature->is_lost ? params->search_again_px : params->max_movement_px;
+    struct rotator rotator = feature->renewals ? feature->rotator : tracker->rotators[roi];
+    if (params->follow)
+        rotator_aim(&rotator, feature->x - feature->home->x, feature->y - feature->home->y, reach_px,
+                    (feature->angle_deg - feature->base_angle_deg) * M_PI / 180, feature->is_lost);
+    tracker_find_turned(tracker, scratch, &rotator, plane, row);
+}
+
+/* The pixel nearest to where the row says that the feature is. */
+static void follow(const trk_tracker *tracker, struct feature *feature, const trk_row *row)
+{
+    const trk_roi *home = feature->home;
+    feature->x = (int)fmin(fmax(rint(home->x + row->x_px), 0), tracker->width - home->width);
+    feature->y = (int)fmin(fmax(rint(home->y + row->y_px), 0), tracker->height - home->height);
+    feature->angle_deg = row->rotation_deg;
+}
+
 static void measure_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
                             const struct plane *plane, int roi, trk_row *row)
 {
     const trk_params *params = &tracker->params;
-    const struct refiner *refiner = feature->renewals ? &feature->refiner : &tracker->refiners[roi];
-    struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
-    tracker_aim(tracker, &matcher, feature->x, feature->y,
-                feature->is_lost ? params->search_again_px : params->max_movement_px);
-    struct refinement found;
-    tracker_find(tracker, scratch, &matcher, refiner, plane, row, &found);
-    add_base_error(feature, &found, row);
+    struct refinement found = {0};
+    if (tracker->rotators)
+        find_turned(tracker, scratch, feature, plane, roi, row);
+    else
+        find_feature(tracker, scratch, feature, plane, roi, row, &found);
     row->renewals = feature->renewals;
     feature->age++;
     feature->is_lost = params->follow && row->status != TRK_MEASURED;
 
     const double x = feature->x + row->x_px, y = feature->y + row->y_px;
-    row->x_px = feature->base_x + (x - feature->cut_x);
-    row->y_px = feature->base_y + (y - feature->cut_y);
+    add_base(feature, &found, row);
+    if (params->follow && tracker->rotators)
+        row->rotation_deg = rotation_unwrap(row->rotation_deg, feature->angle_deg);
     if (row->status != TRK_MEASURED)
         return;
-    if (params->follow) {
-        // The sum counts, and not the template's own place, which is off by what renewals have rounded so far.
-        const trk_roi *home = &tracker->rois[roi];
-        feature->x = (int)fmin(fmax(rint(home->x + row->x_px), 0), tracker->width - matcher.width);
-        feature->y = (int)fmin(fmax(rint(home->y + row->y_px), 0), tracker->height - matcher.height);
-    }
-    if (wants_renewal(params, feature, row->score) && !is_flat_at(tracker, scratch, plane, feature))
+    if (params->follow)
+        follow(tracker, feature, row);
+    if (wants_renewal(params, feature, row->score))
         renew(tracker, scratch, feature, plane, x, y, row);
 }
 
@@ -232,10 +307,10 @@ void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct fea
                  const struct plane *plane, int roi, trk_row *row)
 {
     struct refinement found;
-    if (tracker->rotators)
-        tracker_find_turned(tracker, scratch, roi, plane, row);
-    else if (features)
+    if (features)
         measure_feature(tracker, scratch, &features[roi], plane, roi, row);
+    else if (tracker->rotators)
+        tracker_find_turned(tracker, scratch, &tracker->rotators[roi], plane, row);
     else
         tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row, &found);
 }

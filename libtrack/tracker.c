@@ -80,12 +80,11 @@ static ist_status check_params(const trk_params *params, ist_error *error)
     if (!(params->max_rotation_deg >= 0 && params->max_rotation_deg <= 180))
         return trk_fail(error, IST_ERROR_ARGUMENT, "largest rotation of %g degrees: it must be 0 (none) to 180",
                         params->max_rotation_deg);
-    if (params->max_rotation_deg > 0 &&
-        (params->follow || params->renew_every || params->renew_below != 0 || params->upscale != 0))
-        return trk_fail(
-            error, IST_ERROR_ARGUMENT,
-            "rotation is measured against one template, in place, in fractions of any size: neither with ROIs "
-            "that follow, nor with templates that are renewed, nor on a grid (upscale)");
+    if (params->max_rotation_deg > 0 && params->upscale != 0)
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "rotation and upscale %g: with rotation motion is found in fractions of any size, not in "
+                        "steps; leave out one of the two",
+                        params->upscale);
     if (params->upscale != 0 && !(params->upscale >= 1 && params->upscale <= TRK_UPSCALE_MAX))
         return trk_fail(error, IST_ERROR_ARGUMENT, "upscale %g: it must be 1 to %g, or 0 for fractions of any size",
                         params->upscale, TRK_UPSCALE_MAX);
@@ -168,16 +167,22 @@ static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, ist_error
     return status;
 }
 
-static ist_status init_rotators(trk_tracker *tracker, ist_error *error)
+ist_status tracker_init_rotator(const trk_tracker *tracker, struct rotator *rotator, int roi, ist_error *error)
 {
     const trk_params *params = &tracker->params;
-    if (params->max_rotation_deg == 0)
+    const int reach_px = params->follow ? params->search_again_px : params->max_movement_px;
+    return rotator_init(rotator, &tracker->rois[roi], tracker->width, tracker->height, reach_px,
+                        params->max_rotation_deg, params->follow, error);
+}
+
+static ist_status init_rotators(trk_tracker *tracker, ist_error *error)
+{
+    if (tracker->params.max_rotation_deg == 0)
         return IST_OK;
     tracker->rotators = calloc((size_t)tracker->roi_count, sizeof *tracker->rotators);
     ist_status status = tracker->rotators ? IST_OK : trk_fail_memory(error);
     for (int i = 0; i < tracker->roi_count && status >= 0; i++)
-        status = rotator_init(&tracker->rotators[i], &tracker->rois[i], tracker->width, tracker->height,
-                              params->max_movement_px, params->max_rotation_deg, error);
+        status = tracker_init_rotator(tracker, &tracker->rotators[i], i, error);
     return status;
 }
 
@@ -314,6 +319,17 @@ ist_status trk_tracker_set_background(trk_tracker *tracker, const trk_still *sti
 
 /* ---- templates ---- */
 
+bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels)
+{
+    const double least = TRK_MIN_TEXTURE * (double)tracker->preparation.steps;
+    return variance < pixels * pixels * least * least;
+}
+
+static bool template_is_flat(const trk_tracker *tracker, const struct matcher *matcher)
+{
+    return tracker_is_flat(tracker, matcher->variance, (double)matcher->width * matcher->height);
+}
+
 /* Cuts from each ROI's place, or, where the plane is as small as the ROIs, takes all of it. */
 static void cut_templates(trk_tracker *tracker, const struct plane *plane)
 {
@@ -328,8 +344,10 @@ static void cut_templates(trk_tracker *tracker, const struct plane *plane)
         matcher->home_y = roi->y;
         if (i < tracker->roi_count)
             refiner_cut(&tracker->refiners[i], &scratch->room, &tracker->kernels, plane, x, y);
-        if (i < tracker->roi_count && tracker->rotators)
+        if (i < tracker->roi_count && tracker->rotators) {
             rotator_cut(&tracker->rotators[i], &scratch->rotation, &tracker->kernels, plane, x, y);
+            tracker->rotators[i].usable = tracker->rotators[i].usable && !template_is_flat(tracker, matcher);
+        }
     }
     tracker->has_template = true;
     tracker->template_serial++;
@@ -440,17 +458,6 @@ ist_status trk_tracker_set_template_image(trk_tracker *tracker, const ist_frame 
     return cut_from_picture(tracker, &picture, error);
 }
 
-bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels)
-{
-    const double least = TRK_MIN_TEXTURE * (double)tracker->preparation.steps;
-    return variance < pixels * pixels * least * least;
-}
-
-static bool template_is_flat(const trk_tracker *tracker, const struct matcher *matcher)
-{
-    return tracker_is_flat(tracker, matcher->variance, (double)matcher->width * matcher->height);
-}
-
 bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi)
 {
     if (!tracker->has_template || roi < 0 || roi >= tracker->roi_count)
@@ -535,13 +542,11 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
     row->status = edge ? TRK_EDGE : TRK_MEASURED;
 }
 
-void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, int roi, const struct plane *plane,
-                         trk_row *row)
+void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct rotator *rotator,
+                         const struct plane *plane, trk_row *row)
 {
     row->status = TRK_FLAT;
-    if (template_is_flat(tracker, &tracker->matchers[roi]))
-        return;
-    const struct pose pose = rotator_find(&tracker->rotators[roi], &scratch->rotation, &tracker->kernels, plane);
+    const struct pose pose = rotator_find(rotator, &scratch->rotation, &tracker->kernels, plane);
     if (isnan(pose.score))
         return;
     row->score = pose.score;

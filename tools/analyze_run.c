@@ -56,6 +56,10 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
     if (request->upscale > 0 && request->upscale < 1 && !request->movemeter)
         return cli_usage("--upscale %g: it must be at least 1; only with --movemeter pictures can be made smaller",
                          request->upscale);
+    if (request->upscale > 0 && request->rotation && !request->movemeter)
+        return cli_usage("--upscale %g: with --rotation motion is found in fractions of any size, not in steps; leave "
+                         "out one of the two, or take --movemeter",
+                         request->upscale);
     if (request->max_rotation > 0 && !request->rotation)
         return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);

@@ -89,9 +89,12 @@ int main(int argc, char **argv)
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
         {"rotation", CLI_FLAG, &request.rotation, NULL,
-         "measure how far ROIs turn, too: the disc that fits into each, against one template", 0, 0},
+         "measure how far ROIs turn, too: the disc that fits into each. With --upscale only for --movemeter", 0, 0},
         {"max-rotation", CLI_NUMBER, &request.max_rotation, "DEG",
-         "with --rotation: angles up to DEG either way, at most 180 (default: any, and whole turns count)", 0, 180},
+         "with --rotation: angles up to DEG either way, at most 180, with --follow from frame to frame (default: any, "
+         "and "
+         "whole turns count)",
+         0, 180},
         {"upscale", CLI_NUMBER, &request.upscale, "U",
          "measure in steps of 1/U px, on pictures enlarged U times (default: fractions of any size; with --movemeter "
          "1)",

@@ -71,8 +71,9 @@ enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
  * are those of the sum. Noise of a frame that one match ends in and the next begins with cancels as far as both cover
  * the same pixels: after 100 renewals of 48 px with noise of 2 gray levels the error was 1.4 times that of a single
  * measurement with `follow`, 2.4 times in a ROI through which texture passed by 1.5 px a frame. Where the feature
- * itself changes, errors of which nothing is known add to that. trk_row.renewals counts renewals. Only a frame in which the ROI was measured (TRK_MEASURED) with a template that has texture is cut from:
- * after missing frames, or lost ones, the sum goes on from the last good frame.
+ * itself changes, errors of which nothing is known add to that. trk_row.renewals counts renewals. Only a frame in which
+ * the ROI was measured (TRK_MEASURED) with a template that has texture is cut from: after missing frames, or lost ones,
+ * the sum goes on from the last good frame.
  *
  * Without `follow`, a ROI keeps its place: a renewed template is what is in the ROI then, and the sum is the motion
  * of what passes through it. With `follow`, ROI and search window go with the feature, to the pixel nearest to where
@@ -90,7 +91,7 @@ typedef struct trk_params {
                             never */
     double renew_below;  /* renew a template when the score is below this, min_score..1; 0: never */
     double max_rotation_deg; /* measure rotation, up to this either way, 0..180; 0: no. 180 sets no limit: whole
-                                turns count. Not with follow and renewals */
+                                turns count. Not with upscale */
     trk_preparation prepare;
     double upscale; /* motion in steps of 1 / upscale px from where the ROI stands, on pictures enlarged bilinearly so
                        many times around the whole pixel that matches best; 1 to TRK_UPSCALE_MAX. 0: by Gauss-Newton,
@@ -129,8 +130,13 @@ typedef struct trk_params {
  * all places and angles in a smaller picture, then Gauss-Newton on the cubic B-spline. The angle counts from the
  * template and is positive clockwise on the screen, from x to y. The score is that of the disc brought back; gap and
  * standard errors are not estimated. Without a limit (180) the angle is that nearest to the last frame's, and so has no
- * seam. Cost: with 48 px and +-10 px about a millisecond; a search of the whole picture takes longer than one without
- * rotation by the number of angles, 70 to 300.
+ * seam. With `follow` the search goes with the feature in angle, too: the limit counts from the angle at which it was
+ * last measured, whole turns count with any limit, and a lost feature is searched for at all angles. A template is
+ * renewed upright, as the picture shows it then; what is measured with it adds to motion and angle up to that frame,
+ * and a limit counts from there. The motion is that of the ROI's middle. With `follow` that remains the same point of
+ * the feature, and goes round with it; without, it is the sum of the motions of whatever was in the middle. Cost: with
+ * 48 px and +-10 px about a millisecond; a search of the whole picture takes longer than one without rotation by the
+ * number of angles, 70 to 300.
  *
  * Thread-safety: setting a background or templates needs the tracker alone; after it any number of
  * threads may call trk_tracker_measure(), each with a trk_sequence of its own.
