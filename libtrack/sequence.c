@@ -80,9 +80,11 @@ void features_restart(struct feature *features, const trk_tracker *tracker)
         feature->base_variance_x = feature->base_variance_y = 0;
         feature->overlap = 0;
         feature->beside_x = feature->beside_y = 0;
+        feature->last_x = feature->last_y = 0;
         feature->base_angle_deg = feature->angle_deg = 0;
         feature->age = feature->renewals = 0;
         feature->is_lost = false;
+        feature->lost_for = feature->gaps = 0;
     }
 }
 
@@ -212,6 +214,21 @@ static void renew(const trk_tracker *tracker, struct scratch *scratch, struct fe
     feature->renewals++;
 }
 
+/* Begins a new sum that goes on from the last good frame's, with a gap. */
+static void restart(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                    const struct plane *plane)
+{
+    if (!cut_anew(tracker, scratch, feature, plane))
+        return;
+    feature->base_x = feature->last_x;
+    feature->base_y = feature->last_y;
+    feature->base_variance_x = feature->base_variance_y = (double)NAN;
+    feature->base_angle_deg = feature->angle_deg;
+    feature->age = feature->lost_for = 0;
+    feature->renewals++;
+    feature->gaps++;
+}
+
 /* The matcher for this frame. A lost feature is seldom, so its spectrum for the larger window is made only then. */
 static const struct matcher *choose_matcher(const trk_tracker *tracker, struct scratch *scratch,
                                             struct feature *feature, int roi)
@@ -252,13 +269,22 @@ static void find_turned(const trk_tracker *tracker, struct scratch *scratch, con
     tracker_find_turned(tracker, scratch, &rotator, plane, row);
 }
 
-/* The pixel nearest to where the row says that the feature is. */
+/* To the pixel nearest to where the row says that the feature is. */
 static void follow(const trk_tracker *tracker, struct feature *feature, const trk_row *row)
 {
     const trk_roi *home = feature->home;
     feature->x = (int)fmin(fmax(rint(home->x + row->x_px), 0), tracker->width - home->width);
     feature->y = (int)fmin(fmax(rint(home->y + row->y_px), 0), tracker->height - home->height);
-    feature->angle_deg = row->rotation_deg;
+}
+
+/* What a frame in which nothing was measured leads to. */
+static void stay_lost(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                      const struct plane *plane)
+{
+    const int restart_after = tracker->params.restart_after;
+    feature->lost_for++;
+    if (restart_after > 0 && feature->lost_for >= restart_after)
+        restart(tracker, scratch, feature, plane);
 }
 
 static void measure_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
@@ -271,6 +297,7 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
     else
         find_feature(tracker, scratch, feature, plane, roi, row, &found);
     row->renewals = feature->renewals;
+    row->gaps = feature->gaps;
     feature->age++;
     feature->is_lost = params->follow && row->status != TRK_MEASURED;
 
@@ -278,8 +305,16 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
     add_base(feature, &found, row);
     if (params->follow && tracker->rotators)
         row->rotation_deg = rotation_unwrap(row->rotation_deg, feature->angle_deg);
-    if (row->status != TRK_MEASURED)
+    if (row->status != TRK_MEASURED) {
+        stay_lost(tracker, scratch, feature, plane);
         return;
+    }
+    feature->last_x = row->x_px;
+    feature->last_y = row->y_px;
+    feature->angle_deg = row->rotation_deg;
+    feature->lost_for = 0;
+    if (feature->gaps > 0)
+        row->status = TRK_GAP;
     if (params->follow)
         follow(tracker, feature, row);
     if (wants_renewal(params, feature, row->score))
@@ -300,7 +335,8 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
                      .standard_error_y_px = (double)NAN,
                      .rotation_deg = (double)NAN,
                      .status = TRK_MISSING,
-                     .renewals = features ? features[roi].renewals : 0};
+                     .renewals = features ? features[roi].renewals : 0,
+                     .gaps = features ? features[roi].gaps : 0};
 }
 
 void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,

@@ -18,7 +18,7 @@ struct feature {
     double overlap;                          // how much of the template that was measured on, 0..1
     double beside_x, beside_y;               // from that place to the feature's own, then; 0 unless it is followed
     double base_angle_deg;                   // its angle by then
-    double angle_deg;                        // at which it was last measured, whole turns included
+    double last_x, last_y, angle_deg;        // its motion and angle when it was last measured, whole turns included
     int age;                                 // frames since its template was cut
     int renewals;                            // 0: the template is the tracker's, else its own, which is:
     struct matcher matcher, wide;
@@ -27,6 +27,8 @@ struct feature {
     struct rotator spare;   // for the next template
     bool wide_is_old;       // wide still has an earlier template
     bool is_lost;
+    int lost_for; // frames since it was last measured
+    int gaps;
 };
 
 /*

@@ -31,6 +31,8 @@ const char *trk_row_status_name(trk_row_status status)
         return "edge";
     case TRK_MISSING:
         return "missing";
+    case TRK_GAP:
+        return "gap";
     }
     return "unknown";
 }
@@ -64,6 +66,12 @@ static ist_status check_following(const trk_params *params, ist_error *error)
         return trk_fail(error, IST_ERROR_ARGUMENT,
                         "renewing below a score of %g: it must be above the lowest score, %g, and at most 1",
                         params->renew_below, params->min_score);
+    const bool renews = params->renew_every > 0 || params->renew_below != 0;
+    if (params->restart_after < 0 || (params->restart_after > 0 && (params->follow || !renews)))
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "beginning anew after %d frames: it must be 0 (never) or more, and is only for ROIs that keep "
+                        "their place while templates are renewed",
+                        params->restart_after);
     return IST_OK;
 }
 

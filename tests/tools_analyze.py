@@ -275,6 +275,40 @@ class Sequences(Analysis):
         template = self.settings(self.path("results"))["template"]
         self.assertEqual((template["source"], template["frame_index"]), ("previous", 12))
 
+    def test_restart(self):
+        """From frame 20 on the picture stands on its head: another one, that moves the other way."""
+        drift = self.drift()
+        folder = self.path("pictures")
+        os.mkdir(folder)
+        for i in range(40):
+            path = self.picture(drift, i, f"pictures/{i:03}.pgm")
+            if i >= 20:
+                with open(path, "rb") as file:
+                    head, pixels = file.read().split(b"255\n", 1)
+                with open(path, "wb") as file:
+                    file.write(head + b"255\n" + pixels[::-1])
+        store = self.save("turned", "--format", "npy", source=folder)
+        options = ["--roi", "60,40,40,40", "--max-movement", "5", "--min-score", "0.7", "--template", "previous"]
+        result = run(ANALYZE, *options, store)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("ROI 0 from frame 20 on", result.stderr)
+        self.assertIn("--restart N", result.stderr)
+        said = self.analyze(store, *options, "--restart", "3")
+        self.assertIn("gap 17", said)
+        rows = self.rows(store + "-movement")
+        self.assertEqual([row["status"] for row in rows[23:]], ["gap"] * 17)
+        self.assertTrue({row["status"] for row in rows[20:23]} <= {"lost", "edge"})
+        truth = self.truth(drift)
+        for i in range(23, 40):
+            moved = [truth[19][axis] - truth[0][axis] - (truth[i][axis] - truth[22][axis]) for axis in (0, 1)]
+            self.assertLess(math.hypot(float(rows[i]["x"]) - moved[0], float(rows[i]["y"]) - moved[1]), 0.2)
+        settings = self.settings(store + "-movement")
+        self.assertEqual((settings["parameters"]["restart_after"], settings["rows"]["gap"]), (3, 17))
+        for wrong in (["--restart", "3"], ["--restart", "3", "--template", "previous", "--follow"]):
+            result = run(ANALYZE, *wrong, store)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("--restart", result.stderr)
+
     def test_previous_over_a_missing_frame(self):
         store = self.drift()
         os.unlink(os.path.join(store, "000000", "000017.npy"))

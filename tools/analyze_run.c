@@ -185,6 +185,8 @@ static int write_results(struct sink *sink, const struct method *method, ist_rea
         result = draw(sink, reader);
     if (result == CLI_GO_ON)
         result = movement_write_settings(job, sink->summary);
+    if (result == CLI_GO_ON)
+        movement_note_lost(job, sink->summary);
     if (result == CLI_GO_ON && job->json)
         result = movement_report_json(job, sink->summary);
     else if (result == CLI_GO_ON && !cli_quiet())

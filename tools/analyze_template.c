@@ -111,6 +111,19 @@ static int check_following(const struct analyze_request *request)
     return CLI_GO_ON;
 }
 
+/* With the source of the template known. */
+static int check_restart(const struct movement_job *job)
+{
+    const trk_params *params = &job->params;
+    if (!params->restart_after || (!params->follow && (params->renew_every || params->renew_below != 0)))
+        return CLI_GO_ON;
+    if (params->follow)
+        return cli_usage("--restart: with --follow a lost feature is searched for again and again; what is in its last "
+                         "place by then is another one");
+    return cli_usage("--restart: it is for templates that are renewed: add --template previous, --renew or "
+                     "--renew-below");
+}
+
 int analyze_resolve_template(struct movement_job *job, const struct analyze_request *request)
 {
     int result = check_following(request);
@@ -120,11 +133,14 @@ int analyze_resolve_template(struct movement_job *job, const struct analyze_requ
     job->params.search_again_px = (int)request->search_again;
     job->params.renew_every = (int)request->renew_every;
     job->params.renew_below = request->renew_below;
+    job->params.restart_after = (int)request->restart_after;
     if (request->difference && job->info->frame_count < 2)
         return cli_fail("--difference: it takes two frames, and the store has one");
     job->params.prepare = (trk_preparation){.blur_sigma_px = request->blur, .difference = request->difference};
     result = read_background(job, request->background);
-    return result == CLI_GO_ON ? read_template(job, request->template) : result;
+    if (result == CLI_GO_ON)
+        result = read_template(job, request->template);
+    return result == CLI_GO_ON ? check_restart(job) : result;
 }
 
 /* ---- doing it ---- */

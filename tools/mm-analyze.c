@@ -23,7 +23,8 @@ static const char more[] = "Shapes (--roi-grid to --roi-polygon) are filled with
                            "                    frame_time, roi, x, y, score, status. Status is empty, or\n"
                            "                    flat (no texture), lost (score too low), edge (at the border\n"
                            "                    of the search: the motion may be larger), missing (the frame\n"
-                           "                    could not be read)\n"
+                           "                    could not be read), gap (--restart: the motion while it was\n"
+                           "                    lost is not in x and y)\n"
                            "  quality.csv       for each of them: score, how far the second best peak is\n"
                            "                    behind, standard errors of x and y\n"
                            "  groups.csv        a line for each frame and group: mean displacement,\n"
@@ -86,6 +87,11 @@ int main(int argc, char **argv)
          INT32_MAX},
         {"renew-below", CLI_NUMBER, &request.renew_below, "S", "cut a template anew when its score falls below S", -1,
          1},
+        {"restart", CLI_INTEGER, &request.restart_after, "N",
+         "with renewed templates: cut that of a ROI anew which was lost for N frames; its status is gap from then on, "
+         "as "
+         "its sum lacks the motion in between (default: it stays lost until the last template fits again)",
+         1, INT32_MAX},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
         {"rotation", CLI_FLAG, &request.rotation, NULL,

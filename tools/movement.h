@@ -140,8 +140,8 @@ int movement_tables_leave(struct movement_tables **tables);
 
 /* What rows add up to. */
 struct movement_sum {
-    int64_t rows[TRK_MISSING + 1];     /* by status */
-    int64_t measured;                  /* rows that have a displacement, all that follows is of them */
+    int64_t rows[TRK_GAP + 1];         /* by status */
+    int64_t measured;                  /* rows that have a displacement, without a gap; all that follows is of them */
     double x_min, x_max, y_min, y_max; /* px */
     double squares;                    /* sum of x^2 + y^2 */
     trk_row largest;                   /* row with the largest displacement */
@@ -149,6 +149,8 @@ struct movement_sum {
     double second_peak_gap_min;              /* NaN: not known */
     int64_t errors;                          /* rows with standard errors */
     double error_x_squares, error_y_squares; /* sums of their squares */
+    int64_t lost_for;                        /* of one ROI: frames since it was last measured */
+    int64_t lost_since;                      /* the first of these */
 };
 
 double movement_sum_largest_px(const struct movement_sum *sum);
@@ -238,6 +240,9 @@ int movement_write_settings(const struct movement_job *job, const struct movemen
  * is the first frame, without pixels if it could not be read.
  */
 int movement_draw(const struct movement_job *job, const struct movement_summary *summary, const ist_frame *first);
+
+/* Says which ROIs were lost to the end though their templates are renewed, and what can be done. */
+void movement_note_lost(const struct movement_job *job, const struct movement_summary *summary);
 
 /* Prints two lines: what was found, and where it lies. */
 void movement_report_text(const struct movement_job *job, const struct movement_summary *summary);

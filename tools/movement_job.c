@@ -17,7 +17,7 @@ void movement_frame_group(struct movement_frame *frame, const struct movement_jo
     for (int i = 0; i < job->roi_count; i++) {
         const trk_row *row = &frame->rows[i];
         const int number = trk_roi_set_group(job->rois, i);
-        if (number < 0 || isnan(row->x_px))
+        if (number < 0 || isnan(row->x_px) || row->gaps > 0)
             continue;
         struct movement_group *group = &frame->groups[number];
         group->measured++;

@@ -35,6 +35,24 @@ static void print_largest(const struct movement_job *job, const struct movement_
            largest->frame_time_s - summary->first_time_s, movement_sum_rms_px(&summary->all));
 }
 
+void movement_note_lost(const struct movement_job *job, const struct movement_summary *summary)
+{
+    enum { FOR_GOOD = 10 };
+    const trk_params *params = &job->params;
+    const bool renews = params->renew_every > 0 || params->renew_below != 0;
+    if (job->movemeter || params->follow || params->restart_after || !renews)
+        return;
+    int count = 0, first = 0;
+    for (int i = 0; i < job->roi_count; i++)
+        if (summary->rois[i].lost_for >= FOR_GOOD && count++ == 0)
+            first = i;
+    if (count > 0)
+        cli_note("%d ROI%s lost to the end, ROI %s from frame %" PRId64 " on: the last good template does not fit any "
+                 "more; --restart N begins anew after N frames, with a gap in the sum",
+                 count, count == 1 ? " was" : "s were", trk_roi_set_name(job->rois, first),
+                 summary->rois[first].lost_since);
+}
+
 void movement_report_text(const struct movement_job *job, const struct movement_summary *summary)
 {
     print_count("", summary->frames, "frame");
@@ -48,6 +66,8 @@ void movement_report_text(const struct movement_job *job, const struct movement_
     for (trk_row_status status = TRK_FLAT; status <= TRK_MISSING; status++)
         printf("%s %s %" PRId64, status == TRK_FLAT ? ";" : ",", trk_row_status_name(status),
                summary->all.rows[status]);
+    if (summary->all.rows[TRK_GAP] > 0)
+        printf(", %s %" PRId64, trk_row_status_name(TRK_GAP), summary->all.rows[TRK_GAP]);
     if (summary->renewals > 0)
         printf("; templates were renewed %" PRId64 " times, and errors add up", summary->renewals);
     putchar('\n');

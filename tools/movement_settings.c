@@ -28,7 +28,7 @@ json_t *movement_roi_json(const struct movement_job *job, int roi)
 json_t *movement_counts_json(const struct movement_sum *sum)
 {
     json_t *counts = json_object();
-    for (trk_row_status status = TRK_MEASURED; status <= TRK_MISSING; status++)
+    for (trk_row_status status = TRK_MEASURED; status <= TRK_GAP; status++)
         json_object_set_new(counts, status == TRK_MEASURED ? "measured" : trk_row_status_name(status),
                             json_integer(sum->rows[status]));
     return counts;
@@ -119,6 +119,7 @@ static json_t *parameters_json(const struct movement_job *job)
         json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
     json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
     json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "restart_after", json_integer(job->params.restart_after));
     json_object_set_new(parameters, "max_rotation_deg", json_real(job->params.max_rotation_deg));
     json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));

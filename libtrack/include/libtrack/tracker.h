@@ -22,9 +22,11 @@ typedef enum trk_row_status {
                     not move is no such case. */
     TRK_MISSING, /* the frame could not be read, or, where differences are measured, the one before it: x, y and score
                     are NaN */
+    TRK_GAP,     /* measured, but x, y and rotation lack the motion in one gap or more, see trk_params.restart_after;
+                    differences of such rows with as many gaps are whole */
 } trk_row_status;
 
-/* Returns the word for the results table: "", "flat", "lost", "edge" or "missing". */
+/* Returns the word for the results table: "", "flat", "lost", "edge", "missing" or "gap". */
 IST_API const char *trk_row_status_name(trk_row_status status);
 
 /* The motion of one ROI in one frame. */
@@ -43,6 +45,7 @@ typedef struct trk_row {
     double rotation_deg; /* clockwise, from x towards y; NaN unless max_rotation_deg was given */
     trk_row_status status;
     int renewals; /* how often the ROI's template had been renewed when the row was measured */
+    int gaps;     /* how often it had been begun anew after being lost; above 0, x, y and rotation lack motion */
 } trk_row;
 
 /* Below this score a feature is lost, unless trk_params says otherwise. */
@@ -73,13 +76,16 @@ enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
  * measurement with `follow`, 2.4 times in a ROI through which texture passed by 1.5 px a frame. Where the feature
  * itself changes, errors of which nothing is known add to that. trk_row.renewals counts renewals. Only a frame in which
  * the ROI was measured (TRK_MEASURED) with a template that has texture is cut from: after missing frames, or lost ones,
- * the sum goes on from the last good frame.
+ * the sum goes on from the last good frame. What is in the ROI by then may never fit that again; with restart_after the
+ * template is cut anew even so after that many frames in a row in which nothing was measured (missing ones do not
+ * count). The frame that it is cut from is still lost; from the next one on rows are TRK_GAP, to the end: the sum goes
+ * on from where it was, the motion in between is not known, and neither is the standard error.
  *
  * Without `follow`, a ROI keeps its place: a renewed template is what is in the ROI then, and the sum is the motion
  * of what passes through it. With `follow`, ROI and search window go with the feature, to the pixel nearest to where
  * it was last measured, and a template is renewed there. A row that is TRK_LOST or TRK_EDGE says that the feature
  * is lost; from the next frame on it is searched as far as search_again_px from its last place, until a match inside
- * that window reaches min_score.
+ * that window reaches min_score. It is never begun anew: what is at its last place by then is not the feature.
  */
 typedef struct trk_params {
     int max_movement_px; /* how far a feature is searched for in each direction; 0: in the whole picture */
@@ -90,6 +96,8 @@ typedef struct trk_params {
     int renew_every;     /* renew templates after so many frames; 1: each frame is measured against the one before; 0:
                             never */
     double renew_below;  /* renew a template when the score is below this, min_score..1; 0: never */
+    int restart_after;   /* begin a ROI anew that was lost for so many frames; 0: never. Only without follow, and where
+                            templates are renewed */
     double max_rotation_deg; /* measure rotation, up to this either way, 0..180; 0: no. 180 sets no limit: whole
                                 turns count. Not with upscale */
     trk_preparation prepare;
