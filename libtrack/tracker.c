@@ -473,6 +473,33 @@ bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi)
     return template_is_flat(tracker, &tracker->matchers[roi]);
 }
 
+static double template_sample(const struct matcher *matcher, int x, int y)
+{
+    const ptrdiff_t at = (ptrdiff_t)y * matcher->width + x;
+    return matcher->type == IST_PIXEL_U16 ? ((const int16_t *)matcher->samples)[at]
+                                          : ((const int8_t *)matcher->samples)[at];
+}
+
+double trk_tracker_template_contrast(const trk_tracker *tracker, int roi)
+{
+    if (!tracker->has_template || roi < 0 || roi >= tracker->roi_count)
+        return (double)NAN;
+    const struct matcher *matcher = &tracker->matchers[roi];
+    const int width = matcher->width, height = matcher->height;
+    const double mean = (double)matcher->sum / ((double)width * height);
+    double sum = 0;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            const double own = template_sample(matcher, x, y) - mean;
+            if (x + 1 < width)
+                sum += own * (template_sample(matcher, x + 1, y) - mean);
+            if (y + 1 < height)
+                sum += own * (template_sample(matcher, x, y + 1) - mean);
+        }
+    const double pairs = (double)(width - 1) * height + (double)width * (height - 1);
+    return sqrt(fmax(0, sum / pairs)) / (double)tracker->preparation.steps;
+}
+
 /* ---- finding ---- */
 
 /* The quadratic through the scores around a match; no shift where there is none. */

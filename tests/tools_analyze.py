@@ -328,6 +328,21 @@ class Sequences(Analysis):
         self.analyze(store, "--template", "4", "--output", self.path("same"))
         self.assertEqual(self.rows(self.path("one")), self.rows(self.path("same")))
 
+    def test_a_mean_that_motion_has_blurred_is_said(self):
+        for amplitude, blurred in ((0, False), (1, False), (12, True)):
+            store = self.save(f"store{amplitude}", "--format", "npy",
+                              source=f"test:size=160x120,frames=50,amplitude={amplitude},noise=5")
+            place = ["--roi", "40,30,32,32", "--roi", "70,50,40,40", "--template", "mean"]
+            result = run(ANALYZE, "--json", *place, store)
+            self.assertEqual(result.returncode, 0)
+            said, kept = json.loads(result.stdout)["warnings"], self.settings(store + "-movement")["warnings"]
+            self.assertEqual(said, kept)
+            self.assertEqual(len(said), blurred)
+            self.assertEqual(len(result.stderr.splitlines()), blurred)
+            for text in said:
+                self.assertIn("blurred by motion in 2 of 2 ROIs", text)
+                self.assertIn(text, result.stderr)
+
     def test_file(self):
         store = self.drift()
         whole = self.picture(store, 7, "whole.pgm")

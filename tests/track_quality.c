@@ -129,6 +129,43 @@ START_TEST(doubt_is_said)
 }
 END_TEST
 
+/* ---- contrast ---- */
+
+/* That of the texture, whatever the noise; in a mean, of what motion has left of it. */
+START_TEST(contrast_is_that_of_the_texture)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 12, 40, 128, 25);
+    const trk_roi roi = {10, 10, 100, 80};
+    ist_frame frame = make_frame();
+    trk_tracker *tracker;
+    ck_assert_int_eq(trk_tracker_create(&tracker, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &roi, 1, NULL, NULL), IST_OK);
+    ck_assert_double_nan(trk_tracker_template_contrast(tracker, 0));
+    double clean = 0;
+    for (int noise = 0; noise <= 20; noise += 10) {
+        texture_draw(&texture, &frame, 0, 0, noise, &random);
+        ck_assert_int_eq(trk_tracker_set_template(tracker, &frame, NULL), IST_OK);
+        const double contrast = trk_tracker_template_contrast(tracker, 0);
+        clean = noise ? clean : contrast;
+        ck_assert_double_eq_tol(contrast, clean, 0.05 * clean);
+    }
+    ck_assert_double_eq_tol(clean, 25, 6);
+    ck_assert_double_nan(trk_tracker_template_contrast(tracker, 1));
+    trk_still *still;
+    ck_assert_int_eq(trk_still_create(&still, WIDTH, HEIGHT, 1, IST_PIXEL_U8, TRK_STILL_MEAN, NULL), IST_OK);
+    for (int i = 0; i < 40; i++) {
+        texture_draw(&texture, &frame, 15 * cos(2 * M_PI * i / 40), 15 * sin(2 * M_PI * i / 40), 5, &random);
+        ck_assert_int_eq(trk_still_add(still, &frame, NULL), IST_OK);
+    }
+    ck_assert_int_eq(trk_still_end_pass(still, NULL), IST_OK);
+    ck_assert_int_eq(trk_tracker_set_template_still(tracker, still, NULL), IST_OK);
+    ck_assert_double_lt(trk_tracker_template_contrast(tracker, 0), 0.5 * clean);
+    trk_still_destroy(&still);
+    trk_tracker_destroy(&tracker);
+    ist_frame_free(&frame);
+}
+END_TEST
+
 /* ---- the standard error ---- */
 
 /* Equal pictures differ by nothing, which does not make their rounding vanish. */
@@ -283,6 +320,7 @@ int main(void)
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, gap_is_what_it_is_said_to_be);
     tcase_add_test(tests, doubt_is_said);
+    tcase_add_test(tests, contrast_is_that_of_the_texture);
     tcase_add_test(tests, rounding_is_counted);
     tcase_add_test(tests, stripes);
     tcase_add_test(tests, tiny);

@@ -183,10 +183,10 @@ static int write_results(struct sink *sink, const struct method *method, ist_rea
         result = analyze_brightness(job, reader);
     if (result == CLI_GO_ON)
         result = draw(sink, reader);
-    if (result == CLI_GO_ON)
-        result = movement_write_settings(job, sink->summary);
-    if (result == CLI_GO_ON)
+    if (result == CLI_GO_ON) {
         movement_note_lost(job, sink->summary);
+        result = movement_write_settings(job, sink->summary);
+    }
     if (result == CLI_GO_ON && job->json)
         result = movement_report_json(job, sink->summary);
     else if (result == CLI_GO_ON && !cli_quiet())

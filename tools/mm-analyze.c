@@ -172,7 +172,8 @@ int main(int argc, char **argv)
     int result = cli_parse(&tool, argc, argv, &arguments, &argument_count);
     if (result == CLI_GO_ON) {
         struct movement_written written = {0};
-        struct movement_job job = {.written = &written};
+        struct movement_warnings warnings = {0};
+        struct movement_job job = {.written = &written, .warnings = &warnings};
         result = analyze_read_rois(&job, &request);
         if (result == CLI_GO_ON)
             result = analyze_find_places(&job, &request, arguments[0]);

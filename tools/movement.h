@@ -32,6 +32,12 @@ struct movement_written {
     int count;
 };
 
+/* What the results say of themselves, beside standard error. */
+struct movement_warnings {
+    char texts[4][512];
+    int count;
+};
+
 /* What the ROIs are cut from. */
 enum movement_template_source {
     MOVEMENT_TEMPLATE_FRAME = 0,
@@ -75,6 +81,7 @@ struct movement_job {
     struct movement_stabilise stabilise;
     bool json; /* the summary is for programs */
     struct movement_written *written;
+    struct movement_warnings *warnings;
 };
 
 /* A group in one frame, over its ROIs that have a displacement. */
@@ -93,6 +100,9 @@ struct movement_frame {
 
 /* Fills in frame->groups, which has room for each group of the job, from frame->rows. */
 void movement_frame_group(struct movement_frame *frame, const struct movement_job *job);
+
+/* Says something of the results, once for each kind, on standard error, in settings.json and in the summary. */
+void movement_warn(const struct movement_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The last part of the store's path. */
 const char *movement_store_name(const struct movement_job *job);

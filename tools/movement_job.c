@@ -1,4 +1,6 @@
+#include <assert.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "movement.h"
@@ -7,6 +9,18 @@ const char *movement_store_name(const struct movement_job *job)
 {
     const char *slash = strrchr(job->store, '/');
     return slash && slash[1] ? slash + 1 : job->store;
+}
+
+void movement_warn(const struct movement_job *job, const char *format, ...)
+{
+    struct movement_warnings *warnings = job->warnings;
+    assert((size_t)warnings->count < sizeof warnings->texts / sizeof *warnings->texts);
+    char *text = warnings->texts[warnings->count++];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof *warnings->texts, format, arguments);
+    va_end(arguments);
+    cli_note("%s", text);
 }
 
 void movement_frame_group(struct movement_frame *frame, const struct movement_job *job)

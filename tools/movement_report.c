@@ -47,10 +47,11 @@ void movement_note_lost(const struct movement_job *job, const struct movement_su
         if (summary->rois[i].lost_for >= FOR_GOOD && count++ == 0)
             first = i;
     if (count > 0)
-        cli_note("%d ROI%s lost to the end, ROI %s from frame %" PRId64 " on: the last good template does not fit any "
-                 "more; --restart N begins anew after N frames, with a gap in the sum",
-                 count, count == 1 ? " was" : "s were", trk_roi_set_name(job->rois, first),
-                 summary->rois[first].lost_since);
+        movement_warn(
+            job,
+            "%d ROI%s lost to the end, ROI %s from frame %" PRId64 " on: the last good template does not fit any "
+            "more; --restart N begins anew after N frames, with a gap in the sum",
+            count, count == 1 ? " was" : "s were", trk_roi_set_name(job->rois, first), summary->rois[first].lost_since);
 }
 
 void movement_report_text(const struct movement_job *job, const struct movement_summary *summary)
@@ -146,6 +147,7 @@ int movement_report_json(const struct movement_job *job, const struct movement_s
     json_object_set_new(all, "roi_count", json_integer(job->roi_count));
     json_object_set_new(all, "renewals", json_integer(summary->renewals));
     json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
+    json_object_set_new(all, "warnings", movement_warnings_json(job));
     add_sum(all, job, &summary->all);
     json_object_set_new(all, "rois", rois_json(job, summary));
     json_object_set_new(all, "groups", groups_json(job, summary));

@@ -42,6 +42,14 @@ json_t *movement_files_json(const struct movement_job *job)
     return files;
 }
 
+json_t *movement_warnings_json(const struct movement_job *job)
+{
+    json_t *texts = json_array();
+    for (int i = 0; i < job->warnings->count; i++)
+        json_array_append_new(texts, movement_text_json(job->warnings->texts[i]));
+    return texts;
+}
+
 /* ---- what was asked for ---- */
 
 static json_t *store_json(const struct movement_job *job)
@@ -220,6 +228,7 @@ static json_t *settings_json(const struct movement_job *job, const struct moveme
     json_object_set_new(all, "rois", rois_json(job));
     json_object_set_new(all, "groups", groups_json(job));
     json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
+    json_object_set_new(all, "warnings", movement_warnings_json(job));
     json_object_set_new(all, "rows", movement_counts_json(&summary->all));
     json_object_set_new(all, "files", movement_files_json(job));
     json_object_set_new(all, "renewals", json_integer(summary->renewals));

@@ -206,6 +206,15 @@ IST_API IST_MUST_CHECK ist_status trk_tracker_set_template_image(trk_tracker *tr
 /* True if the ROI's template has no texture, so that every row of it will be TRK_FLAT. */
 IST_API bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi);
 
+/*
+ * The contrast of the ROI's template in gray levels: the root of the covariance of neighbouring pixels, in which noise
+ * that differs from pixel to pixel has no part. NaN: there is no template, or no such ROI. What moved while a mean was
+ * taken is blurred in it, and of the contrast of a single frame little is left: with textures of 3 to 60 px measured
+ * against such means in the whole picture, at 0.8 of it and above the RMS error was below 0.3 px and no match was
+ * false; at 0.7 to 0.75 it reached 1 px; from 0.65 down matches were false, most of them with scores above 0.5.
+ */
+IST_API double trk_tracker_template_contrast(const trk_tracker *tracker, int roi);
+
 /* What the tracker was made with, defaults filled in. Valid as long as the tracker. */
 IST_API const trk_params *trk_tracker_params(const trk_tracker *tracker);
 
