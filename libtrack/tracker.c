@@ -33,6 +33,8 @@ const char *trk_row_status_name(trk_row_status status)
         return "missing";
     case TRK_GAP:
         return "gap";
+    case TRK_UNSURE:
+        return "unsure";
     }
     return "unknown";
 }
@@ -82,6 +84,10 @@ static ist_status check_params(const trk_params *params, ist_error *error)
                         params->max_movement_px);
     if (!(params->min_score >= -1 && params->min_score <= 1))
         return trk_fail(error, IST_ERROR_ARGUMENT, "lowest score of %g: it must be -1 to 1", params->min_score);
+    if (!(params->min_gap >= 0 && params->min_gap <= 2) || (params->min_gap > 0 && params->max_rotation_deg > 0))
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "least gap to the second peak of %g: it must be 0 to 2, and with rotation no gap is known",
+                        params->min_gap);
     if (params->threads < 0 || params->threads > THREADS_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "%d threads: it must be 0 (one for each processor) to %d",
                         params->threads, THREADS_MAX);
@@ -560,6 +566,10 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
         const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, false, 0) ||
                           touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, false, 0);
         row->status = edge ? TRK_EDGE : TRK_LOST;
+        return;
+    }
+    if (row->second_peak_gap < tracker->params.min_gap) {
+        row->status = TRK_UNSURE;
         return;
     }
 

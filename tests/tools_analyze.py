@@ -100,6 +100,18 @@ class Results(Analysis):
             squares += ((float(measured["y"]) - y) / float(row["standard_error_y"])) ** 2
         self.assertTrue(0.5 < math.sqrt(squares / (2 * 59)) < 2, math.sqrt(squares / (2 * 59)))
 
+    def test_min_gap(self):
+        store = self.save("store", "--format", "npy", source="test:frames=10,size=160x120")
+        self.analyze(store, "--min-gap", "0.05")
+        self.assertEqual({row["status"] for row in self.rows(store + "-movement")}, {""})
+        self.assertIn("unsure 10", self.analyze(store, "--min-gap", "1.9"))
+        rows, settings = self.rows(store + "-movement"), self.settings(store + "-movement")
+        self.assertEqual({(row["x"], row["y"], row["status"]) for row in rows}, {("nan", "nan", "unsure")})
+        self.assertEqual((settings["rows"]["unsure"], settings["parameters"]["min_gap"]), (10, 1.9))
+        result = run(ANALYZE, "--min-gap", "0.1", "--rotation", store)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--min-gap", result.stderr)
+
     def test_rotation(self):
         store = self.save("store", "--format", "npy", source="test:frames=20,size=160x120")
         said = self.analyze(store, "--rotation", "--max-rotation", "30", "--max-movement", "20")

@@ -345,6 +345,10 @@ START_TEST(not_in_steps)
     ck_assert_int_eq(trk_tracker_create(&tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &params, &error),
                      IST_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message, "upscale 4"));
+    const trk_params with_gap = {.max_rotation_deg = 180, .min_gap = 0.1};
+    ck_assert_int_eq(trk_tracker_create(&tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &with_gap, &error),
+                     IST_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "gap"));
 }
 END_TEST
 

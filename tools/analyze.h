@@ -51,6 +51,7 @@ struct analyze_request {
     int64_t max_movement;
     int64_t threads;
     double min_score;
+    double min_gap; /* 0: not given */
     bool rotation;
     double max_rotation; /* 0: not given */
     double upscale;      /* 0: not given */

@@ -21,6 +21,7 @@ static int check_options(const struct analyze_request *request)
         {"blur", request->blur != 0},
         {"difference", request->difference},
         {"min-score", request->min_score != TRK_MIN_SCORE},
+        {"min-gap", request->min_gap != 0},
         {"heatmaps", request->heatmaps},
         {"stabilise", request->stabilise != NULL},
     };

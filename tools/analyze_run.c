@@ -49,6 +49,7 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
+        .min_gap = request->min_gap,
         .max_rotation_deg = request->rotation ? (request->max_rotation > 0 ? request->max_rotation : 180) : 0,
         .upscale = request->upscale,
         .threads = (int)request->threads,
@@ -60,6 +61,9 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         return cli_usage("--upscale %g: with --rotation motion is found in fractions of any size, not in steps; leave "
                          "out one of the two, or take --movemeter",
                          request->upscale);
+    if (request->min_gap > 0 && request->rotation && !request->movemeter)
+        return cli_usage("--min-gap %g: with --rotation the gap is not known; leave out one of the two",
+                         request->min_gap);
     if (request->max_rotation > 0 && !request->rotation)
         return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);

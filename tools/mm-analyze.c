@@ -24,7 +24,7 @@ static const char more[] = "Shapes (--roi-grid to --roi-polygon) are filled with
                            "                    flat (no texture), lost (score too low), edge (at the border\n"
                            "                    of the search: the motion may be larger), missing (the frame\n"
                            "                    could not be read), gap (--restart: the motion while it was\n"
-                           "                    lost is not in x and y)\n"
+                           "                    lost is not in x and y), unsure (--min-gap)\n"
                            "  quality.csv       for each of them: score, how far the second best peak is\n"
                            "                    behind, standard errors of x and y\n"
                            "  groups.csv        a line for each frame and group: mean displacement,\n"
@@ -94,6 +94,10 @@ int main(int argc, char **argv)
          1, INT32_MAX},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
+        {"min-gap", CLI_NUMBER, &request.min_gap, "G",
+         "a ROI is unsure if another place scores less than G below the best, 0 to 2; 0.1 finds out most false matches "
+         "of searches in the whole picture (default: 0, none is)",
+         0, 2},
         {"rotation", CLI_FLAG, &request.rotation, NULL,
          "measure how far ROIs turn, too: the disc that fits into each. With --upscale only for --movemeter", 0, 0},
         {"max-rotation", CLI_NUMBER, &request.max_rotation, "DEG",

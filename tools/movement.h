@@ -150,7 +150,7 @@ int movement_tables_leave(struct movement_tables **tables);
 
 /* What rows add up to. */
 struct movement_sum {
-    int64_t rows[TRK_GAP + 1];         /* by status */
+    int64_t rows[TRK_UNSURE + 1];      /* by status */
     int64_t measured;                  /* rows that have a displacement, without a gap; all that follows is of them */
     double x_min, x_max, y_min, y_max; /* px */
     double squares;                    /* sum of x^2 + y^2 */

@@ -67,8 +67,10 @@ void movement_report_text(const struct movement_job *job, const struct movement_
     for (trk_row_status status = TRK_FLAT; status <= TRK_MISSING; status++)
         printf("%s %s %" PRId64, status == TRK_FLAT ? ";" : ",", trk_row_status_name(status),
                summary->all.rows[status]);
-    if (summary->all.rows[TRK_GAP] > 0)
-        printf(", %s %" PRId64, trk_row_status_name(TRK_GAP), summary->all.rows[TRK_GAP]);
+    // These only where they were asked for.
+    for (trk_row_status status = TRK_GAP; status <= TRK_UNSURE; status++)
+        if (summary->all.rows[status] > 0)
+            printf(", %s %" PRId64, trk_row_status_name(status), summary->all.rows[status]);
     if (summary->renewals > 0)
         printf("; templates were renewed %" PRId64 " times, and errors add up", summary->renewals);
     putchar('\n');

@@ -28,7 +28,7 @@ json_t *movement_roi_json(const struct movement_job *job, int roi)
 json_t *movement_counts_json(const struct movement_sum *sum)
 {
     json_t *counts = json_object();
-    for (trk_row_status status = TRK_MEASURED; status <= TRK_GAP; status++)
+    for (trk_row_status status = TRK_MEASURED; status <= TRK_UNSURE; status++)
         json_object_set_new(counts, status == TRK_MEASURED ? "measured" : trk_row_status_name(status),
                             json_integer(sum->rows[status]));
     return counts;
@@ -131,6 +131,7 @@ static json_t *parameters_json(const struct movement_job *job)
     json_object_set_new(parameters, "max_rotation_deg", json_real(job->params.max_rotation_deg));
     json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
+    json_object_set_new(parameters, "min_gap", json_real(job->params.min_gap));
     json_object_set_new(parameters, "upscale", job->params.upscale > 0 ? json_real(job->params.upscale) : json_null());
     json_object_set_new(parameters, "method",
                         json_string("zero-mean normalised cross-correlation; Gauss-Newton between the pixels, "

@@ -24,9 +24,10 @@ typedef enum trk_row_status {
                     are NaN */
     TRK_GAP,     /* measured, but x, y and rotation lack the motion in one gap or more, see trk_params.restart_after;
                     differences of such rows with as many gaps are whole */
+    TRK_UNSURE,  /* another place scores nearly as well, see trk_params.min_gap: x and y are NaN */
 } trk_row_status;
 
-/* Returns the word for the results table: "", "flat", "lost", "edge", "missing" or "gap". */
+/* Returns the word for the results table: "", "flat", "lost", "edge", "missing", "gap" or "unsure". */
 IST_API const char *trk_row_status_name(trk_row_status status);
 
 /* The motion of one ROI in one frame. */
@@ -83,13 +84,14 @@ enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
  *
  * Without `follow`, a ROI keeps its place: a renewed template is what is in the ROI then, and the sum is the motion
  * of what passes through it. With `follow`, ROI and search window go with the feature, to the pixel nearest to where
- * it was last measured, and a template is renewed there. A row that is TRK_LOST or TRK_EDGE says that the feature
- * is lost; from the next frame on it is searched as far as search_again_px from its last place, until a match inside
- * that window reaches min_score. It is never begun anew: what is at its last place by then is not the feature.
+ * it was last measured, and a template is renewed there. A row that is TRK_LOST, TRK_EDGE or TRK_UNSURE says that the
+ * feature is lost; from the next frame on it is searched as far as search_again_px from its last place, until a match
+ * inside that window reaches min_score. It is never begun anew: what is at its last place by then is not the feature.
  */
 typedef struct trk_params {
     int max_movement_px; /* how far a feature is searched for in each direction; 0: in the whole picture */
     double min_score;    /* below it a feature is lost, -1..1; 0: TRK_MIN_SCORE */
+    double min_gap;      /* with a second_peak_gap below it a row is TRK_UNSURE, 0..2; 0: none is. Not with rotation */
     bool follow;         /* the ROI goes with its feature */
     int search_again_px; /* how far a lost feature is searched for, at least max_movement_px; 0: 4 max_movement_px.
                             Only with follow and a max_movement_px */
@@ -132,7 +134,10 @@ typedef struct trk_params {
  * and from what is left of the difference of the two pictures, for white noise in both, and are at least what rounding
  * to whole gray levels causes; NaN where the texture does not fix the direction, drowns in noise, or a ROI is too small
  * to tell the two apart; and once it has been NaN when a template was renewed, as the sum's is not known any more.
- * They are of the right match: the gap tells whether it is that.
+ * They are of the right match: the gap tells whether it is that. In a search of the whole picture (320 x 240, textures
+ * of 3 to 60 px, ROIs of 24 to 64 px) for what was not there, 366 of 1080 matches scored above 0.5, of which min_gap
+ * 0.1 finds out 353, and 0.05 finds out 294. It cost 74 and 6 of 1080 right ones, all in ROIs smaller than the waves in
+ * them.
  *
  * Rotation, with max_rotation_deg: motion and angle of the disc that fits into the ROI, found together. A search over
  * all places and angles in a smaller picture, then Gauss-Newton on the cubic B-spline. The angle counts from the
