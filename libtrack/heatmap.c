@@ -17,8 +17,9 @@ struct mean {
 
 /* What is known of one ROI. */
 struct place {
-    double x_px, y_px, time_s; /* in the frame last added; NaN: not known, as before the first */
-    double speed;              /* there */
+    double x_px, y_px, time_s;     /* in the frame last added; NaN: not known, as before the first */
+    double shown_x_px, shown_y_px; /* the same where no motion is missing from it */
+    double speed;                  /* there */
     struct mean x, y, displacement, speeds;
     double displacement_max, speed_max;
     double x_farthest, y_farthest; /* where displacement was largest */
@@ -111,7 +112,12 @@ ist_status trk_heatmap_create(trk_heatmap **map, int width, int height, const tr
         return trk_fail_memory(error);
     }
     for (int i = 0; i < roi_count; i++)
-        new->places[i] = (struct place){.x_px = NOTHING, .y_px = NOTHING, .time_s = NOTHING, .speed = NOTHING};
+        new->places[i] = (struct place){.x_px = NOTHING,
+                                        .y_px = NOTHING,
+                                        .time_s = NOTHING,
+                                        .shown_x_px = NOTHING,
+                                        .shown_y_px = NOTHING,
+                                        .speed = NOTHING};
     share_pixels(new, rois);
     *map = new;
     return IST_OK;
@@ -179,7 +185,10 @@ void trk_heatmap_add(trk_heatmap *map, const trk_row *rows)
         place->x_px = row->x_px;
         place->y_px = row->y_px;
         place->time_s = row->frame_time_s;
-        if (!isnan(row->x_px))
+        // From frame to frame a sum with a gap is whole, as displacement it is not.
+        place->shown_x_px = row->gaps > 0 ? NOTHING : row->x_px;
+        place->shown_y_px = row->gaps > 0 ? NOTHING : row->y_px;
+        if (!isnan(place->shown_x_px))
             add_displacement(place, row->x_px, row->y_px);
         if (!isnan(place->speed))
             add_speed(place, place->speed);
@@ -199,7 +208,7 @@ static double direction_in(const trk_heatmap *map, const struct place *place, tr
 {
     switch (span) {
     case TRK_MAP_FRAME:
-        return direction_of(map, place->x_px, place->y_px);
+        return direction_of(map, place->shown_x_px, place->shown_y_px);
     case TRK_MAP_MEAN:
         return direction_of(map, mean_value(&place->x), mean_value(&place->y));
     case TRK_MAP_MAXIMUM:
@@ -229,7 +238,7 @@ double trk_heatmap_value(const trk_heatmap *map, trk_map_kind kind, trk_map_span
         return direction_in(map, place, span);
     if (kind == TRK_MAP_SPEED)
         return length_in(place->speed, &place->speeds, place->speed_max, span);
-    return length_in(hypot(place->x_px, place->y_px), &place->displacement, place->displacement_max, span);
+    return length_in(hypot(place->shown_x_px, place->shown_y_px), &place->displacement, place->displacement_max, span);
 }
 
 void trk_heatmap_paint(const trk_heatmap *map, trk_map_kind kind, trk_map_span span, float *pixels)

@@ -22,10 +22,7 @@ static inline struct point movement_apply(const struct movement *movement, doubl
                           movement->y + x * movement->sine + y * movement->cosine};
 }
 
-/*
- * Leaves of `part` what a picture of this size shows in full after the motion, which is expected to turn by less than
- * 45 degrees; where that is nothing, zeros.
- */
+/* Leaves of `part` what a picture of this size shows in full after the motion; where that is nothing, zeros. */
 void motion_crop(const trk_motion *motion, int width, int height, trk_roi *part);
 
 #endif

@@ -280,6 +280,19 @@ static double offset_variance(const struct refiner *refiner, struct refine_room 
  * Of white noise of variance 1 the kernel leaves the sum of its squared taps in each pixel. The fit takes up what lies
  * along its basis: of gain and brightness, which the kernel leaves as they are, 1 each.
  */
+/* Sum of squares of one kernel applied after the other. */
+static double square_of_both(const float *first, const float *second)
+{
+    double squares = 0;
+    for (int i = 0; i < 2 * TAPS - 1; i++) {
+        double tap = 0;
+        for (int k = i < TAPS ? 0 : i - TAPS + 1; k < TAPS && k <= i; k++)
+            tap += (double)first[k] * (double)second[i - k];
+        squares += tap * tap;
+    }
+    return squares;
+}
+
 static void judge_noise(struct refiner *refiner, struct refine_room *room, const struct kernels *kernels)
 {
     const float *weights = room->levels[refiner->level].taps[0];
@@ -291,6 +304,8 @@ static void judge_noise(struct refiner *refiner, struct refine_room *room, const
         steep += (double)slope[k] * (double)slope[k];
     }
     refiner->slope_noise = pixels * steep * kept;
+    refiner->edge_px = 1 / (2 * sqrt(M_PI) * kept); // whose squares sum up to the same
+    refiner->slope_moves = pixels * square_of_both(slope, weights) * square_of_both(weights, weights);
     refiner->variance_x = offset_variance(refiner, room, kernels, refiner->inverse[0]);
     refiner->variance_y = offset_variance(refiner, room, kernels, refiner->inverse[1]);
     refiner->freedom = kept * kept * pixels - 2 - refiner->variance_x / refiner->inverse[0][0] -
@@ -361,17 +376,29 @@ static double standard_error(double variance, double inverse, double slope_noise
     return share >= TEXTURE_SHARE_LEAST ? sqrt(variance) / share : (double)NAN;
 }
 
+/* What noise of this variance in one picture makes of the square of that error where the texture slopes. */
+static double texture_part(const struct refiner *refiner, double noise, double variance, double inverse)
+{
+    const double share = 1 - noise * refiner->slope_noise * inverse;
+    return noise * fmax(0, variance - noise * refiner->slope_moves * inverse * inverse) / (share * share);
+}
+
 /* Writes the standard errors. */
 static void estimate_errors(const struct refiner *refiner, const struct step *last, struct refinement *found)
 {
     found->error_x = found->error_y = (double)NAN;
+    found->part_x = found->part_y = 0;
     if (!(refiner->freedom > 0))
         return;
-    const double both = 1 + last->gain * last->gain; // the template's noise, and the picture's
+    const double square = last->gain * last->gain;
+    const double both = 1 + square; // the template's noise, and the picture's
     const double noise = fmax(both * ROUNDING, last->left / refiner->freedom);
-    const double slope_noise = noise / both * refiner->slope_noise, scale = noise / (last->gain * last->gain);
+    const double slope_noise = noise / both * refiner->slope_noise, scale = noise / square;
     found->error_x = standard_error(scale * refiner->variance_x, refiner->inverse[0][0], slope_noise);
     found->error_y = standard_error(scale * refiner->variance_y, refiner->inverse[1][1], slope_noise);
+    const double one = noise / both, lesser = fmin(1, 1 / square);
+    found->part_x = lesser * texture_part(refiner, one, refiner->variance_x, refiner->inverse[0][0]);
+    found->part_y = lesser * texture_part(refiner, one, refiner->variance_y, refiner->inverse[1][1]);
 }
 
 static int nearest_phase(double offset)

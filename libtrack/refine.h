@@ -39,6 +39,8 @@ struct refiner {
     double variance_x;    // of the offset for white noise of variance 1 in the difference of the pictures
     double variance_y;
     double slope_noise; // the sum of squares in gx, or gy, of such noise in the template
+    double slope_moves; // such noise, times inverse^2: the part of variance_x that is not of the texture's own slopes
+    double edge_px;     // sigma of the Gaussian that blurs the template's edges as the kernel does
     double freedom;     // the sum of squares that such noise leaves behind, on the average; not above 0: unknown
 };
 
@@ -60,6 +62,7 @@ struct refine_room {
 struct refinement {
     double dx, dy;
     double error_x, error_y;
+    double part_x, part_y; // of the squares of the errors: what the noise of one picture makes where the texture slopes
 };
 
 /* Makes room for a template of this size. refiner_finish() releases it, after a failure too. */

@@ -53,6 +53,7 @@ static void make_filter(float taps[FILTER_TAPS])
 /* A part of the picture made smaller, and its spline; somebody else's memory. Pixel i, j is at left + i, top + j. */
 struct part {
     int scale;
+    int shift_x, shift_y;         // full pixels, from the picture's own place to that of pixel 0, 0
     int left, top, columns, rows; // in small pixels
     const float *samples;         // with FILTER_REACH more on each side
     const float *spline;
@@ -109,8 +110,8 @@ static void fill_part(struct part *part, struct rotation_room *room, const struc
     for (int j = 0; j < rows; j++) {
         float *line = room->samples + j * stride;
         for (int i = 0; i < stride; i++)
-            line[i] = block_mean(plane, (part->left - FILTER_REACH + i) * part->scale,
-                                 (part->top - FILTER_REACH + j) * part->scale, part->scale) -
+            line[i] = block_mean(plane, part->shift_x + (part->left - FILTER_REACH + i) * part->scale,
+                                 part->shift_y + (part->top - FILTER_REACH + j) * part->scale, part->scale) -
                       (float)offset;
         kernels->filter(room->rows + (ptrdiff_t)j * part->columns, line, part->columns, 1, taps, FILTER_TAPS);
     }
@@ -248,22 +249,54 @@ static int choose_scale(double radius)
     return scale < 1 ? 1 : scale;
 }
 
+/* Steps that cover the range on either side of any angle. */
+static int half_range(const struct rotator *rotator)
+{
+    return 1 + (int)ceil(rotator->range_rad / rotator->turn_step_rad);
+}
+
 static void lay_out_angles(struct rotator *rotator)
 {
     const double step = RIM_STEP_PX / rotator->coarse.radius;
-    if (rotator->turns_freely) {
-        rotator->angle_count = (int)ceil(2 * M_PI / step);
-        rotator->angle_step_rad = 2 * M_PI / rotator->angle_count;
-        rotator->angle_first_rad = -M_PI;
-    } else {
-        rotator->angle_count = 1 + (int)ceil(2 * rotator->range_rad / step);
-        rotator->angle_step_rad = 2 * rotator->range_rad / (rotator->angle_count - 1);
-        rotator->angle_first_rad = -rotator->range_rad;
+    if (!rotator->follows && !rotator->turns_freely) {
+        rotator->turn_count = rotator->angle_count = 1 + (int)ceil(2 * rotator->range_rad / step);
+        rotator->turn_step_rad = 2 * rotator->range_rad / (rotator->turn_count - 1);
+        rotator->turn_first_rad = -rotator->range_rad;
+        return;
     }
+    rotator->turn_count = rotator->angle_count = rotator->circle_count = (int)ceil(2 * M_PI / step);
+    rotator->turn_step_rad = 2 * M_PI / rotator->circle_count;
+    rotator->turn_first_rad = -M_PI;
+    // With the first ones again behind the last, the angles around any one lie side by side.
+    if (!rotator->turns_freely)
+        rotator->turn_count += 2 * half_range(rotator);
+}
+
+static void choose_angles(struct rotator *rotator)
+{
+    const int circle = rotator->circle_count, half = half_range(rotator);
+    const double from_first = remainder(rotator->toward_rad, 2 * M_PI) - rotator->turn_first_rad;
+    const int middle = (int)lround(from_first / rotator->turn_step_rad);
+    rotator->angle_first = (middle - half + 2 * circle) % circle;
+    rotator->angle_count = 2 * half + 1;
+}
+
+void rotator_aim(struct rotator *rotator, int shift_x, int shift_y, int reach_px, double toward_rad, bool any_angle)
+{
+    rotator->shift_x = shift_x;
+    rotator->shift_y = shift_y;
+    rotator->x_reach = reach_px ? reach_px : rotator->picture_width;
+    rotator->y_reach = reach_px ? reach_px : rotator->picture_height;
+    rotator->toward_rad = toward_rad;
+    rotator->turns_freely = rotator->turns_freely || any_angle;
+    rotator->angle_first = 0;
+    rotator->angle_count = rotator->circle_count;
+    if (!rotator->turns_freely)
+        choose_angles(rotator);
 }
 
 ist_status rotator_init(struct rotator *rotator, const trk_roi *roi, int picture_width, int picture_height,
-                        int max_movement_px, double max_rotation_deg, ist_error *error)
+                        int max_movement_px, double max_rotation_deg, bool follows, ist_error *error)
 {
     const double radius = fmin(roi->width, roi->height) / 2;
     const double half_width = (roi->width - 1) / 2.0, half_height = (roi->height - 1) / 2.0;
@@ -276,14 +309,15 @@ ist_status rotator_init(struct rotator *rotator, const trk_roi *roi, int picture
                                 .picture_width = picture_width,
                                 .picture_height = picture_height,
                                 .range_rad = max_rotation_deg * M_PI / 180,
-                                .turns_freely = max_rotation_deg >= 180};
+                                .turns_freely = max_rotation_deg >= 180,
+                                .follows = follows};
     ist_status status = disc_init(&rotator->coarse, rotator, radius, choose_scale(radius), error);
     if (status >= 0)
         status = disc_init(&rotator->fine, rotator, radius, 1, error);
     if (status < 0)
         return status;
     lay_out_angles(rotator);
-    rotator->turned = allocate_aligned((size_t)rotator->angle_count * (size_t)rotator->coarse.count, sizeof(float));
+    rotator->turned = allocate_aligned((size_t)rotator->turn_count * (size_t)rotator->coarse.count, sizeof(float));
     return rotator->turned ? IST_OK : trk_fail_memory(error);
 }
 
@@ -306,30 +340,60 @@ static struct span search_span(double middle, double reach, double radius, int s
     return (struct span){-(int)floor(fmax(0, back) / scale), (int)floor(fmax(0, ahead) / scale)};
 }
 
-/* The part of the small picture that a search looks at. */
-static struct part search_part(const struct rotator *rotator, struct span *across, struct span *down)
+/* The part of the small picture that a search over these positions looks at. */
+static struct part part_of_spans(const struct rotator *rotator, const struct span *across, const struct span *down)
 {
     const struct rotation_disc *disc = &rotator->coarse;
-    const double radius = disc->radius * disc->scale;
-    *across = search_span(rotator->middle_x, rotator->x_reach, radius, rotator->picture_width, disc->scale);
-    *down = search_span(rotator->middle_y, rotator->y_reach, radius, rotator->picture_height, disc->scale);
-    return part_around(disc->scale, to_small(rotator->middle_x, disc->scale), to_small(rotator->middle_y, disc->scale),
-                       1 + fmax(-across->first, across->last), 1 + fmax(-down->first, down->last), disc->radius);
+    struct part part =
+        part_around(disc->scale, to_small(rotator->middle_x, disc->scale), to_small(rotator->middle_y, disc->scale),
+                    1 + fmax(-across->first, across->last), 1 + fmax(-down->first, down->last), disc->radius);
+    part.shift_x = rotator->shift_x;
+    part.shift_y = rotator->shift_y;
+    return part;
+}
+
+/* The part that the next search looks at, and the positions. */
+static struct part search_part(const struct rotator *rotator, struct span *across, struct span *down)
+{
+    const int scale = rotator->coarse.scale;
+    const double radius = rotator->coarse.radius * scale;
+    *across =
+        search_span(rotator->middle_x + rotator->shift_x, rotator->x_reach, radius, rotator->picture_width, scale);
+    *down = search_span(rotator->middle_y + rotator->shift_y, rotator->y_reach, radius, rotator->picture_height, scale);
+    return part_of_spans(rotator, across, down);
+}
+
+/* The largest that any search may look at, from wherever it starts. */
+static struct part largest_part(const struct rotator *rotator)
+{
+    struct span across, down;
+    if (!rotator->follows)
+        return search_part(rotator, &across, &down);
+    const int scale = rotator->coarse.scale;
+    const double diameter = 2 * rotator->coarse.radius * scale;
+    across.last = (int)fmin(rotator->x_reach, fmax(0, rotator->picture_width - diameter)) / scale;
+    down.last = (int)fmin(rotator->y_reach, fmax(0, rotator->picture_height - diameter)) / scale;
+    across.first = -across.last;
+    down.first = -down.last;
+    return part_of_spans(rotator, &across, &down);
 }
 
 /* The part of the full picture for a middle near dx, dy. */
 static struct part fine_part(const struct rotator *rotator, double dx, double dy)
 {
     const double reach = 1 + rotator->coarse.scale;
-    return part_around(1, rotator->middle_x + dx, rotator->middle_y + dy, reach, reach, rotator->fine.radius);
+    struct part part =
+        part_around(1, rotator->middle_x + dx, rotator->middle_y + dy, reach, reach, rotator->fine.radius);
+    part.shift_x = rotator->shift_x;
+    part.shift_y = rotator->shift_y;
+    return part;
 }
 
 ist_status rotation_room_init(struct rotation_room *room, const struct rotator *rotators, int count, ist_error *error)
 {
     size_t samples = 0, disc = 0, angles = 0;
     for (int i = 0; i < count; i++) {
-        struct span across, down;
-        const struct part parts[] = {search_part(&rotators[i], &across, &down), fine_part(&rotators[i], 0.5, 0.5)};
+        const struct part parts[] = {largest_part(&rotators[i]), fine_part(&rotators[i], 0.5, 0.5)};
         for (int k = 0; k < 2; k++) {
             // One more, as the fine part grows by a pixel with the place of its middle.
             const size_t size =
@@ -337,7 +401,7 @@ ist_status rotation_room_init(struct rotation_room *room, const struct rotator *
             samples = size > samples ? size : samples;
         }
         disc = (size_t)rotators[i].coarse.count > disc ? (size_t)rotators[i].coarse.count : disc;
-        angles = (size_t)rotators[i].angle_count > angles ? (size_t)rotators[i].angle_count : angles;
+        angles = (size_t)rotators[i].turn_count > angles ? (size_t)rotators[i].turn_count : angles;
     }
     *room = (struct rotation_room){0};
     make_filter(room->taps);
@@ -362,9 +426,10 @@ void rotation_room_finish(struct rotation_room *room)
     *room = (struct rotation_room){0};
 }
 
+/* An angle of those that the template is turned by. */
 static double angle_at(const struct rotator *rotator, int i)
 {
-    return rotator->angle_first_rad + i * rotator->angle_step_rad;
+    return rotator->turn_first_rad + i * rotator->turn_step_rad;
 }
 
 /*
@@ -374,7 +439,7 @@ static double angle_at(const struct rotator *rotator, int i)
 static void turn_template(struct rotator *rotator, const struct part *part, double x, double y)
 {
     const struct rotation_disc *disc = &rotator->coarse;
-    for (int i = 0; i < rotator->angle_count; i++) {
+    for (int i = 0; i < rotator->turn_count; i++) {
         const double c = cos(angle_at(rotator, i)), s = sin(angle_at(rotator, i));
         float *turned = rotator->turned + i;
         double sum = 0, square = 0;
@@ -384,13 +449,13 @@ static void turn_template(struct rotator *rotator, const struct part *part, doub
             // What is seen at u, v was at R(-angle) (u, v). All of the disc lies in the part.
             const float value =
                 find_point(part, x + c * u + s * v, y - s * u + c * v, &point) ? sample(part, &point) : 0;
-            turned[(ptrdiff_t)k * rotator->angle_count] = value;
+            turned[(ptrdiff_t)k * rotator->turn_count] = value;
             sum += (double)value;
             square += (double)value * (double)value;
         }
         const double mean = sum / disc->count, norm = sqrt(fmax(square - sum * mean, 0));
         for (int k = 0; k < disc->count; k++) {
-            float *value = &turned[(ptrdiff_t)k * rotator->angle_count];
+            float *value = &turned[(ptrdiff_t)k * rotator->turn_count];
             *value = norm > 0 ? (float)(((double)*value - mean) / norm) : 0;
         }
     }
@@ -455,7 +520,8 @@ static void search(const struct rotator *rotator, struct rotation_room *room, co
             const double norm = gather(disc, part, x + dx, y + dy, room->disc);
             if (!(norm > 0))
                 continue;
-            kernels->filter(room->scores, rotator->turned, count, count, room->disc, disc->count);
+            kernels->filter(room->scores, rotator->turned + rotator->angle_first, count, rotator->turn_count,
+                            room->disc, disc->count);
             for (int i = 0; i < count; i++) {
                 const double score = (double)room->scores[i] / norm;
                 if (score > room->best[i].score)
@@ -568,7 +634,8 @@ static int list_candidates(const struct rotator *rotator, const struct rotation_
         if (best->score < best_score(rotator, room, i - 1) || best->score <= best_score(rotator, room, i + 1))
             continue;
         const int scale = rotator->coarse.scale;
-        const struct pose pose = {best->x * scale, best->y * scale, angle_at(rotator, i), best->score, false};
+        const struct pose pose = {best->x * scale, best->y * scale, angle_at(rotator, rotator->angle_first + i),
+                                  best->score, false};
         count = keep_best(poses, count, CANDIDATES, pose);
     }
     return count;
@@ -582,8 +649,9 @@ static void stay_in_range(const struct rotator *rotator, struct pose *pose)
     pose->angle_rad = remainder(pose->angle_rad, 2 * M_PI);
     if (rotator->turns_freely)
         return;
-    pose->at_edge = pose->at_edge || fabs(pose->angle_rad) >= rotator->range_rad;
-    pose->angle_rad = fmax(-rotator->range_rad, fmin(rotator->range_rad, pose->angle_rad));
+    const double turned = remainder(pose->angle_rad - rotator->toward_rad, 2 * M_PI);
+    pose->at_edge = pose->at_edge || fabs(turned) >= rotator->range_rad;
+    pose->angle_rad = rotator->toward_rad + fmax(-rotator->range_rad, fmin(rotator->range_rad, turned));
 }
 
 struct pose rotator_find(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,

@@ -26,7 +26,7 @@ enum { ROTATION_TAPS = 17 }; // of the smoothing filter
 
 /* A pose of the disc, from where and how the template was cut. */
 struct pose {
-    double dx, dy;    // px
+    double dx, dy;    // px, from the shifted place
     double angle_rad; // clockwise
     double score;     // zero-mean normalised cross-correlation of template and picture there; NaN: none found
     bool at_edge;     // it lies at the limit of what was searched, in motion or angle
@@ -46,16 +46,20 @@ struct rotation_disc {
 struct rotator {
     double half_width, half_height; // px, from the first pixel to the middle
     double middle_x, middle_y;      // px
+    int shift_x, shift_y;           // px, from there to where it is searched for
     double x_reach, y_reach;        // px, how far the middle may go
     int picture_width, picture_height;
-    double range_rad;  // angles are within it, either way
-    bool turns_freely; // all angles are
-    int offset;        // taken off samples, so that single precision is spent on texture
+    double toward_rad, range_rad; // angles are within the range, on either side of the first
+    bool turns_freely;            // all angles are
+    bool follows;                 // it may be aimed
+    int offset;                   // taken off samples, so that single precision is spent on texture
     struct rotation_disc coarse, fine;
-    int angle_count; // that are searched
-    double angle_first_rad, angle_step_rad;
-    float *turned; // the coarse disc turned by all angles: for each pixel, for each angle
-    bool usable;   // false: the texture does not fix motion and angle
+    int turn_count;                       // angles that `turned` holds
+    double turn_first_rad, turn_step_rad; // they are, from one to the next
+    int circle_count;                     // of these make a whole turn; 0: they do not go all round
+    int angle_first, angle_count;         // of them: those searched
+    float *turned;                        // the coarse disc turned by them: for each pixel, for each angle
+    bool usable;                          // false: the texture does not fix motion and angle
 };
 
 /* Room for measuring with rotators up to a certain size. */
@@ -74,11 +78,18 @@ struct rotation_room {
 
 /*
  * Prepares for a ROI in pictures of this size, for motion up to max_movement_px (0: anywhere in the picture) and angles
- * up to max_rotation_deg, above 0 and at most 180. rotator_finish() releases it, after a failure too.
+ * up to max_rotation_deg, above 0 and at most 180. One that `follows` may be aimed. rotator_finish() releases it, after
+ * a failure too.
  */
 ist_status rotator_init(struct rotator *rotator, const trk_roi *roi, int picture_width, int picture_height,
-                        int max_movement_px, double max_rotation_deg, ist_error *error);
+                        int max_movement_px, double max_rotation_deg, bool follows, ist_error *error);
 void rotator_finish(struct rotator *rotator);
+
+/*
+ * Searches from now on around the place that is shift_x, shift_y from the ROI, reach_px each way (0: the whole picture,
+ * else at most as far as it was prepared for), and around an angle, or with `any_angle` for all.
+ */
+void rotator_aim(struct rotator *rotator, int shift_x, int shift_y, int reach_px, double toward_rad, bool any_angle);
 
 /* Makes room for any of these rotators. */
 ist_status rotation_room_init(struct rotation_room *room, const struct rotator *rotators, int count, ist_error *error);
@@ -90,7 +101,7 @@ void rotator_cut(struct rotator *rotator, struct rotation_room *room, const stru
 
 /*
  * Finds the template. The score is NaN if it has too little texture or the steps do not converge. An
- * angle beyond the range comes back as its limit.
+ * angle beyond the range comes back as its limit; where all are searched, it is within half a turn.
  */
 struct pose rotator_find(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
                          const struct plane *plane);

@@ -28,6 +28,10 @@ static bool renews(const trk_tracker *tracker)
 
 static ist_status init_templates(struct feature *feature, const trk_tracker *tracker, int roi, ist_error *error)
 {
+    if (tracker->rotators) {
+        const ist_status status = tracker_init_rotator(tracker, &feature->rotator, roi, error);
+        return status < 0 ? status : tracker_init_rotator(tracker, &feature->spare, roi, error);
+    }
     ist_status status = tracker_init_matcher(tracker, &feature->matcher, roi, false, error);
     if (status >= 0 && tracker_searches_again(tracker))
         status = tracker_init_matcher(tracker, &feature->wide, roi, true, error);
@@ -58,6 +62,8 @@ void features_destroy(struct feature **features, int count)
         matcher_finish(&(*features)[i].matcher);
         matcher_finish(&(*features)[i].wide);
         refiner_finish(&(*features)[i].refiner);
+        rotator_finish(&(*features)[i].rotator);
+        rotator_finish(&(*features)[i].spare);
     }
     free(*features);
     *features = NULL;
@@ -67,11 +73,18 @@ void features_restart(struct feature *features, const trk_tracker *tracker)
 {
     for (int i = 0; i < tracker->roi_count; i++) {
         struct feature *feature = &features[i];
-        feature->x = feature->cut_x = tracker->rois[i].x;
-        feature->y = feature->cut_y = tracker->rois[i].y;
+        feature->home = &tracker->rois[i];
+        feature->x = feature->cut_x = feature->home->x;
+        feature->y = feature->cut_y = feature->home->y;
         feature->base_x = feature->base_y = 0;
+        feature->base_variance_x = feature->base_variance_y = 0;
+        feature->overlap = 0;
+        feature->beside_x = feature->beside_y = 0;
+        feature->last_x = feature->last_y = 0;
+        feature->base_angle_deg = feature->angle_deg = 0;
         feature->age = feature->renewals = 0;
         feature->is_lost = false;
+        feature->lost_for = feature->gaps = 0;
     }
 }
 
@@ -84,8 +97,8 @@ static bool is_flat_at(const trk_tracker *tracker, const struct scratch *scratch
         .plane = plane,
         .x = feature->x,
         .count = 1,
-        .width = feature->matcher.width,
-        .height = feature->matcher.height,
+        .width = feature->home->width,
+        .height = feature->home->height,
         .column_sum = scratch->search.column_sum,
         .column_square = scratch->search.column_square,
     };
@@ -101,19 +114,119 @@ static bool wants_renewal(const trk_params *params, const struct feature *featur
     return (params->renew_every > 0 && feature->age >= params->renew_every) || score < params->renew_below;
 }
 
-/* Cuts the template anew where the feature is; so far it has moved by x_px, y_px. */
-static void renew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
-                  const struct plane *plane, double x_px, double y_px)
+/*
+ * How much more noise the one of two edges of a template `apart` px apart takes up, and the other: with sharp edges
+ * that of the pixels between them, with blurred ones less, the integral of (P(x) - P(x - apart))^2, P being the edge.
+ */
+static double edge_noise(double apart, double blur)
 {
-    matcher_cut(&feature->matcher, &scratch->search, plane, feature->x, feature->y);
-    refiner_cut(&feature->refiner, &scratch->room, &tracker->kernels, plane, feature->x, feature->y);
-    feature->wide_is_old = true;
+    const double ratio = apart / (2 * blur);
+    return apart * erf(ratio) + 2 * blur / sqrt(M_PI) * (exp(-ratio * ratio) - 1);
+}
+
+/* How much a template cut at the feature's place has in common with a match at x, y, 0..1. */
+static double overlap_of(const struct feature *feature, double x, double y)
+{
+    const struct refiner *refiner = &feature->refiner;
+    const double across = 1 - edge_noise(fabs(x - feature->x), refiner->edge_px) / refiner->width;
+    const double down = 1 - edge_noise(fabs(y - feature->y), refiner->edge_px) / refiner->height;
+    return fmax(0, across) * fmax(0, down);
+}
+
+/*
+ * The standard error of a sum of motions in which each match begins in the frame where the one before it ended.
+ *
+ * With noise n of the frames, a match in frame b with the template from frame a is off by w.n(b) - w.n(a): weights w
+ * come from the slopes of the texture. The next one, with the template from b, is off by w'.n(c) - w'.n(b). Slopes
+ * belong to places in the picture, so where both cover the same pixels of b the weights are the same, and the noise of
+ * b cancels. Of a feature that is followed there remain the noise of the first frame and of the last, and of those
+ * between what lies beside the match in a template cut at whole pixels. Of a ROI that keeps its place there remains
+ * what had passed in and out, too. What comes in by slopes that are noise themselves never cancels. Hence
+ *     variance(sum) = variance(base) + variance(match) - 2 overlap (part of b in the match).
+ */
+static double error_of_sum(double base_variance, double error, double overlap, double part)
+{
+    return sqrt(base_variance + error * error - 2 * overlap * part);
+}
+
+/*
+ * From the motion since the template was cut to that of the feature. If both do not have the same middle, the feature's
+ * goes round the template's as that turns.
+ */
+static void add_base(const struct feature *feature, const struct refinement *found, trk_row *row)
+{
+    row->x_px = feature->base_x + (feature->x + row->x_px - feature->cut_x);
+    row->y_px = feature->base_y + (feature->y + row->y_px - feature->cut_y);
+    if (feature->renewals == 0)
+        return;
+    row->standard_error_x_px =
+        error_of_sum(feature->base_variance_x, row->standard_error_x_px, feature->overlap, found->part_x);
+    row->standard_error_y_px =
+        error_of_sum(feature->base_variance_y, row->standard_error_y_px, feature->overlap, found->part_y);
+    if (isnan(row->rotation_deg))
+        return;
+    const double c = cos(row->rotation_deg * M_PI / 180), s = sin(row->rotation_deg * M_PI / 180);
+    row->x_px += (c - 1) * feature->beside_x - s * feature->beside_y;
+    row->y_px += s * feature->beside_x + (c - 1) * feature->beside_y;
+    row->rotation_deg += feature->base_angle_deg;
+}
+
+/* Cuts the template anew, upright, where the feature is. False: it would have no texture, and the old one stays. */
+static bool cut_anew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                     const struct plane *plane)
+{
+    if (is_flat_at(tracker, scratch, plane, feature))
+        return false;
+    if (!tracker->rotators) {
+        matcher_cut(&feature->matcher, &scratch->search, plane, feature->x, feature->y);
+        refiner_cut(&feature->refiner, &scratch->room, &tracker->kernels, plane, feature->x, feature->y);
+        feature->wide_is_old = true;
+        return true;
+    }
+    rotator_cut(&feature->spare, &scratch->rotation, &tracker->kernels, plane, feature->x, feature->y);
+    if (!feature->spare.usable)
+        return false;
+    const struct rotator old = feature->rotator;
+    feature->rotator = feature->spare;
+    feature->spare = old;
+    return true;
+}
+
+/* Begins a new sum at the feature's place, which was found at x, y; the row says how far it has moved by now. */
+static void renew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                  const struct plane *plane, double x, double y, const trk_row *row)
+{
+    if (!cut_anew(tracker, scratch, feature, plane))
+        return;
     feature->cut_x = feature->x;
     feature->cut_y = feature->y;
-    feature->base_x = x_px;
-    feature->base_y = y_px;
+    feature->base_x = row->x_px;
+    feature->base_y = row->y_px;
+    feature->base_variance_x = row->standard_error_x_px * row->standard_error_x_px;
+    feature->base_variance_y = row->standard_error_y_px * row->standard_error_y_px;
+    feature->overlap = overlap_of(feature, x, y);
+    if (tracker->params.follow) {
+        feature->beside_x = feature->home->x + row->x_px - feature->x;
+        feature->beside_y = feature->home->y + row->y_px - feature->y;
+    }
+    feature->base_angle_deg = row->rotation_deg;
     feature->age = 0;
     feature->renewals++;
+}
+
+/* Begins a new sum that goes on from the last good frame's, with a gap. */
+static void restart(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                    const struct plane *plane)
+{
+    if (!cut_anew(tracker, scratch, feature, plane))
+        return;
+    feature->base_x = feature->last_x;
+    feature->base_y = feature->last_y;
+    feature->base_variance_x = feature->base_variance_y = (double)NAN;
+    feature->base_angle_deg = feature->angle_deg;
+    feature->age = feature->lost_for = 0;
+    feature->renewals++;
+    feature->gaps++;
 }
 
 /* The matcher for this frame. A lost feature is seldom, so its spectrum for the larger window is made only then. */
@@ -131,30 +244,81 @@ static const struct matcher *choose_matcher(const trk_tracker *tracker, struct s
     return &feature->wide;
 }
 
+/* Finds the feature with its template; x, y in the row count from where the feature was. */
+static void find_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                         const struct plane *plane, int roi, trk_row *row, struct refinement *found)
+{
+    const trk_params *params = &tracker->params;
+    const int reach_px = feature->is_lost ? params->search_again_px : params->max_movement_px;
+    const struct refiner *refiner = feature->renewals ? &feature->refiner : &tracker->refiners[roi];
+    struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
+    tracker_aim(tracker, &matcher, feature->x, feature->y, reach_px);
+    tracker_find(tracker, scratch, &matcher, refiner, plane, row, found);
+}
+
+/* The same for one that may turn. A lost one may have turned by any angle. */
+static void find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct feature *feature,
+                        const struct plane *plane, int roi, trk_row *row)
+{
+    const trk_params *params = &tracker->params;
+    const int reach_px = feature->is_lost ? params->search_again_px : params->max_movement_px;
+    struct rotator rotator = feature->renewals ? feature->rotator : tracker->rotators[roi];
+    if (params->follow)
+        rotator_aim(&rotator, feature->x - feature->home->x, feature->y - feature->home->y, reach_px,
+                    (feature->angle_deg - feature->base_angle_deg) * M_PI / 180, feature->is_lost);
+    tracker_find_turned(tracker, scratch, &rotator, plane, row);
+}
+
+/* To the pixel nearest to where the row says that the feature is. */
+static void follow(const trk_tracker *tracker, struct feature *feature, const trk_row *row)
+{
+    const trk_roi *home = feature->home;
+    feature->x = (int)fmin(fmax(rint(home->x + row->x_px), 0), tracker->width - home->width);
+    feature->y = (int)fmin(fmax(rint(home->y + row->y_px), 0), tracker->height - home->height);
+}
+
+/* What a frame in which nothing was measured leads to. */
+static void stay_lost(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
+                      const struct plane *plane)
+{
+    const int restart_after = tracker->params.restart_after;
+    feature->lost_for++;
+    if (restart_after > 0 && feature->lost_for >= restart_after)
+        restart(tracker, scratch, feature, plane);
+}
+
 static void measure_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
                             const struct plane *plane, int roi, trk_row *row)
 {
     const trk_params *params = &tracker->params;
-    const struct refiner *refiner = feature->renewals ? &feature->refiner : &tracker->refiners[roi];
-    struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
-    tracker_aim(tracker, &matcher, feature->x, feature->y,
-                feature->is_lost ? params->search_again_px : params->max_movement_px);
-    tracker_find(tracker, scratch, &matcher, refiner, plane, row);
+    struct refinement found = {0};
+    if (tracker->rotators)
+        find_turned(tracker, scratch, feature, plane, roi, row);
+    else
+        find_feature(tracker, scratch, feature, plane, roi, row, &found);
     row->renewals = feature->renewals;
+    row->gaps = feature->gaps;
     feature->age++;
     feature->is_lost = params->follow && row->status != TRK_MEASURED;
 
     const double x = feature->x + row->x_px, y = feature->y + row->y_px;
-    row->x_px = feature->base_x + (x - feature->cut_x);
-    row->y_px = feature->base_y + (y - feature->cut_y);
-    if (row->status != TRK_MEASURED)
+    add_base(feature, &found, row);
+    if (params->follow && tracker->rotators)
+        row->rotation_deg = rotation_unwrap(row->rotation_deg, feature->angle_deg);
+    if (row->status != TRK_MEASURED) {
+        stay_lost(tracker, scratch, feature, plane);
         return;
-    if (params->follow) {
-        feature->x = (int)fmin(fmax(rint(x), 0), tracker->width - matcher.width);
-        feature->y = (int)fmin(fmax(rint(y), 0), tracker->height - matcher.height);
     }
-    if (wants_renewal(params, feature, row->score) && !is_flat_at(tracker, scratch, plane, feature))
-        renew(tracker, scratch, feature, plane, row->x_px, row->y_px);
+    feature->last_x = row->x_px;
+    feature->last_y = row->y_px;
+    feature->angle_deg = row->rotation_deg;
+    feature->lost_for = 0;
+    if (feature->gaps > 0)
+        row->status = TRK_GAP;
+    if (params->follow)
+        follow(tracker, feature, row);
+    if (wants_renewal(params, feature, row->score))
+        renew(tracker, scratch, feature, plane, x, y, row);
 }
 
 trk_row blank_row(const ist_frame *frame, const struct feature *features, int roi)
@@ -171,18 +335,20 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
                      .standard_error_y_px = (double)NAN,
                      .rotation_deg = (double)NAN,
                      .status = TRK_MISSING,
-                     .renewals = features ? features[roi].renewals : 0};
+                     .renewals = features ? features[roi].renewals : 0,
+                     .gaps = features ? features[roi].gaps : 0};
 }
 
 void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,
                  const struct plane *plane, int roi, trk_row *row)
 {
-    if (tracker->rotators)
-        tracker_find_turned(tracker, scratch, roi, plane, row);
-    else if (features)
+    struct refinement found;
+    if (features)
         measure_feature(tracker, scratch, &features[roi], plane, roi, row);
+    else if (tracker->rotators)
+        tracker_find_turned(tracker, scratch, &tracker->rotators[roi], plane, row);
     else
-        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row);
+        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row, &found);
 }
 
 ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error)

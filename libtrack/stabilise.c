@@ -40,8 +40,6 @@ ist_status trk_stabiliser_create(trk_stabiliser **stabiliser, int width, int hei
     const trk_stabilise_params given = params ? *params : (trk_stabilise_params){0};
     if (roi_count < 1 || !rois)
         return trk_fail(error, IST_ERROR_ARGUMENT, "no ROI given");
-    if (given.turn && roi_count < 2)
-        return trk_fail(error, IST_ERROR_ARGUMENT, "one ROI does not tell how the picture turns; give two or more");
     trk_stabiliser *new = calloc(1, sizeof *new);
     trk_roi *copy = calloc((size_t)roi_count, sizeof *copy);
     if (!new || !copy) {
@@ -156,7 +154,9 @@ static ist_status check_motions(const trk_stabiliser *s, const char *path, ist_e
     if (s->write_error || fflush(s->records) != 0)
         return records_failed(s->write_error ? s->write_error : errno, error);
     if (s->known_count == 0)
-        return trk_fail(error, IST_ERROR_NOT_FOUND, "%s: no frame's motion is known; nothing was written", path);
+        return trk_fail(error, IST_ERROR_NOT_FOUND, "%s: no frame's motion is known; nothing was written%s", path,
+                        s->params.turn ? " (for its turn it takes two ROIs that are measured, or one with rotation)"
+                                       : "");
     if (s->part.width < PART_MIN || s->part.height < PART_MIN)
         return trk_fail(error, IST_ERROR_DATA,
                         "%s: only %d x %d px are in view in every frame; keep the whole picture instead", path,

@@ -31,6 +31,10 @@ const char *trk_row_status_name(trk_row_status status)
         return "edge";
     case TRK_MISSING:
         return "missing";
+    case TRK_GAP:
+        return "gap";
+    case TRK_UNSURE:
+        return "unsure";
     }
     return "unknown";
 }
@@ -64,6 +68,12 @@ static ist_status check_following(const trk_params *params, ist_error *error)
         return trk_fail(error, IST_ERROR_ARGUMENT,
                         "renewing below a score of %g: it must be above the lowest score, %g, and at most 1",
                         params->renew_below, params->min_score);
+    const bool renews = params->renew_every > 0 || params->renew_below != 0;
+    if (params->restart_after < 0 || (params->restart_after > 0 && (params->follow || !renews)))
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "beginning anew after %d frames: it must be 0 (never) or more, and is only for ROIs that keep "
+                        "their place while templates are renewed",
+                        params->restart_after);
     return IST_OK;
 }
 
@@ -74,18 +84,21 @@ static ist_status check_params(const trk_params *params, ist_error *error)
                         params->max_movement_px);
     if (!(params->min_score >= -1 && params->min_score <= 1))
         return trk_fail(error, IST_ERROR_ARGUMENT, "lowest score of %g: it must be -1 to 1", params->min_score);
+    if (!(params->min_gap >= 0 && params->min_gap <= 2) || (params->min_gap > 0 && params->max_rotation_deg > 0))
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "least gap to the second peak of %g: it must be 0 to 2, and with rotation no gap is known",
+                        params->min_gap);
     if (params->threads < 0 || params->threads > THREADS_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "%d threads: it must be 0 (one for each processor) to %d",
                         params->threads, THREADS_MAX);
     if (!(params->max_rotation_deg >= 0 && params->max_rotation_deg <= 180))
         return trk_fail(error, IST_ERROR_ARGUMENT, "largest rotation of %g degrees: it must be 0 (none) to 180",
                         params->max_rotation_deg);
-    if (params->max_rotation_deg > 0 &&
-        (params->follow || params->renew_every || params->renew_below != 0 || params->upscale != 0))
-        return trk_fail(
-            error, IST_ERROR_ARGUMENT,
-            "rotation is measured against one template, in place, in fractions of any size: neither with ROIs "
-            "that follow, nor with templates that are renewed, nor on a grid (upscale)");
+    if (params->max_rotation_deg > 0 && params->upscale != 0)
+        return trk_fail(error, IST_ERROR_ARGUMENT,
+                        "rotation and upscale %g: with rotation motion is found in fractions of any size, not in "
+                        "steps; leave out one of the two",
+                        params->upscale);
     if (params->upscale != 0 && !(params->upscale >= 1 && params->upscale <= TRK_UPSCALE_MAX))
         return trk_fail(error, IST_ERROR_ARGUMENT, "upscale %g: it must be 1 to %g, or 0 for fractions of any size",
                         params->upscale, TRK_UPSCALE_MAX);
@@ -168,16 +181,22 @@ static ist_status init_rois(trk_tracker *tracker, const trk_roi *rois, ist_error
     return status;
 }
 
-static ist_status init_rotators(trk_tracker *tracker, ist_error *error)
+ist_status tracker_init_rotator(const trk_tracker *tracker, struct rotator *rotator, int roi, ist_error *error)
 {
     const trk_params *params = &tracker->params;
-    if (params->max_rotation_deg == 0)
+    const int reach_px = params->follow ? params->search_again_px : params->max_movement_px;
+    return rotator_init(rotator, &tracker->rois[roi], tracker->width, tracker->height, reach_px,
+                        params->max_rotation_deg, params->follow, error);
+}
+
+static ist_status init_rotators(trk_tracker *tracker, ist_error *error)
+{
+    if (tracker->params.max_rotation_deg == 0)
         return IST_OK;
     tracker->rotators = calloc((size_t)tracker->roi_count, sizeof *tracker->rotators);
     ist_status status = tracker->rotators ? IST_OK : trk_fail_memory(error);
     for (int i = 0; i < tracker->roi_count && status >= 0; i++)
-        status = rotator_init(&tracker->rotators[i], &tracker->rois[i], tracker->width, tracker->height,
-                              params->max_movement_px, params->max_rotation_deg, error);
+        status = tracker_init_rotator(tracker, &tracker->rotators[i], i, error);
     return status;
 }
 
@@ -314,6 +333,17 @@ ist_status trk_tracker_set_background(trk_tracker *tracker, const trk_still *sti
 
 /* ---- templates ---- */
 
+bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels)
+{
+    const double least = TRK_MIN_TEXTURE * (double)tracker->preparation.steps;
+    return variance < pixels * pixels * least * least;
+}
+
+static bool template_is_flat(const trk_tracker *tracker, const struct matcher *matcher)
+{
+    return tracker_is_flat(tracker, matcher->variance, (double)matcher->width * matcher->height);
+}
+
 /* Cuts from each ROI's place, or, where the plane is as small as the ROIs, takes all of it. */
 static void cut_templates(trk_tracker *tracker, const struct plane *plane)
 {
@@ -328,8 +358,10 @@ static void cut_templates(trk_tracker *tracker, const struct plane *plane)
         matcher->home_y = roi->y;
         if (i < tracker->roi_count)
             refiner_cut(&tracker->refiners[i], &scratch->room, &tracker->kernels, plane, x, y);
-        if (i < tracker->roi_count && tracker->rotators)
+        if (i < tracker->roi_count && tracker->rotators) {
             rotator_cut(&tracker->rotators[i], &scratch->rotation, &tracker->kernels, plane, x, y);
+            tracker->rotators[i].usable = tracker->rotators[i].usable && !template_is_flat(tracker, matcher);
+        }
     }
     tracker->has_template = true;
     tracker->template_serial++;
@@ -440,22 +472,38 @@ ist_status trk_tracker_set_template_image(trk_tracker *tracker, const ist_frame 
     return cut_from_picture(tracker, &picture, error);
 }
 
-bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels)
-{
-    const double least = TRK_MIN_TEXTURE * (double)tracker->preparation.steps;
-    return variance < pixels * pixels * least * least;
-}
-
-static bool template_is_flat(const trk_tracker *tracker, const struct matcher *matcher)
-{
-    return tracker_is_flat(tracker, matcher->variance, (double)matcher->width * matcher->height);
-}
-
 bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi)
 {
     if (!tracker->has_template || roi < 0 || roi >= tracker->roi_count)
         return false;
     return template_is_flat(tracker, &tracker->matchers[roi]);
+}
+
+static double template_sample(const struct matcher *matcher, int x, int y)
+{
+    const ptrdiff_t at = (ptrdiff_t)y * matcher->width + x;
+    return matcher->type == IST_PIXEL_U16 ? ((const int16_t *)matcher->samples)[at]
+                                          : ((const int8_t *)matcher->samples)[at];
+}
+
+double trk_tracker_template_contrast(const trk_tracker *tracker, int roi)
+{
+    if (!tracker->has_template || roi < 0 || roi >= tracker->roi_count)
+        return (double)NAN;
+    const struct matcher *matcher = &tracker->matchers[roi];
+    const int width = matcher->width, height = matcher->height;
+    const double mean = (double)matcher->sum / ((double)width * height);
+    double sum = 0;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            const double own = template_sample(matcher, x, y) - mean;
+            if (x + 1 < width)
+                sum += own * (template_sample(matcher, x + 1, y) - mean);
+            if (y + 1 < height)
+                sum += own * (template_sample(matcher, x, y + 1) - mean);
+        }
+    const double pairs = (double)(width - 1) * height + (double)width * (height - 1);
+    return sqrt(fmax(0, sum / pairs)) / (double)tracker->preparation.steps;
 }
 
 /* ---- finding ---- */
@@ -502,8 +550,9 @@ static bool find_on_grid(const trk_tracker *tracker, struct scratch *scratch, co
 }
 
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
-                  const struct refiner *refiner, const struct plane *plane, trk_row *row)
+                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct refinement *found)
 {
+    *found = (struct refinement){.error_x = (double)NAN, .error_y = (double)NAN};
     row->x_px = row->y_px = row->score = (double)NAN;
     row->status = TRK_FLAT;
     if (template_is_flat(tracker, matcher))
@@ -519,30 +568,30 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
         row->status = edge ? TRK_EDGE : TRK_LOST;
         return;
     }
+    if (row->second_peak_gap < tracker->params.min_gap) {
+        row->status = TRK_UNSURE;
+        return;
+    }
 
-    struct refinement found = {.error_x = (double)NAN, .error_y = (double)NAN};
-    const bool refined =
-        tracker->params.upscale > 0
-            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found.dx, &found.dy)
-            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
+    const bool refined = tracker->params.upscale > 0
+                             ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found->dx, &found->dy)
+                             : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, found);
     if (!refined && tracker->params.upscale == 0)
-        fit_scores(matcher, scratch, plane, &match, &found.dx, &found.dy);
-    row->x_px = match.x - matcher->home_x + found.dx;
-    row->y_px = match.y - matcher->home_y + found.dy;
-    row->standard_error_x_px = found.error_x;
-    row->standard_error_y_px = found.error_y;
-    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found.dx) ||
-                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found.dy);
+        fit_scores(matcher, scratch, plane, &match, &found->dx, &found->dy);
+    row->x_px = match.x - matcher->home_x + found->dx;
+    row->y_px = match.y - matcher->home_y + found->dy;
+    row->standard_error_x_px = found->error_x;
+    row->standard_error_y_px = found->error_y;
+    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found->dx) ||
+                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found->dy);
     row->status = edge ? TRK_EDGE : TRK_MEASURED;
 }
 
-void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, int roi, const struct plane *plane,
-                         trk_row *row)
+void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct rotator *rotator,
+                         const struct plane *plane, trk_row *row)
 {
     row->status = TRK_FLAT;
-    if (template_is_flat(tracker, &tracker->matchers[roi]))
-        return;
-    const struct pose pose = rotator_find(&tracker->rotators[roi], &scratch->rotation, &tracker->kernels, plane);
+    const struct pose pose = rotator_find(rotator, &scratch->rotation, &tracker->kernels, plane);
     if (isnan(pose.score))
         return;
     row->score = pose.score;

@@ -47,6 +47,9 @@ bool tracker_searches_again(const trk_tracker *tracker);
 ist_status tracker_init_matcher(const trk_tracker *tracker, struct matcher *matcher, int roi, bool wide,
                                 ist_error *error);
 
+/* The same for a rotator. rotator_finish() releases it. */
+ist_status tracker_init_rotator(const trk_tracker *tracker, struct rotator *rotator, int roi, ist_error *error);
+
 /* Makes x, y the matcher's home, and opens its window around it: reach_px each way, 0: the whole picture. */
 void tracker_aim(const trk_tracker *tracker, struct matcher *matcher, int x, int y, int reach_px);
 
@@ -59,13 +62,15 @@ ist_status tracker_check_template(const trk_tracker *tracker, ist_error *error);
 /* True if there is too little texture in so many pixels, with n sum(v v) - sum(v)^2 of prepared samples. */
 bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels);
 
-/* Finds one template, and fills in x, y (from the matcher's home), score and status. Each thread has its own scratch.
+/*
+ * Finds one template, and fills in x, y (from the matcher's home), score and status; in `found`, what the errors are
+ * made of. Each thread has its own scratch.
  */
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
-                  const struct refiner *refiner, const struct plane *plane, trk_row *row);
+                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct refinement *found);
 
-/* The same for a ROI that may turn, with the tracker's own template. The angle is within -180..180 degrees. */
-void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, int roi, const struct plane *plane,
-                         trk_row *row);
+/* The same for a ROI that may turn; x, y from where the rotator is aimed, the angle from its template. */
+void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct rotator *rotator,
+                         const struct plane *plane, trk_row *row);
 
 #endif

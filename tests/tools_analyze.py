@@ -100,6 +100,18 @@ class Results(Analysis):
             squares += ((float(measured["y"]) - y) / float(row["standard_error_y"])) ** 2
         self.assertTrue(0.5 < math.sqrt(squares / (2 * 59)) < 2, math.sqrt(squares / (2 * 59)))
 
+    def test_min_gap(self):
+        store = self.save("store", "--format", "npy", source="test:frames=10,size=160x120")
+        self.analyze(store, "--min-gap", "0.05")
+        self.assertEqual({row["status"] for row in self.rows(store + "-movement")}, {""})
+        self.assertIn("unsure 10", self.analyze(store, "--min-gap", "1.9"))
+        rows, settings = self.rows(store + "-movement"), self.settings(store + "-movement")
+        self.assertEqual({(row["x"], row["y"], row["status"]) for row in rows}, {("nan", "nan", "unsure")})
+        self.assertEqual((settings["rows"]["unsure"], settings["parameters"]["min_gap"]), (10, 1.9))
+        result = run(ANALYZE, "--min-gap", "0.1", "--rotation", store)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--min-gap", result.stderr)
+
     def test_rotation(self):
         store = self.save("store", "--format", "npy", source="test:frames=20,size=160x120")
         said = self.analyze(store, "--rotation", "--max-rotation", "30", "--max-movement", "20")
@@ -113,6 +125,14 @@ class Results(Analysis):
             self.assertLess(math.hypot(float(row["x"]) - x, float(row["y"]) - y), 0.1)
             self.assertEqual(row["status"], "")
         self.assertEqual(self.settings(store + "-movement")["parameters"]["max_rotation_deg"], 30)
+        self.analyze(store, "--rotation", "--follow", "--template", "previous", "--max-movement", "8")
+        rotation = self.table(store + "-movement", "rotation.csv")
+        for row, (x, y) in zip(rotation, self.truth(store)):
+            self.assertLess(abs(float(row["rotation_deg"])), 0.5)
+            self.assertLess(math.hypot(float(row["x"]) - x, float(row["y"]) - y), 0.2)
+        result = run(ANALYZE, "--rotation", "--upscale", "4", store)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--upscale 4", result.stderr)
         result = run(ANALYZE, "--max-rotation", "30", store)
         self.assertEqual(result.returncode, 2)
         self.assertIn("--rotation", result.stderr)
@@ -267,6 +287,40 @@ class Sequences(Analysis):
         template = self.settings(self.path("results"))["template"]
         self.assertEqual((template["source"], template["frame_index"]), ("previous", 12))
 
+    def test_restart(self):
+        """From frame 20 on the picture stands on its head: another one, that moves the other way."""
+        drift = self.drift()
+        folder = self.path("pictures")
+        os.mkdir(folder)
+        for i in range(40):
+            path = self.picture(drift, i, f"pictures/{i:03}.pgm")
+            if i >= 20:
+                with open(path, "rb") as file:
+                    head, pixels = file.read().split(b"255\n", 1)
+                with open(path, "wb") as file:
+                    file.write(head + b"255\n" + pixels[::-1])
+        store = self.save("turned", "--format", "npy", source=folder)
+        options = ["--roi", "60,40,40,40", "--max-movement", "5", "--min-score", "0.7", "--template", "previous"]
+        result = run(ANALYZE, *options, store)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("ROI 0 from frame 20 on", result.stderr)
+        self.assertIn("--restart N", result.stderr)
+        said = self.analyze(store, *options, "--restart", "3")
+        self.assertIn("gap 17", said)
+        rows = self.rows(store + "-movement")
+        self.assertEqual([row["status"] for row in rows[23:]], ["gap"] * 17)
+        self.assertTrue({row["status"] for row in rows[20:23]} <= {"lost", "edge"})
+        truth = self.truth(drift)
+        for i in range(23, 40):
+            moved = [truth[19][axis] - truth[0][axis] - (truth[i][axis] - truth[22][axis]) for axis in (0, 1)]
+            self.assertLess(math.hypot(float(rows[i]["x"]) - moved[0], float(rows[i]["y"]) - moved[1]), 0.2)
+        settings = self.settings(store + "-movement")
+        self.assertEqual((settings["parameters"]["restart_after"], settings["rows"]["gap"]), (3, 17))
+        for wrong in (["--restart", "3"], ["--restart", "3", "--template", "previous", "--follow"]):
+            result = run(ANALYZE, *wrong, store)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("--restart", result.stderr)
+
     def test_previous_over_a_missing_frame(self):
         store = self.drift()
         os.unlink(os.path.join(store, "000000", "000017.npy"))
@@ -285,6 +339,21 @@ class Sequences(Analysis):
         self.analyze(store, "--template", "mean:4:5", "--output", self.path("one"))
         self.analyze(store, "--template", "4", "--output", self.path("same"))
         self.assertEqual(self.rows(self.path("one")), self.rows(self.path("same")))
+
+    def test_a_mean_that_motion_has_blurred_is_said(self):
+        for amplitude, blurred in ((0, False), (1, False), (12, True)):
+            store = self.save(f"store{amplitude}", "--format", "npy",
+                              source=f"test:size=160x120,frames=50,amplitude={amplitude},noise=5")
+            place = ["--roi", "40,30,32,32", "--roi", "70,50,40,40", "--template", "mean"]
+            result = run(ANALYZE, "--json", *place, store)
+            self.assertEqual(result.returncode, 0)
+            said, kept = json.loads(result.stdout)["warnings"], self.settings(store + "-movement")["warnings"]
+            self.assertEqual(said, kept)
+            self.assertEqual(len(said), blurred)
+            self.assertEqual(len(result.stderr.splitlines()), blurred)
+            for text in said:
+                self.assertIn("blurred by motion in 2 of 2 ROIs", text)
+                self.assertIn(text, result.stderr)
 
     def test_file(self):
         store = self.drift()

@@ -173,12 +173,23 @@ class Stabilise(MapsTest):
         print(f"RMS {rms[0]:.3f} px before, {rms[1]:.3f} px after")
         self.assertGreater(rms[0], 1)
         self.assertLess(rms[1], 0.06)
+        # By one ROI that knows its own turn.
+        os.rename(self.copy, self.path("before"))
+        said = self.analyze(store, "--roi", "52,32,56,56", "--max-movement", "12", "--rotation", "--stabilise", self.copy,
+                            "--turn")
+        self.assertIn("degrees", said)
+        self.analyze(self.copy, *rois, "--max-movement", "12")
+        after, _ = self.motion(self.copy + "-movement")
+        rms = math.sqrt((after ** 2).mean())
+        print(f"by one ROI with rotation: RMS {rms:.3f} px after")
+        self.assertLess(rms, 0.1)
 
     def test_what_is_refused(self):
         for options, code, *words in [
             (["--stabilise", self.store], 1, "exists"),
             (["--crop"], 2, "--stabilise"),
-            (["--stabilise", self.copy, "--turn"], 2, "two"),
+            (["--stabilise", self.copy, "--turn"], 2, "--rotation", "two"),
+            (["--stabilise", self.copy, "--turn", "--rotation", "--template", "previous"], 2, "--follow"),
             (["--stabilise", self.copy, "--format", "nonsense"], 2, "nonsense", "avc1/mp4"),
             (["--stabilise", self.copy + ".mp4", "--format", "npy"], 2, ".mp4"),
             (["--stabilise", ""], 2, "name"),

@@ -194,16 +194,87 @@ static bool judge_errors(const struct cell *cell, const struct band *band, doubl
     return good;
 }
 
-/* The same for the standard errors of one size of ROI. */
-static bool judge_estimates(const struct cell *cell, int size, int pairs)
+/* The same for the standard errors, of one size of ROI or number of renewals. */
+static bool judge_estimates(const struct cell *cell, int number, const char *unit, int pairs)
 {
     const double ratio = root_mean(cell->relative_squares, cell);
     const double most = ESTIMATE_MAX * allowance(pairs);
     const bool good = ratio <= most && ratio >= 1 / most;
-    printf("  %d px %.2f", size, ratio);
+    printf("  %d%s %.2f", number, unit, ratio);
     if (cell->unknown)
         printf(" (%d of %d unknown)", cell->unknown, cell->pairs);
     printf("%s", mark(good));
+    return good;
+}
+
+/* ---- sums ---- */
+
+enum { SUM_SIZE = 48, SUM_REACH = 10, SUM_STEP = 3, SUM_MARKS = 5 };
+
+static const int sum_marks[SUM_MARKS] = {0, 1, 5, 20, 100}; // renewals
+
+/* A step further on a random walk that stays within SUM_REACH. */
+static double walk(double from, struct random *random)
+{
+    double to;
+    do
+        to = from + SUM_STEP * (2 * random_uniform(random) - 1);
+    while (fabs(to) > SUM_REACH);
+    return to;
+}
+
+/* One recording, with a renewal in each frame. */
+static void add_sums(struct cell cells[SUM_MARKS], const struct band *band, double noise, bool follow,
+                     struct random *random)
+{
+    const trk_roi roi = {SUM_REACH + BORDER, SUM_REACH + BORDER, SUM_SIZE, SUM_SIZE};
+    const int side = SUM_SIZE + 2 * (SUM_REACH + BORDER);
+    const trk_params params = {.max_movement_px = 2 * SUM_STEP, .follow = follow, .renew_every = 1};
+    const struct texture texture = texture_make(random, band->shortest, band->longest, LEVEL, CONTRAST);
+    ist_error error = {0};
+    ist_frame frame = {0};
+    trk_tracker *tracker = NULL;
+    trk_sequence *sequence = NULL;
+    check(ist_frame_alloc(&frame, side, side, 1, IST_PIXEL_U8, &error), &error);
+    check(trk_tracker_create(&tracker, side, side, 1, IST_PIXEL_U8, &roi, 1, &params, &error), &error);
+    texture_draw(&texture, &frame, 0, 0, noise, random);
+    check(trk_tracker_set_template(tracker, &frame, &error), &error);
+    check(trk_sequence_create(&sequence, tracker, &error), &error);
+    double x = 0, y = 0;
+    for (int i = 0, mark = 0; mark < SUM_MARKS; i++) {
+        trk_row row;
+        x = walk(x, random);
+        y = walk(y, random);
+        texture_draw(&texture, &frame, x, y, noise, random);
+        check(trk_tracker_measure(tracker, sequence, &frame, &row, &error), &error);
+        if (i == sum_marks[mark])
+            add_pair(&cells[mark++], &(struct pair){.moved = {x, y},
+                                                    .error = {row.x_px - x, row.y_px - y},
+                                                    .estimate = {row.standard_error_x_px, row.standard_error_y_px}});
+    }
+    trk_sequence_destroy(&sequence);
+    trk_tracker_destroy(&tracker);
+    ist_frame_free(&frame);
+}
+
+static bool judge_sums(uint64_t seed, int pairs)
+{
+    const int runs = pairs / 2;
+    bool good = true;
+    printf("Sums of motions, ROI %d x %d: RMS error / estimated standard error, by renewals:\n", SUM_SIZE, SUM_SIZE);
+    for (int i = 0; i < 2 * BANDS * NOISES; i++) {
+        const struct band *band = &bands[i / 2 / NOISES];
+        const double noise = noises[i / 2 % NOISES];
+        const bool follow = i % 2;
+        struct random random = {seed + (uint64_t)i};
+        struct cell cells[SUM_MARKS] = {0};
+        for (int k = 0; k < runs; k++)
+            add_sums(cells, band, noise, follow, &random);
+        printf("%-6s noise %2.0f, %s:", band->name, noise, follow ? "followed" : "in place");
+        for (int k = 0; k < SUM_MARKS; k++)
+            good = judge_estimates(&cells[k], sum_marks[k], ":", runs) && good;
+        printf("\n");
+    }
     return good;
 }
 
@@ -224,9 +295,10 @@ int main(int argc, char **argv)
             printf("%-6s noise %2.0f:", bands[i].name, noises[j]);
             for (int k = 0; k < SIZES; k++) {
                 const struct cell cell = fill_cell(seed + 1, &bands[i], noises[j], sizes[k], pairs);
-                good = judge_estimates(&cell, sizes[k], pairs) && good;
+                good = judge_estimates(&cell, sizes[k], " px:", pairs) && good;
             }
             printf("\n");
         }
+    good = judge_sums(seed + 2, pairs) && good;
     return good ? 0 : 1;
 }

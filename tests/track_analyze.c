@@ -231,6 +231,8 @@ static const trk_params modes[] = {
     {.max_movement_px = 8, .prepare = {.background = true}},
     {.max_movement_px = 8, .min_score = 0.1, .prepare = {.difference = true}},
     {.max_movement_px = 3, .renew_every = 1, .prepare = {.blur_sigma_px = 1, .background = true, .difference = true}},
+    {.max_movement_px = 2, .follow = true, .renew_every = 3, .max_rotation_deg = 20},
+    {.max_movement_px = 3, .renew_every = 1, .max_rotation_deg = 180},
 };
 enum { MODES = sizeof modes / sizeof *modes };
 

@@ -89,6 +89,27 @@ START_TEST(what_is_not_known)
 }
 END_TEST
 
+/* After a gap it is known how fast, not how far. */
+START_TEST(behind_a_gap)
+{
+    trk_heatmap *map = make_map(&one_roi, 1, NULL);
+    add(map, 0, 1, 0);
+    add(map, 1, nothing, nothing);
+    for (int i = 2; i < 4; i++) {
+        trk_row row = row_at(i, 3 * i, 4 * i);
+        row.status = TRK_GAP;
+        row.gaps = 1;
+        trk_heatmap_add(map, &row);
+        ck_assert_double_nan(value(map, TRK_MAP_DISPLACEMENT, TRK_MAP_FRAME));
+        ck_assert_double_nan(value(map, TRK_MAP_DIRECTION, TRK_MAP_FRAME));
+    }
+    ck_assert_double_eq(value(map, TRK_MAP_SPEED, TRK_MAP_FRAME), 5);
+    ck_assert_double_eq(value(map, TRK_MAP_SPEED, TRK_MAP_MEAN), 5);
+    ck_assert_double_eq(value(map, TRK_MAP_DISPLACEMENT, TRK_MAP_MAXIMUM), 1);
+    trk_heatmap_destroy(&map);
+}
+END_TEST
+
 START_TEST(params_say_otherwise)
 {
     trk_heatmap *map = make_map(&one_roi, 1, &(trk_heatmap_params){.speed_per_frame = true, .direction_min_px = 2});
@@ -238,6 +259,7 @@ int main(void)
     TCase *values = tcase_create("values");
     tcase_add_test(values, values_of_a_path);
     tcase_add_test(values, what_is_not_known);
+    tcase_add_test(values, behind_a_gap);
     tcase_add_test(values, params_say_otherwise);
     tcase_add_test(values, same_numbers_as_movemeter);
     suite_add_tcase(suite, values);

@@ -453,6 +453,8 @@ START_TEST(names)
     ck_assert_str_eq(trk_row_status_name(TRK_LOST), "lost");
     ck_assert_str_eq(trk_row_status_name(TRK_EDGE), "edge");
     ck_assert_str_eq(trk_row_status_name(TRK_MISSING), "missing");
+    ck_assert_str_eq(trk_row_status_name(TRK_GAP), "gap");
+    ck_assert_str_eq(trk_row_status_name(TRK_UNSURE), "unsure");
     ck_assert_ptr_nonnull(strchr(trk_version(), '.'));
 }
 END_TEST

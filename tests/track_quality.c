@@ -118,6 +118,11 @@ START_TEST(doubt_is_said)
     const trk_row sure = track(&frame, &frame, roi, (trk_params){0});
     const trk_row unsure = track(&checks, &checks, roi, (trk_params){0});
     const trk_row only = track(&checks, &checks, roi, (trk_params){.max_movement_px = 6});
+    const trk_row refused = track(&checks, &checks, roi, (trk_params){.min_gap = 0.05});
+    const trk_row taken = track(&frame, &frame, roi, (trk_params){.min_gap = 0.05});
+    ck_assert(refused.status == TRK_UNSURE && isnan(refused.x_px) && isnan(refused.y_px));
+    ck_assert(refused.second_peak_gap == unsure.second_peak_gap && refused.score == unsure.score);
+    ck_assert(taken.status == TRK_MEASURED && taken.x_px == sure.x_px);
     ck_assert(sure.second_peak_gap > 0.2 && sure.second_peak_gap < 1);
     ck_assert(unsure.second_peak_gap >= 0 && unsure.second_peak_gap < 0.02);
     ck_assert(only.second_peak_gap > 0.2);
@@ -126,6 +131,70 @@ START_TEST(doubt_is_said)
     ck_assert(whole.second_peak_gap == 2);
     ist_frame_free(&frame);
     ist_frame_free(&checks);
+}
+END_TEST
+
+/* What is looked for is not in the picture: half of the best matches and more pass the score, few the gap. */
+START_TEST(false_matches_are_found_out)
+{
+    enum { PAIRS = 60 };
+    struct random random = {random_seed()};
+    ist_frame reference = make_frame(), frame = make_frame();
+    int by_score = 0, by_gap = 0, right = 0;
+    for (int i = 0; i < PAIRS; i++) {
+        const struct texture texture = texture_make(&random, 8, 30, 128, 30);
+        const struct texture other = texture_make(&random, 8, 30, 128, 30);
+        const trk_roi roi = {40, 30, 28, 28};
+        texture_draw(&texture, &reference, 0, 0, 3, &random);
+        texture_draw(&other, &frame, 0, 0, 3, &random);
+        by_score += track(&reference, &frame, roi, (trk_params){0}).score >= TRK_MIN_SCORE;
+        by_gap += track(&reference, &frame, roi, (trk_params){.min_gap = 0.1}).status == TRK_MEASURED;
+        texture_draw(&texture, &frame, 3.3, -2.1, 3, &random);
+        right += track(&reference, &frame, roi, (trk_params){.min_gap = 0.1}).status == TRK_MEASURED;
+    }
+    printf("not there: %d of %d pass the score, %d the gap; there: %d pass\n", by_score, PAIRS, by_gap, right);
+    ck_assert_int_gt(by_score, PAIRS / 4);
+    ck_assert_int_lt(by_gap, by_score / 4);
+    ck_assert_int_ge(right, PAIRS * 9 / 10);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* ---- contrast ---- */
+
+/* That of the texture, whatever the noise; in a mean, of what motion has left of it. */
+START_TEST(contrast_is_that_of_the_texture)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 12, 40, 128, 25);
+    const trk_roi roi = {10, 10, 100, 80};
+    ist_frame frame = make_frame();
+    trk_tracker *tracker;
+    ck_assert_int_eq(trk_tracker_create(&tracker, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &roi, 1, NULL, NULL), IST_OK);
+    ck_assert_double_nan(trk_tracker_template_contrast(tracker, 0));
+    double clean = 0;
+    for (int noise = 0; noise <= 20; noise += 10) {
+        texture_draw(&texture, &frame, 0, 0, noise, &random);
+        ck_assert_int_eq(trk_tracker_set_template(tracker, &frame, NULL), IST_OK);
+        const double contrast = trk_tracker_template_contrast(tracker, 0);
+        clean = noise ? clean : contrast;
+        ck_assert_double_eq_tol(contrast, clean, 0.05 * clean);
+    }
+    ck_assert_double_eq_tol(clean, 25, 6);
+    ck_assert_double_nan(trk_tracker_template_contrast(tracker, 1));
+    trk_still *still;
+    ck_assert_int_eq(trk_still_create(&still, WIDTH, HEIGHT, 1, IST_PIXEL_U8, TRK_STILL_MEAN, NULL), IST_OK);
+    for (int i = 0; i < 40; i++) {
+        texture_draw(&texture, &frame, 15 * cos(2 * M_PI * i / 40), 15 * sin(2 * M_PI * i / 40), 5, &random);
+        ck_assert_int_eq(trk_still_add(still, &frame, NULL), IST_OK);
+    }
+    ck_assert_int_eq(trk_still_end_pass(still, NULL), IST_OK);
+    ck_assert_int_eq(trk_tracker_set_template_still(tracker, still, NULL), IST_OK);
+    ck_assert_double_lt(trk_tracker_template_contrast(tracker, 0), 0.5 * clean);
+    trk_still_destroy(&still);
+    trk_tracker_destroy(&tracker);
+    ist_frame_free(&frame);
 }
 END_TEST
 
@@ -283,6 +352,8 @@ int main(void)
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, gap_is_what_it_is_said_to_be);
     tcase_add_test(tests, doubt_is_said);
+    tcase_add_test(tests, false_matches_are_found_out);
+    tcase_add_test(tests, contrast_is_that_of_the_texture);
     tcase_add_test(tests, rounding_is_counted);
     tcase_add_test(tests, stripes);
     tcase_add_test(tests, tiny);

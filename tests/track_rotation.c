@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "normal.h"
@@ -181,6 +182,176 @@ START_TEST(range_has_an_end)
 }
 END_TEST
 
+/* ---- from frame to frame ---- */
+
+/* A way that leads out of any window in small steps, and several times round. */
+struct place {
+    double x, y, angle_deg;
+};
+
+static struct place way(int i)
+{
+    return (struct place){25 * sin(i / 7.0), 28 * sin(i / 5.0), 14.3 * i - 0.08 * i * i};
+}
+
+enum { WAY_FRAMES = 60 };
+
+static void draw_way(ist_frame *frame, const struct texture *texture, int i, struct random *random)
+{
+    const struct place at = way(i);
+    draw(frame, texture, at.angle_deg, at.x, at.y, 2, random);
+}
+
+/* Motion and angle to begin with are 0, and steps are below the limits: 8 px and 16 degrees. */
+START_TEST(followed_where_it_goes)
+{
+    static const trk_params kinds[] = {{.max_rotation_deg = 180},
+                                       {.max_rotation_deg = 16},
+                                       {.max_rotation_deg = 175},
+                                       {.max_rotation_deg = 16, .renew_every = 1},
+                                       {.max_rotation_deg = 180, .renew_every = 7},
+                                       {.max_rotation_deg = 16, .renew_below = 0.9995}};
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw_way(&reference, &texture, 0, &random);
+    trk_params params = kinds[_i];
+    params.follow = true;
+    params.max_movement_px = 8;
+    struct setup setup = set_up(&reference, params);
+    double worst_px = 0, worst_deg = 0;
+    trk_row row = {0};
+    for (int i = 1; i < WAY_FRAMES; i++) {
+        const struct place at = way(i);
+        draw_way(&frame, &texture, i, &random);
+        row = measure(&setup, &frame);
+        ck_assert_msg(row.status == TRK_MEASURED, "%d: %s, score %g", i, trk_row_status_name(row.status), row.score);
+        worst_px = fmax(worst_px, hypot(row.x_px - at.x, row.y_px - at.y));
+        worst_deg = fmax(worst_deg, fabs(row.rotation_deg - at.angle_deg));
+    }
+    printf("followed, limit %g, %d renewals: off by %.3f px and %.3f degrees of %.0f at most\n",
+           params.max_rotation_deg, row.renewals, worst_px, worst_deg, row.rotation_deg);
+    ck_assert_double_lt(worst_px, 0.04);
+    ck_assert_double_lt(worst_deg, 0.12);
+    ck_assert((row.renewals > 0) == (_i > 2));
+    ck_assert_double_gt(row.rotation_deg, 360);
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* In place: the sum is that of what was in the middle of the ROI, each time. */
+START_TEST(sums_of_turns_in_place)
+{
+    const double limit = _i ? 16 : 180;
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw_way(&reference, &texture, 0, &random);
+    struct setup setup =
+        set_up(&reference, (trk_params){.max_movement_px = 16, .max_rotation_deg = limit, .renew_every = 1});
+    double x = 0, y = 0;
+    for (int i = 1; i < WAY_FRAMES; i++) {
+        const struct place from = way(i - 1), to = way(i);
+        const double turn = (to.angle_deg - from.angle_deg) * M_PI / 180;
+        x += to.x - (cos(turn) * from.x - sin(turn) * from.y);
+        y += to.y - (sin(turn) * from.x + cos(turn) * from.y);
+        draw_way(&frame, &texture, i, &random);
+        const trk_row row = measure(&setup, &frame);
+        ck_assert_int_eq(row.status, TRK_MEASURED);
+        ck_assert_int_eq(row.renewals, i - 1);
+        ck_assert_double_eq_tol(row.x_px, x, 0.3);
+        ck_assert_double_eq_tol(row.y_px, y, 0.3);
+        ck_assert_double_eq_tol(row.rotation_deg, to.angle_deg, 0.5);
+    }
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* Gone, and back at another place and angle: both are searched for farther than from one frame to the next. */
+START_TEST(lost_and_found_turned)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    struct setup setup = set_up(
+        &reference,
+        (trk_params){
+            .follow = true, .max_movement_px = 5, .max_rotation_deg = 10, .min_score = 0.7, .renew_every = _i ? 2 : 0});
+    for (int i = 1; i <= 4; i++) {
+        draw(&frame, &texture, 9 * i, 4 * i, -2 * i, 2, &random);
+        const trk_row row = measure(&setup, &frame);
+        ck_assert_int_eq(row.status, TRK_MEASURED);
+        ck_assert_double_eq_tol(row.rotation_deg, 9 * i, 0.3);
+    }
+    const struct texture other = texture_make(&random, 5, 40, 128, 30);
+    draw(&frame, &other, 0, 0, 0, 2, &random);
+    for (int i = 0; i < 3; i++) {
+        const trk_row lost = measure(&setup, &frame);
+        ck_assert(lost.status != TRK_MEASURED);
+        ck_assert(isnan(lost.x_px) && isnan(lost.rotation_deg));
+    }
+    draw(&frame, &texture, 156, 4, 6, 2, &random);
+    trk_row row = measure(&setup, &frame);
+    ck_assert_int_eq(row.status, TRK_MEASURED);
+    ck_assert_double_eq_tol(row.rotation_deg, 156, 0.4);
+    ck_assert_double_lt(hypot(row.x_px - 4, row.y_px - 6), 0.15);
+    // From there on as before: not farther than the limit.
+    draw(&frame, &texture, 164, 7, 3, 2, &random);
+    row = measure(&setup, &frame);
+    ck_assert_int_eq(row.status, TRK_MEASURED);
+    ck_assert_double_eq_tol(row.rotation_deg, 164, 0.4);
+    draw(&frame, &texture, 180, 7, 3, 2, &random);
+    row = measure(&setup, &frame);
+    ck_assert_int_ne(row.status, TRK_MEASURED);
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+/* A frame whose texture shows no angle does not become the template. */
+START_TEST(rings_do_not_become_the_template)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 5, 40, 128, 30);
+    ist_frame reference = make_frame(), frame = make_frame();
+    draw(&reference, &texture, 0, 0, 0, 2, &random);
+    struct setup setup = set_up(
+        &reference, (trk_params){.max_movement_px = 3, .max_rotation_deg = 180, .min_score = -1, .renew_every = 1});
+    for (int y = 0; y < SIZE; y++)
+        for (int x = 0; x < SIZE; x++)
+            frame.data[y * frame.stride + x] = (uint8_t)(128 + 100 * cos(0.5 * hypot(x - MIDDLE, y - MIDDLE)));
+    (void)measure(&setup, &frame);
+    draw(&frame, &texture, 30, 1, 1, 2, &random);
+    const trk_row row = measure(&setup, &frame);
+    ck_assert_int_eq(row.status, TRK_MEASURED);
+    ck_assert_int_eq(row.renewals, 0);
+    tear_down(&setup);
+    ist_frame_free(&reference);
+    ist_frame_free(&frame);
+}
+END_TEST
+
+START_TEST(not_in_steps)
+{
+    trk_tracker *tracker;
+    ist_error error;
+    const trk_params params = {.max_rotation_deg = 180, .upscale = 4};
+    ck_assert_int_eq(trk_tracker_create(&tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &params, &error),
+                     IST_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "upscale 4"));
+    const trk_params with_gap = {.max_rotation_deg = 180, .min_gap = 0.1};
+    ck_assert_int_eq(trk_tracker_create(&tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &with_gap, &error),
+                     IST_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "gap"));
+}
+END_TEST
+
 /* Rings look the same at every angle. */
 START_TEST(no_angle_to_be_found)
 {
@@ -249,6 +420,11 @@ int main(void)
     tcase_add_test(tests, no_seam);
     tcase_add_test(tests, range);
     tcase_add_test(tests, range_has_an_end);
+    tcase_add_loop_test(tests, followed_where_it_goes, 0, 6);
+    tcase_add_loop_test(tests, sums_of_turns_in_place, 0, 2);
+    tcase_add_loop_test(tests, lost_and_found_turned, 0, 2);
+    tcase_add_test(tests, rings_do_not_become_the_template);
+    tcase_add_test(tests, not_in_steps);
     tcase_add_test(tests, no_angle_to_be_found);
     tcase_add_test(tests, kernels_do_not_matter);
     tcase_add_test(tests, speed);

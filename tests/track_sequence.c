@@ -114,6 +114,36 @@ START_TEST(follows_far)
 }
 END_TEST
 
+/* A part of the texture that moves, over the rest, which stands still. */
+static const ist_frame *draw_patch(struct bench *bench, const trk_roi *patch, double dx)
+{
+    ist_frame still = make_frame(WIDTH, HEIGHT, 1, IST_PIXEL_U8);
+    texture_draw(&bench->texture, &still, 0, 40, bench->noise, &bench->random);
+    draw(bench, dx, 0);
+    const int left = patch->x + (int)lrint(dx), right = left + patch->width;
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            if (y < patch->y || y >= patch->y + patch->height || x < left || x >= right)
+                bench->frame.data[y * bench->frame.stride + x] = still.data[y * still.stride + x];
+    ist_frame_free(&still);
+    return &bench->frame;
+}
+
+START_TEST(renewed_templates_stay_at_their_feature)
+{
+    // Less than half a pixel with each renewal: it adds up all the same.
+    const trk_roi roi = {20, 26, 32, 28}, patch = {12, 18, 48, 44};
+    struct bench bench =
+        make_bench(&roi, &(trk_params){.follow = true, .max_movement_px = 4, .min_score = 0.9, .renew_every = 1});
+    ck_assert_int_eq(trk_tracker_set_template(bench.tracker, draw_patch(&bench, &patch, 0), NULL), IST_OK);
+    for (int i = 1; i <= 100; i++) {
+        const trk_row row = measure(&bench, draw_patch(&bench, &patch, 0.4 * i));
+        check_row(&row, 0.4 * i, 0, 0.05);
+    }
+    destroy_bench(&bench);
+}
+END_TEST
+
 START_TEST(without_following_it_is_out_of_reach)
 {
     struct bench bench = make_bench(&middle, &(trk_params){.max_movement_px = 6});
@@ -229,6 +259,60 @@ START_TEST(the_sum_goes_on_from_the_last_good_frame)
     ck_assert_int_eq(row.renewals, 1);
     row = measure_at(&bench, 12, -6);
     check_row(&row, 12, -6, 0.06);
+    destroy_bench(&bench);
+}
+END_TEST
+
+/* What is in the ROI becomes something else for good: lost to the end, or begun anew, and said. */
+START_TEST(begun_anew_with_a_gap)
+{
+    const int after = _i;
+    struct bench bench = make_bench(
+        &middle, &(trk_params){.max_movement_px = 8, .min_score = 0.6, .renew_every = 2, .restart_after = after});
+    set_template(&bench, 0, 0);
+    for (int i = 1; i <= 3; i++) {
+        const trk_row row = measure_at(&bench, i, -i);
+        check_row(&row, i, -i, 0.05);
+    }
+    bench.texture = texture_make(&bench.random, 5, 40, 128, 30);
+    for (int i = 0; i < 12; i++) {
+        const trk_row row = measure_at(&bench, 2 * i, i);
+        if (after == 0 || i < after) {
+            check_lost(&row);
+            ck_assert_int_eq(row.gaps, 0);
+            continue;
+        }
+        // From the frame on that was the last lost one, on top of the last good one.
+        ck_assert_int_eq(row.status, TRK_GAP);
+        ck_assert_int_eq(row.gaps, 1);
+        ck_assert_double_eq_tol(row.x_px, 3 + 2 * (i - (after - 1)), 0.06);
+        ck_assert_double_eq_tol(row.y_px, -3 + (i - (after - 1)), 0.06);
+        ck_assert(isnan(row.standard_error_x_px) && isnan(row.standard_error_y_px));
+    }
+    destroy_bench(&bench);
+}
+END_TEST
+
+/* Nothing is cut from a frame without texture, and none of it is forgotten by the next recording. */
+START_TEST(gaps_end_with_other_templates)
+{
+    struct bench bench = make_bench(&middle, &(trk_params){.max_movement_px = 6, .renew_every = 1, .restart_after = 1});
+    set_template(&bench, 0, 0);
+    memset(bench.frame.data, 90, WIDTH * HEIGHT);
+    trk_row row = measure(&bench, &bench.frame);
+    ck_assert_int_eq(row.status, TRK_FLAT);
+    row = measure_at(&bench, 2, 3);
+    check_row(&row, 2, 3, 0.05);
+    row = measure_other(&bench);
+    check_lost(&row);
+    row = measure_at(&bench, 2, 3);
+    check_lost(&row);
+    row = measure_at(&bench, 3, 3);
+    ck_assert(row.status == TRK_GAP && row.gaps == 2);
+    set_template(&bench, 0, 0);
+    row = measure_at(&bench, 1, 1);
+    check_row(&row, 1, 1, 0.05);
+    ck_assert_int_eq(row.gaps, 0);
     destroy_bench(&bench);
 }
 END_TEST
@@ -560,7 +644,10 @@ START_TEST(parameters_that_cannot_be)
                                 {.renew_below = 0.5},
                                 {.renew_below = 1.5},
                                 {.renew_below = (double)NAN},
-                                {.renew_below = -0.1}};
+                                {.renew_below = -0.1},
+                                {.restart_after = 1},
+                                {.restart_after = -1, .renew_every = 1},
+                                {.restart_after = 3, .renew_every = 1, .follow = true}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         trk_tracker *tracker;
         ist_error error = {0};
@@ -568,7 +655,7 @@ START_TEST(parameters_that_cannot_be)
                           IST_ERROR_ARGUMENT,
                       "%zu", i);
         ck_assert_ptr_null(tracker);
-        ck_assert_ptr_nonnull(strstr(error.message, i < 4 ? "searching again" : "renewing"));
+        ck_assert_ptr_nonnull(strstr(error.message, i < 4 ? "searching again" : i < 9 ? "renewing" : "anew"));
     }
 }
 END_TEST
@@ -598,11 +685,14 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, follows_far, 0, 4);
+    tcase_add_test(tests, renewed_templates_stay_at_their_feature);
     tcase_add_test(tests, without_following_it_is_out_of_reach);
     tcase_add_loop_test(tests, lost_and_found, 0, 2);
     tcase_add_test(tests, searches_again_as_far_as_asked);
     tcase_add_test(tests, previous_sums_up);
     tcase_add_test(tests, the_sum_goes_on_from_the_last_good_frame);
+    tcase_add_loop_test(tests, begun_anew_with_a_gap, 0, 4);
+    tcase_add_test(tests, gaps_end_with_other_templates);
     tcase_add_test(tests, renewed_before_it_is_lost);
     tcase_add_test(tests, other_templates_begin_anew);
     tcase_add_test(tests, a_mean_is_better_than_one_frame);

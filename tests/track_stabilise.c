@@ -176,7 +176,7 @@ static void draw_rows(trk_row *rows, const trk_motion *motion)
 {
     for (int i = 0; i < ROIS; i++) {
         const double x = rois[i].x + (rois[i].width - 1) / 2.0, y = rois[i].y + (rois[i].height - 1) / 2.0;
-        rows[i] = (trk_row){.roi = i};
+        rows[i] = (trk_row){.roi = i, .rotation_deg = (double)NAN};
         move(motion, x, y, &rows[i].x_px, &rows[i].y_px);
         rows[i].x_px -= x;
         rows[i].y_px -= y;
@@ -208,6 +208,39 @@ START_TEST(rows_make_a_motion)
         ck_assert_double_eq_tol(found.y_px, motion.y_px, 1e-9);
         ck_assert_double_eq_tol(found.turn_deg, motion.turn_deg, 1e-9);
     }
+}
+END_TEST
+
+/* One ROI will do if it knows its own turn; more agree, and whole turns count. */
+START_TEST(rows_that_turn_themselves)
+{
+    struct random random = {random_seed()};
+    for (int round = 0; round < 200; round++) {
+        const trk_motion motion = {20 * random_uniform(&random) - 10, 20 * random_uniform(&random) - 10,
+                                   2000 * random_uniform(&random) - 1000};
+        trk_row rows[ROIS];
+        trk_motion found;
+        draw_rows(rows, &motion);
+        for (int i = 0; i < ROIS; i++)
+            rows[i].rotation_deg = motion.turn_deg;
+        const int count = round % ROIS + 1;
+        ck_assert(trk_motion_of_rows(&found, rois, rows, count, true));
+        ck_assert_double_eq_tol(found.x_px, motion.x_px, 1e-9);
+        ck_assert_double_eq_tol(found.y_px, motion.y_px, 1e-9);
+        ck_assert_double_eq_tol(found.turn_deg, motion.turn_deg, 1e-9);
+    }
+}
+END_TEST
+
+/* Small discs far apart say less of a turn than their places do. */
+START_TEST(turns_are_weighed)
+{
+    const trk_roi far[] = {{0, 0, 20, 20}, {100, 0, 20, 20}};
+    // Their middles turn by 0 degrees, they themselves by 3: middles 50 px from their own middle, discs of radius 10.
+    const trk_row rows[] = {{.rotation_deg = 3}, {.rotation_deg = 3}};
+    trk_motion found;
+    ck_assert(trk_motion_of_rows(&found, far, rows, 2, true));
+    ck_assert_double_eq_tol(found.turn_deg, 3 * 50.0 / (2500 + 50), 1e-4);
 }
 END_TEST
 
@@ -278,10 +311,9 @@ static ist_reader *open_store(const char *path)
     return reader;
 }
 
-static trk_tracker *make_tracker(ist_reader *reader, const trk_roi *places, int count)
+static trk_tracker *make_tracker_with(ist_reader *reader, const trk_roi *places, int count, trk_params params)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
-    const trk_params params = {.max_movement_px = 12};
     trk_tracker *tracker;
     ist_frame frame = {0};
     ck_assert_int_eq(trk_tracker_create(&tracker, info->width, info->height, info->channels, info->type, places, count,
@@ -291,6 +323,11 @@ static trk_tracker *make_tracker(ist_reader *reader, const trk_roi *places, int 
     ck_assert_int_eq(trk_tracker_set_template(tracker, &frame, NULL), IST_OK);
     ist_frame_free(&frame);
     return tracker;
+}
+
+static trk_tracker *make_tracker(ist_reader *reader, const trk_roi *places, int count)
+{
+    return make_tracker_with(reader, places, count, (trk_params){.max_movement_px = 12});
 }
 
 static const trk_roi middle = {24, 20, 72, 56};
@@ -411,6 +448,100 @@ START_TEST(a_store_stands_still)
 }
 END_TEST
 
+/* ---- turns ---- */
+
+/* The picture turns about a point that wanders: all round and farther, or a little to and fro. */
+static trk_motion way(int i, bool round)
+{
+    const double turn_deg = round ? 17.5 * i : 8 * sin(i / 3.0), x = 60 + 5 * sin(i / 4.0), y = 48 - 4 * sin(i / 6.0);
+    const double c = cos(turn_deg * M_PI / 180), s = sin(turn_deg * M_PI / 180);
+    return (trk_motion){x - (60 * c - 48 * s), y - (60 * s + 48 * c), turn_deg};
+}
+
+static void record_turning(bool round)
+{
+    struct random random = {random_seed()};
+    const struct texture texture = texture_make(&random, 6, 40, 128, 30);
+    ist_error error;
+    ist_writer *writer;
+    const ist_writer_params params = {.format = "npy", .width = 120, .height = 96, .chunksize = CHUNK};
+    ck_assert_int_eq(ist_writer_create(&writer, store, &params, &error), IST_OK);
+    ist_frame frame = make_frame(120, 96, 1, IST_PIXEL_U8);
+    for (int i = 0; i < FRAMES; i++) {
+        const trk_motion motion = way(i, round);
+        draw_moved(&texture, &motion, &frame);
+        frame.number = i;
+        frame.time_s = i;
+        ck_assert_int_eq(ist_writer_add(writer, &frame, &error), IST_OK);
+    }
+    ist_frame_free(&frame);
+    ck_assert_int_eq(ist_writer_close(&writer, &error), IST_OK);
+}
+
+static bool add_turn(void *context, const trk_row *rows, int row_count)
+{
+    ck_assert_int_eq(row_count, 1);
+    ck_assert_int_eq(rows->status, TRK_MEASURED);
+    double *worst = context;
+    worst[0] = fmax(worst[0], hypot(rows->x_px, rows->y_px));
+    worst[1] = fmax(worst[1], fabs(rows->rotation_deg));
+    return true;
+}
+
+/* One ROI that is measured with its rotation holds the picture still, in place or followed, cropped or not. */
+START_TEST(a_turning_store_stands_still)
+{
+    const bool round = _i & 1, crop = _i & 2;
+    const trk_roi roi = {36, 24, 48, 48};
+    const trk_params params = {.max_movement_px = 12, .max_rotation_deg = 180, .follow = _i & 4};
+    record_turning(round);
+    ist_error error;
+    ist_reader *reader = open_store(store);
+    trk_tracker *tracker = make_tracker_with(reader, &roi, 1, params);
+    trk_stabiliser *stabiliser;
+    trk_stabilise_report report;
+    ck_assert_int_eq(trk_stabiliser_create(&stabiliser, 120, 96, &roi, 1,
+                                           &(trk_stabilise_params){.turn = true, .crop = crop}, &error),
+                     IST_OK);
+    ck_assert_int_eq(trk_analyze(tracker, reader, 0, FRAMES, trk_stabiliser_add, stabiliser, &error), IST_OK);
+    ck_assert_msg(trk_stabiliser_write(stabiliser, reader, output, &(ist_export_params){.store = &as_before}, &report,
+                                       &error) == IST_OK,
+                  "%s", error.message);
+    trk_stabiliser_destroy(&stabiliser);
+    trk_tracker_destroy(&tracker);
+    ist_reader_close(&reader);
+    ck_assert_int_eq(report.held_count, 0);
+    ck_assert_double_eq_tol(report.most.turn_deg, round ? 17.5 * (FRAMES - 1) : 8, 0.1);
+    if (crop)
+        ck_assert_int_ge(report.part.width * report.part.height, round ? 50 * 50 : 100 * 70);
+
+    reader = open_store(output);
+    const trk_roi seen = {report.part.width / 2 - 20, report.part.height / 2 - 20, 40, 40};
+    tracker = make_tracker_with(reader, &seen, 1, params);
+    double worst[2] = {0};
+    ck_assert_int_eq(trk_analyze(tracker, reader, 0, FRAMES, add_turn, worst, &error), IST_OK);
+    printf("turned by up to %.0f degrees%s: part %d x %d; left are %.4f px and %.4f degrees at most\n",
+           report.most.turn_deg, crop ? ", cropped" : "", report.part.width, report.part.height, worst[0], worst[1]);
+    ck_assert_double_lt(worst[0], 0.02);
+    ck_assert_double_lt(worst[1], 0.05);
+    trk_tracker_destroy(&tracker);
+    ist_reader_close(&reader);
+}
+END_TEST
+
+/* Without rotation one ROI knows of no turn, and none is made up. */
+START_TEST(no_turn_from_one_roi)
+{
+    record();
+    ist_error error;
+    const ist_export_params into_store = {.store = &as_before};
+    const trk_stabilise_params turning = {.turn = true};
+    ck_assert_int_eq(stabilise_frames(0, FRAMES, output, &turning, &into_store, NULL, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "rotation"));
+    ck_assert(!fs_exists(output));
+}
+END_TEST
+
 /* Only what is always in view: nothing in it depends on the border. */
 START_TEST(cropped)
 {
@@ -491,8 +622,6 @@ START_TEST(refused)
     ck_assert_int_eq(stabilise_frames(0, 0, output, NULL, &into_store, NULL, &error), IST_ERROR_STATE);
     ck_assert(!fs_exists(output));
     trk_stabiliser *stabiliser;
-    const trk_stabilise_params turning = {.turn = true};
-    ck_assert_int_eq(trk_stabiliser_create(&stabiliser, 120, 96, &middle, 1, &turning, &error), IST_ERROR_ARGUMENT);
     ck_assert_int_eq(trk_stabiliser_create(&stabiliser, 120, 96, NULL, 0, NULL, &error), IST_ERROR_ARGUMENT);
     ck_assert_ptr_null(stabiliser);
 }
@@ -506,12 +635,16 @@ int main(void)
     tcase_add_loop_test(picture, drawn_motions, 0, 40);
     tcase_add_test(picture, what_cannot_be_taken_back);
     tcase_add_test(picture, rows_make_a_motion);
+    tcase_add_test(picture, rows_that_turn_themselves);
+    tcase_add_test(picture, turns_are_weighed);
     tcase_add_test(picture, too_few_rows);
     suite_add_tcase(suite, picture);
     TCase *recording = tcase_create("recording");
     tcase_set_timeout(recording, 60);
     tcase_add_checked_fixture(recording, setup, teardown);
     tcase_add_test(recording, a_store_stands_still);
+    tcase_add_loop_test(recording, a_turning_store_stands_still, 0, 8);
+    tcase_add_test(recording, no_turn_from_one_roi);
     tcase_add_test(recording, cropped);
     tcase_add_test(recording, a_range_into_a_video);
     tcase_add_test(recording, stopped_it_leaves_nothing);

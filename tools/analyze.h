@@ -47,9 +47,11 @@ struct analyze_request {
     int64_t search_again;
     int64_t renew_every;
     double renew_below;
+    int64_t restart_after; /* 0: not given */
     int64_t max_movement;
     int64_t threads;
     double min_score;
+    double min_gap; /* 0: not given */
     bool rotation;
     double max_rotation; /* 0: not given */
     double upscale;      /* 0: not given */

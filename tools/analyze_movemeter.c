@@ -17,9 +17,11 @@ static int check_options(const struct analyze_request *request)
         {"search-again", request->search_again != 0},
         {"renew", request->renew_every != 0},
         {"renew-below", request->renew_below != 0},
+        {"restart", request->restart_after != 0},
         {"blur", request->blur != 0},
         {"difference", request->difference},
         {"min-score", request->min_score != TRK_MIN_SCORE},
+        {"min-gap", request->min_gap != 0},
         {"heatmaps", request->heatmaps},
         {"stabilise", request->stabilise != NULL},
     };

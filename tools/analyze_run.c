@@ -49,6 +49,7 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         .max_movement_px = (int)request->max_movement,
         // To the library 0 stands for its default; who asks for 0 gets the least number above it.
         .min_score = request->min_score == 0 ? DBL_MIN : request->min_score,
+        .min_gap = request->min_gap,
         .max_rotation_deg = request->rotation ? (request->max_rotation > 0 ? request->max_rotation : 180) : 0,
         .upscale = request->upscale,
         .threads = (int)request->threads,
@@ -56,6 +57,13 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
     if (request->upscale > 0 && request->upscale < 1 && !request->movemeter)
         return cli_usage("--upscale %g: it must be at least 1; only with --movemeter pictures can be made smaller",
                          request->upscale);
+    if (request->upscale > 0 && request->rotation && !request->movemeter)
+        return cli_usage("--upscale %g: with --rotation motion is found in fractions of any size, not in steps; leave "
+                         "out one of the two, or take --movemeter",
+                         request->upscale);
+    if (request->min_gap > 0 && request->rotation && !request->movemeter)
+        return cli_usage("--min-gap %g: with --rotation the gap is not known; leave out one of the two",
+                         request->min_gap);
     if (request->max_rotation > 0 && !request->rotation)
         return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);
@@ -179,8 +187,10 @@ static int write_results(struct sink *sink, const struct method *method, ist_rea
         result = analyze_brightness(job, reader);
     if (result == CLI_GO_ON)
         result = draw(sink, reader);
-    if (result == CLI_GO_ON)
+    if (result == CLI_GO_ON) {
+        movement_note_lost(job, sink->summary);
         result = movement_write_settings(job, sink->summary);
+    }
     if (result == CLI_GO_ON && job->json)
         result = movement_report_json(job, sink->summary);
     else if (result == CLI_GO_ON && !cli_quiet())

@@ -1,6 +1,7 @@
 #include "analyze.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,6 +112,19 @@ static int check_following(const struct analyze_request *request)
     return CLI_GO_ON;
 }
 
+/* With the source of the template known. */
+static int check_restart(const struct movement_job *job)
+{
+    const trk_params *params = &job->params;
+    if (!params->restart_after || (!params->follow && (params->renew_every || params->renew_below != 0)))
+        return CLI_GO_ON;
+    if (params->follow)
+        return cli_usage("--restart: with --follow a lost feature is searched for again and again; what is in its last "
+                         "place by then is another one");
+    return cli_usage("--restart: it is for templates that are renewed: add --template previous, --renew or "
+                     "--renew-below");
+}
+
 int analyze_resolve_template(struct movement_job *job, const struct analyze_request *request)
 {
     int result = check_following(request);
@@ -120,11 +134,14 @@ int analyze_resolve_template(struct movement_job *job, const struct analyze_requ
     job->params.search_again_px = (int)request->search_again;
     job->params.renew_every = (int)request->renew_every;
     job->params.renew_below = request->renew_below;
+    job->params.restart_after = (int)request->restart_after;
     if (request->difference && job->info->frame_count < 2)
         return cli_fail("--difference: it takes two frames, and the store has one");
     job->params.prepare = (trk_preparation){.blur_sigma_px = request->blur, .difference = request->difference};
     result = read_background(job, request->background);
-    return result == CLI_GO_ON ? read_template(job, request->template) : result;
+    if (result == CLI_GO_ON)
+        result = read_template(job, request->template);
+    return result == CLI_GO_ON ? check_restart(job) : result;
 }
 
 /* ---- doing it ---- */
@@ -170,6 +187,53 @@ static int set_background(struct movement_job *job, trk_tracker *tracker, ist_re
     return result;
 }
 
+/* A few frames out of many tell what contrast a ROI has in one. */
+enum { SAMPLE_FRAMES = 5 };
+
+/* Adds up the contrasts of each ROI in some of the frames of the mean. Returns how many frames those were. */
+static int add_contrasts(double *contrasts, const struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
+{
+    const int64_t first = job->template_range.first, count = job->template_range.end - first;
+    ist_frame frame = {0};
+    int added = 0;
+    for (int i = 0; i < SAMPLE_FRAMES && i < count; i++) {
+        const int64_t index = first + count * (2 * i + 1) / (2 * SAMPLE_FRAMES);
+        if (ist_reader_read_index(reader, index, &frame, NULL) < 0 ||
+            trk_tracker_set_template(tracker, &frame, NULL) < 0)
+            continue;
+        for (int k = 0; k < job->roi_count; k++)
+            contrasts[k] += trk_tracker_template_contrast(tracker, k);
+        added++;
+    }
+    ist_frame_free(&frame);
+    return added;
+}
+
+/* Says where the mean, from which the tracker has its templates, shows less than single frames do. */
+static void judge_mean(const struct movement_job *job, const trk_tracker *tracker, const double *contrasts, int frames)
+{
+    // See trk_tracker_template_contrast().
+    static const double blurred = 0.75;
+    double least = 1;
+    int count = 0, worst = 0;
+    for (int i = 0; i < job->roi_count && frames > 0; i++) {
+        const double in_frame = contrasts[i] / frames;
+        const double share = trk_tracker_template_contrast(tracker, i) / in_frame;
+        if (in_frame < TRK_MIN_TEXTURE || share >= blurred)
+            continue;
+        count++;
+        worst = share < least ? i : worst;
+        least = share < least ? share : least;
+    }
+    if (count > 0)
+        movement_warn(
+            job,
+            "template: the mean is blurred by motion in %d of %d ROIs: in ROI %s its contrast is %.0f %% of a "
+            "single frame's, and matches may be wrong; take --template FRAME, or a mean of frames that stand "
+            "still",
+            count, job->roi_count, trk_roi_set_name(job->rois, worst), 100 * least);
+}
+
 static int cut_from_mean(struct movement_job *job, trk_tracker *tracker, ist_reader *reader)
 {
     ist_error error;
@@ -177,8 +241,17 @@ static int cut_from_mean(struct movement_job *job, trk_tracker *tracker, ist_rea
     int result = make_still(&still, reader, &job->template_range, TRK_STILL_MEAN);
     if (result != CLI_GO_ON)
         return result;
+    double *contrasts = calloc((size_t)job->roi_count, sizeof *contrasts);
+    if (!contrasts) {
+        trk_still_destroy(&still);
+        return cli_fail("out of memory");
+    }
+    const int frames = add_contrasts(contrasts, job, tracker, reader);
     if (trk_tracker_set_template_still(tracker, still, &error) < 0)
         result = cli_fail("template, mean: %s", error.message);
+    else
+        judge_mean(job, tracker, contrasts, frames);
+    free(contrasts);
     trk_still_destroy(&still);
     return result;
 }

@@ -23,7 +23,8 @@ static const char more[] = "Shapes (--roi-grid to --roi-polygon) are filled with
                            "                    frame_time, roi, x, y, score, status. Status is empty, or\n"
                            "                    flat (no texture), lost (score too low), edge (at the border\n"
                            "                    of the search: the motion may be larger), missing (the frame\n"
-                           "                    could not be read)\n"
+                           "                    could not be read), gap (--restart: the motion while it was\n"
+                           "                    lost is not in x and y), unsure (--min-gap)\n"
                            "  quality.csv       for each of them: score, how far the second best peak is\n"
                            "                    behind, standard errors of x and y\n"
                            "  groups.csv        a line for each frame and group: mean displacement,\n"
@@ -86,12 +87,24 @@ int main(int argc, char **argv)
          INT32_MAX},
         {"renew-below", CLI_NUMBER, &request.renew_below, "S", "cut a template anew when its score falls below S", -1,
          1},
+        {"restart", CLI_INTEGER, &request.restart_after, "N",
+         "with renewed templates: cut that of a ROI anew which was lost for N frames; its status is gap from then on, "
+         "as "
+         "its sum lacks the motion in between (default: it stays lost until the last template fits again)",
+         1, INT32_MAX},
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
+        {"min-gap", CLI_NUMBER, &request.min_gap, "G",
+         "a ROI is unsure if another place scores less than G below the best, 0 to 2; 0.1 finds out most false matches "
+         "of searches in the whole picture (default: 0, none is)",
+         0, 2},
         {"rotation", CLI_FLAG, &request.rotation, NULL,
-         "measure how far ROIs turn, too: the disc that fits into each, against one template", 0, 0},
+         "measure how far ROIs turn, too: the disc that fits into each. With --upscale only for --movemeter", 0, 0},
         {"max-rotation", CLI_NUMBER, &request.max_rotation, "DEG",
-         "with --rotation: angles up to DEG either way, at most 180 (default: any, and whole turns count)", 0, 180},
+         "with --rotation: angles up to DEG either way, at most 180, with --follow from frame to frame (default: any, "
+         "and "
+         "whole turns count)",
+         0, 180},
         {"upscale", CLI_NUMBER, &request.upscale, "U",
          "measure in steps of 1/U px, on pictures enlarged U times (default: fractions of any size; with --movemeter "
          "1)",
@@ -126,7 +139,8 @@ int main(int argc, char **argv)
         {"black", CLI_FLAG, &request.black, NULL,
          "with --stabilise: what is not in view is black (default: the picture's border, repeated)", 0, 0},
         {"turn", CLI_FLAG, &request.turn, NULL,
-         "with --stabilise: take back turns of the picture, too, as two or more ROIs tell them", 0, 0},
+         "with --stabilise: take back turns of the picture, too, as two or more ROIs tell them, or with --rotation any",
+         0, 0},
         {"format", CLI_TEXT, &request.stabilise_format, "FORMAT",
          "with --stabilise: of the new store (default: as STORE)", 0, 0},
         {"quality", CLI_INTEGER, &request.stabilise_quality, "1..100",
@@ -162,7 +176,8 @@ int main(int argc, char **argv)
     int result = cli_parse(&tool, argc, argv, &arguments, &argument_count);
     if (result == CLI_GO_ON) {
         struct movement_written written = {0};
-        struct movement_job job = {.written = &written};
+        struct movement_warnings warnings = {0};
+        struct movement_job job = {.written = &written, .warnings = &warnings};
         result = analyze_read_rois(&job, &request);
         if (result == CLI_GO_ON)
             result = analyze_find_places(&job, &request, arguments[0]);

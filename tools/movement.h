@@ -32,6 +32,12 @@ struct movement_written {
     int count;
 };
 
+/* What the results say of themselves, beside standard error. */
+struct movement_warnings {
+    char texts[4][512];
+    int count;
+};
+
 /* What the ROIs are cut from. */
 enum movement_template_source {
     MOVEMENT_TEMPLATE_FRAME = 0,
@@ -75,6 +81,7 @@ struct movement_job {
     struct movement_stabilise stabilise;
     bool json; /* the summary is for programs */
     struct movement_written *written;
+    struct movement_warnings *warnings;
 };
 
 /* A group in one frame, over its ROIs that have a displacement. */
@@ -93,6 +100,9 @@ struct movement_frame {
 
 /* Fills in frame->groups, which has room for each group of the job, from frame->rows. */
 void movement_frame_group(struct movement_frame *frame, const struct movement_job *job);
+
+/* Says something of the results, once for each kind, on standard error, in settings.json and in the summary. */
+void movement_warn(const struct movement_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The last part of the store's path. */
 const char *movement_store_name(const struct movement_job *job);
@@ -140,8 +150,8 @@ int movement_tables_leave(struct movement_tables **tables);
 
 /* What rows add up to. */
 struct movement_sum {
-    int64_t rows[TRK_MISSING + 1];     /* by status */
-    int64_t measured;                  /* rows that have a displacement, all that follows is of them */
+    int64_t rows[TRK_UNSURE + 1];      /* by status */
+    int64_t measured;                  /* rows that have a displacement, without a gap; all that follows is of them */
     double x_min, x_max, y_min, y_max; /* px */
     double squares;                    /* sum of x^2 + y^2 */
     trk_row largest;                   /* row with the largest displacement */
@@ -149,6 +159,8 @@ struct movement_sum {
     double second_peak_gap_min;              /* NaN: not known */
     int64_t errors;                          /* rows with standard errors */
     double error_x_squares, error_y_squares; /* sums of their squares */
+    int64_t lost_for;                        /* of one ROI: frames since it was last measured */
+    int64_t lost_since;                      /* the first of these */
 };
 
 double movement_sum_largest_px(const struct movement_sum *sum);
@@ -238,6 +250,9 @@ int movement_write_settings(const struct movement_job *job, const struct movemen
  * is the first frame, without pixels if it could not be read.
  */
 int movement_draw(const struct movement_job *job, const struct movement_summary *summary, const ist_frame *first);
+
+/* Says which ROIs were lost to the end though their templates are renewed, and what can be done. */
+void movement_note_lost(const struct movement_job *job, const struct movement_summary *summary);
 
 /* Prints two lines: what was found, and where it lies. */
 void movement_report_text(const struct movement_job *job, const struct movement_summary *summary);

@@ -1,4 +1,6 @@
+#include <assert.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "movement.h"
@@ -9,6 +11,18 @@ const char *movement_store_name(const struct movement_job *job)
     return slash && slash[1] ? slash + 1 : job->store;
 }
 
+void movement_warn(const struct movement_job *job, const char *format, ...)
+{
+    struct movement_warnings *warnings = job->warnings;
+    assert((size_t)warnings->count < sizeof warnings->texts / sizeof *warnings->texts);
+    char *text = warnings->texts[warnings->count++];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof *warnings->texts, format, arguments);
+    va_end(arguments);
+    cli_note("%s", text);
+}
+
 void movement_frame_group(struct movement_frame *frame, const struct movement_job *job)
 {
     const int group_count = trk_roi_set_group_count(job->rois);
@@ -17,7 +31,7 @@ void movement_frame_group(struct movement_frame *frame, const struct movement_jo
     for (int i = 0; i < job->roi_count; i++) {
         const trk_row *row = &frame->rows[i];
         const int number = trk_roi_set_group(job->rois, i);
-        if (number < 0 || isnan(row->x_px))
+        if (number < 0 || isnan(row->x_px) || row->gaps > 0)
             continue;
         struct movement_group *group = &frame->groups[number];
         group->measured++;

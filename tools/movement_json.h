@@ -19,4 +19,7 @@ json_t *movement_counts_json(const struct movement_sum *sum);
 /* The names of the files so far. */
 json_t *movement_files_json(const struct movement_job *job);
 
+/* What movement_warn() has said so far. */
+json_t *movement_warnings_json(const struct movement_job *job);
+
 #endif

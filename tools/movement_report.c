@@ -35,6 +35,25 @@ static void print_largest(const struct movement_job *job, const struct movement_
            largest->frame_time_s - summary->first_time_s, movement_sum_rms_px(&summary->all));
 }
 
+void movement_note_lost(const struct movement_job *job, const struct movement_summary *summary)
+{
+    enum { FOR_GOOD = 10 };
+    const trk_params *params = &job->params;
+    const bool renews = params->renew_every > 0 || params->renew_below != 0;
+    if (job->movemeter || params->follow || params->restart_after || !renews)
+        return;
+    int count = 0, first = 0;
+    for (int i = 0; i < job->roi_count; i++)
+        if (summary->rois[i].lost_for >= FOR_GOOD && count++ == 0)
+            first = i;
+    if (count > 0)
+        movement_warn(
+            job,
+            "%d ROI%s lost to the end, ROI %s from frame %" PRId64 " on: the last good template does not fit any "
+            "more; --restart N begins anew after N frames, with a gap in the sum",
+            count, count == 1 ? " was" : "s were", trk_roi_set_name(job->rois, first), summary->rois[first].lost_since);
+}
+
 void movement_report_text(const struct movement_job *job, const struct movement_summary *summary)
 {
     print_count("", summary->frames, "frame");
@@ -48,6 +67,10 @@ void movement_report_text(const struct movement_job *job, const struct movement_
     for (trk_row_status status = TRK_FLAT; status <= TRK_MISSING; status++)
         printf("%s %s %" PRId64, status == TRK_FLAT ? ";" : ",", trk_row_status_name(status),
                summary->all.rows[status]);
+    // These only where they were asked for.
+    for (trk_row_status status = TRK_GAP; status <= TRK_UNSURE; status++)
+        if (summary->all.rows[status] > 0)
+            printf(", %s %" PRId64, trk_row_status_name(status), summary->all.rows[status]);
     if (summary->renewals > 0)
         printf("; templates were renewed %" PRId64 " times, and errors add up", summary->renewals);
     putchar('\n');
@@ -126,6 +149,7 @@ int movement_report_json(const struct movement_job *job, const struct movement_s
     json_object_set_new(all, "roi_count", json_integer(job->roi_count));
     json_object_set_new(all, "renewals", json_integer(summary->renewals));
     json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
+    json_object_set_new(all, "warnings", movement_warnings_json(job));
     add_sum(all, job, &summary->all);
     json_object_set_new(all, "rois", rois_json(job, summary));
     json_object_set_new(all, "groups", groups_json(job, summary));

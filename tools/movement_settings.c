@@ -28,7 +28,7 @@ json_t *movement_roi_json(const struct movement_job *job, int roi)
 json_t *movement_counts_json(const struct movement_sum *sum)
 {
     json_t *counts = json_object();
-    for (trk_row_status status = TRK_MEASURED; status <= TRK_MISSING; status++)
+    for (trk_row_status status = TRK_MEASURED; status <= TRK_UNSURE; status++)
         json_object_set_new(counts, status == TRK_MEASURED ? "measured" : trk_row_status_name(status),
                             json_integer(sum->rows[status]));
     return counts;
@@ -40,6 +40,14 @@ json_t *movement_files_json(const struct movement_job *job)
     for (int i = 0; i < job->written->count; i++)
         json_array_append_new(files, movement_text_json(job->written->names[i]));
     return files;
+}
+
+json_t *movement_warnings_json(const struct movement_job *job)
+{
+    json_t *texts = json_array();
+    for (int i = 0; i < job->warnings->count; i++)
+        json_array_append_new(texts, movement_text_json(job->warnings->texts[i]));
+    return texts;
 }
 
 /* ---- what was asked for ---- */
@@ -119,9 +127,11 @@ static json_t *parameters_json(const struct movement_job *job)
         json_object_set_new(parameters, "search_again_px", json_integer(job->params.search_again_px));
     json_object_set_new(parameters, "renew_every", json_integer(job->params.renew_every));
     json_object_set_new(parameters, "renew_below", json_real(job->params.renew_below));
+    json_object_set_new(parameters, "restart_after", json_integer(job->params.restart_after));
     json_object_set_new(parameters, "max_rotation_deg", json_real(job->params.max_rotation_deg));
     json_object_set_new(parameters, "prepare", prepare_json(job));
     json_object_set_new(parameters, "min_score", json_real(job->params.min_score));
+    json_object_set_new(parameters, "min_gap", json_real(job->params.min_gap));
     json_object_set_new(parameters, "upscale", job->params.upscale > 0 ? json_real(job->params.upscale) : json_null());
     json_object_set_new(parameters, "method",
                         json_string("zero-mean normalised cross-correlation; Gauss-Newton between the pixels, "
@@ -219,6 +229,7 @@ static json_t *settings_json(const struct movement_job *job, const struct moveme
     json_object_set_new(all, "rois", rois_json(job));
     json_object_set_new(all, "groups", groups_json(job));
     json_object_set_new(all, "blocks_outside", json_integer(job->blocks_outside));
+    json_object_set_new(all, "warnings", movement_warnings_json(job));
     json_object_set_new(all, "rows", movement_counts_json(&summary->all));
     json_object_set_new(all, "files", movement_files_json(job));
     json_object_set_new(all, "renewals", json_integer(summary->renewals));

@@ -62,8 +62,14 @@ int movement_stabilise_check(const struct movement_job *job)
         return cli_usage("--stabilise: the copy has no name");
     if (lstat(asked->path, &found) == 0)
         return cli_fail("--stabilise: %s exists already; choose another name, or remove it first", asked->path);
-    if (asked->params.turn && job->roi_count < 2)
-        return cli_usage("--turn: one ROI does not tell how the picture turns; give two or more, far apart");
+    const trk_params *params = &job->params;
+    if (asked->params.turn && job->roi_count < 2 && params->max_rotation_deg == 0)
+        return cli_usage(
+            "--turn: one ROI does not tell how the picture turns; add --rotation, or give two or more, far "
+            "apart");
+    if (asked->params.turn && !params->follow && (params->renew_every || params->renew_below != 0))
+        return cli_usage("--turn: ROIs that keep their places do not tell it with templates that are renewed; add "
+                         "--follow");
     if (!is_file(asked->path))
         return check_format(job);
     return asked->format ? cli_usage("--format: it is for a store; the ending of %s says what it becomes", asked->path)

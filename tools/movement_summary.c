@@ -18,10 +18,21 @@ static void add_quality(struct movement_sum *sum, const trk_row *row, bool first
     sum->error_y_squares += row->standard_error_y_px * row->standard_error_y_px;
 }
 
+/* Missing frames tell nothing of a ROI. */
+static void count_lost(struct movement_sum *sum, const trk_row *row)
+{
+    if (row->status == TRK_MISSING)
+        return;
+    const bool measured = row->status == TRK_MEASURED || row->status == TRK_GAP;
+    if (sum->lost_for == 0)
+        sum->lost_since = row->frame_index;
+    sum->lost_for = measured ? 0 : sum->lost_for + 1;
+}
+
 static void add_row(struct movement_sum *sum, const trk_row *row)
 {
     sum->rows[row->status]++;
-    if (isnan(row->x_px))
+    if (isnan(row->x_px) || row->gaps > 0)
         return;
     const bool first = sum->measured++ == 0;
     sum->x_min = first ? row->x_px : fmin(sum->x_min, row->x_px);
@@ -66,6 +77,7 @@ void movement_summary_add(struct movement_summary *summary, const struct movemen
         const int group = trk_roi_set_group(job->rois, i);
         add_row(&summary->all, &frame->rows[i]);
         add_row(&summary->rois[i], &frame->rows[i]);
+        count_lost(&summary->rois[i], &frame->rows[i]);
         add_row(&summary->groups[group < 0 ? group_count : group], &frame->rows[i]);
     }
 }

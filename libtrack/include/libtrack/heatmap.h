@@ -48,7 +48,7 @@ typedef struct trk_heatmap_params {
  * that has no value: not measured (but TRK_EDGE counts as measured where it has x and y), no direction, no speed in the
  * first frame, after one without x and y, or where the times do not rise. Means are over the frames that have a value.
  *
- * Memory: 4 bytes for each pixel and about 100 for each ROI, however many frames there are.
+ * Memory: 4 bytes for each pixel and about 120 for each ROI, however many frames there are.
  *
  * Thread-safety: one thread at a time.
  */
@@ -62,7 +62,10 @@ typedef struct trk_heatmap trk_heatmap;
 IST_API IST_MUST_CHECK ist_status trk_heatmap_create(trk_heatmap **map, int width, int height, const trk_roi *rois,
                                                      int roi_count, const trk_heatmap_params *params, ist_error *error);
 
-/* Takes the rows of the next frame, one for each ROI in their order, as a trk_row_handler gets them. */
+/*
+ * Takes the rows of the next frame, one for each ROI in their order, as a trk_row_handler gets them. Of rows whose sums
+ * have gaps speeds count, displacements and directions are not known.
+ */
 IST_API void trk_heatmap_add(trk_heatmap *map, const trk_row *rows);
 
 /* The value of a ROI, NaN if there is none. */

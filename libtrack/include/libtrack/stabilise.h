@@ -20,14 +20,17 @@ extern "C" {
 typedef struct trk_motion {
     double x_px;     /* to the right, of the picture's first pixel */
     double y_px;     /* downwards */
-    double turn_deg; /* clockwise as it is seen */
+    double turn_deg; /* clockwise as it is seen, any number of turns */
 } trk_motion;
 
 /*
  * Finds the motion of the picture from that of its ROIs, as a tracker gives it. ROIs that are not TRK_MEASURED do not
  * count. Without `turn` it is the mean of their motions. With it, the turn and shift that take the middles of the ROIs
  * to where they are now with the least sum of squares (Umeyama, IEEE PAMI 13 (1991) 376, without scale); that takes two
- * ROIs. The further apart they lie the finer it is: an error of e px in ROIs D px apart turns by about e / D rad.
+ * ROIs. The further apart they lie the finer it is: an error of e px in ROIs D px apart turns by about e / D rad. Where
+ * rotation was measured, each ROI stands for all points of its disc, not just the middle: then one ROI will do, and
+ * whole turns count. Motions of a ROI that keeps its place while its template is renewed do not tell of a turn: what
+ * they sum up was at other places of the picture each time.
  *
  * Returns false, and *motion is as it was, if too few ROIs were measured.
  */
@@ -99,7 +102,7 @@ typedef struct trk_stabiliser trk_stabiliser;
 
 /*
  * Begins a stabiliser for pictures of width x height px and a tracker's ROIs. ROIs and params are copied; params may be
- * NULL. IST_ERROR_ARGUMENT: no ROI, or only one with `turn`. IST_ERROR_IO: no temporary file. IST_ERROR_MEMORY.
+ * NULL. IST_ERROR_ARGUMENT: no ROI. IST_ERROR_IO: no temporary file. IST_ERROR_MEMORY.
  */
 IST_API IST_MUST_CHECK ist_status trk_stabiliser_create(trk_stabiliser **stabiliser, int width, int height,
                                                         const trk_roi *rois, int roi_count,
