@@ -551,37 +551,25 @@ const ist_problem *ist_reader_problem(const ist_reader *reader, int i)
     return i >= 0 && i < reader->problems.count ? reader->problems.items[i] : NULL;
 }
 
-/* A list of drops that grows. */
-struct drop_list {
-    ist_drop *items;
-    int64_t count;
-};
-
-static ist_status append_drop(void *context, const ist_drop *drop, ist_error *error)
-{
-    struct drop_list *list = context;
-    // Room doubles whenever the count is a power of two.
-    if ((list->count & (list->count - 1)) == 0) {
-        ist_drop *items = realloc(list->items, (list->count ? 2 * (size_t)list->count : 1) * sizeof *items);
-        if (!items)
-            return error_memory(error);
-        list->items = items;
-    }
-    list->items[list->count++] = *drop;
-    return IST_OK;
-}
-
 ist_status ist_reader_drops(ist_reader *reader, ist_drop **drops, int64_t *count, ist_error *error)
 {
     struct drop_list list = {0};
-    const ist_status status = index_drops(reader->index, append_drop, &list, error);
-    if (status < 0) {
-        free(list.items);
-        list = (struct drop_list){0};
-    }
-    *drops = list.items;
-    *count = list.count;
+    *drops = NULL;
+    *count = 0;
+    ist_status status = index_drops(reader->index, 0, reader->info.frame_count, &list, error);
+    if (status >= 0 && list.count > 0 && !(*drops = malloc((size_t)list.count * sizeof **drops)))
+        status = error_memory(error);
+    if (*drops)
+        *count = list.count;
+    for (int64_t i = 0; i < *count; i++)
+        (*drops)[i] = list.items[i].drop;
+    drop_list_free(&list);
     return status;
+}
+
+ist_status reader_drops(ist_reader *reader, int64_t first, int64_t last, struct drop_list *drops, ist_error *error)
+{
+    return index_drops(reader->index, first, last, drops, error);
 }
 
 void ist_free(void *memory)

@@ -269,7 +269,15 @@ static ist_status load_chunk(struct loading *l, const struct store_chunk *chunk,
     if (status < 0)
         return error_set(error, status, "%s", reason.message);
     to_seconds(l, &frames);
-    status = index_build_chunk(l->index, chunk->chunk, "", &frames, error);
+    if (frames.damage.status < 0)
+        status = problems_add(
+            l->problems,
+            &(ist_problem){
+                .kind = IST_PROBLEM_BAD_EXTRA, .chunk = chunk->chunk, .chunk_count = 1, .first_index = first_index},
+            error, "chunk %06d: dropped frames and camera times are left out, because they are damaged: %s",
+            chunk->chunk, frames.damage.message);
+    if (status >= 0)
+        status = index_build_chunk(l->index, chunk->chunk, "", &frames, error);
     if (status >= 0)
         status = extra_data_load(l->index, l->directory, chunk->chunk, l->metadata->is_video, &frames, first_index,
                                  l->problems, error);

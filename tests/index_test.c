@@ -213,14 +213,6 @@ static void add_drop_before(struct index *index, int64_t frame_index, int64_t nu
     check_ok(index_add_drop(index, frame_index, &drop, &error), &error);
 }
 
-static ist_status take_number(void *context, const ist_drop *drop, ist_error *error)
-{
-    (void)error;
-    int64_t **next = context;
-    *(*next)++ = drop->first_number;
-    return IST_OK;
-}
-
 /* Where drops lie shows in their order, when others are noted before every frame: these come behind the older ones. */
 START_TEST(test_drops_stay_in_place)
 {
@@ -244,9 +236,12 @@ START_TEST(test_drops_stay_in_place)
         add_drop_before(index, i, PROBE + i);
 
     const int64_t expected[] = {PROBE, 0, PROBE + 1, 1, PROBE + 2, 2, PROBE + 3, PROBE + 4, PROBE + 5, 3, PROBE + 6};
-    int64_t found[sizeof expected / sizeof *expected], *next = found;
-    check_ok(index_drops(index, take_number, &next, &error), &error);
-    ck_assert_mem_eq(found, expected, sizeof expected);
+    struct drop_list found = {0};
+    check_ok(index_drops(index, 0, LEFT, &found, &error), &error);
+    ck_assert_int_eq(found.count, sizeof expected / sizeof *expected);
+    for (int64_t i = 0; i < found.count; i++)
+        ck_assert_int_eq(found.items[i].drop.first_number, expected[i]);
+    drop_list_free(&found);
     index_close(&index);
     fs_remove_tree(folder);
 }
