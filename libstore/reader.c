@@ -355,6 +355,14 @@ static void note_failure(ist_reader *r, ist_status status, const struct chunk_ra
     known->frame_count = (index >= end ? index + 1 : end) - known->first_index;
 }
 
+/* To whom asks for a frame that the index knows, pixels that are not there are damage. */
+static ist_status refuse_frame(ist_reader *r, ist_status status, const struct chunk_range *range, int64_t index,
+                               const ist_error *reason, ist_error *error)
+{
+    note_failure(r, status, range, index, reason);
+    return error_set(error, status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status, "%s", reason->message);
+}
+
 static ist_status no_such_frame(const ist_reader *r, int64_t index, ist_error *error)
 {
     if (r->info.frame_count == 0)
@@ -374,11 +382,8 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     ist_status status = open_chunk(r, range, reads_on, &reason);
     if (status >= 0)
         status = read_pixels(r, index - range->first_index, frame, &reason);
-    if (status < 0) {
-        note_failure(r, status, range, index, &reason);
-        // To whom asks for a frame that the index knows, pixels that are not there are damage.
-        return error_set(error, status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status, "%s", reason.message);
-    }
+    if (status < 0)
+        return refuse_frame(r, status, range, index, &reason, error);
     frame->index = index;
     frame->number = entry->number;
     frame->time_s = entry->time_s;
@@ -424,6 +429,22 @@ ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *f
     const struct index_entry *entry;
     const ist_status status = find_entry(reader, index, &entry, error);
     return status < 0 ? status : read_entry(reader, index, entry, frame, error);
+}
+
+ist_status ist_reader_check_index(ist_reader *reader, int64_t index, ist_error *error)
+{
+    if (index < 0 || index >= reader->info.frame_count)
+        return no_such_frame(reader, index, error);
+    const struct index_entry *entry;
+    ist_error reason = {0};
+    ist_status status = find_entry(reader, index, &entry, error);
+    if (status < 0)
+        return status;
+    const struct chunk_range *range = index_range_of(reader->index, index);
+    status = open_chunk(reader, range, false, &reason);
+    if (status >= 0)
+        status = reader->calls->check(reader->chunks[0].reader, index - range->first_index, &reason);
+    return status < 0 ? refuse_frame(reader, status, range, index, &reason, error) : IST_OK;
 }
 
 ist_status ist_reader_next(ist_reader *reader, ist_frame *frame, ist_error *error)

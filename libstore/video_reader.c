@@ -241,14 +241,23 @@ static ist_status decode_frame(struct chunk_reader *r, int64_t frame_idx, ist_er
     return status == IST_END ? give_up(r, frame_idx, error) : status;
 }
 
-static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const AVFrame **picture, ist_error *error)
+/* Whether the file has a packet for the frame. */
+static ist_status find_packet(const struct chunk_reader *r, int64_t frame_idx, ist_error *error)
 {
-    *picture = NULL;
     if (frame_idx < 0 || frame_idx >= r->table->frame_count)
         return error_set(error, IST_ERROR_NOT_FOUND, "%s: frame %lld: the file ends before it", r->name,
                          (long long)frame_idx);
     if (r->table->packet_of_frame[frame_idx] < 0)
         return frame_failure(r, frame_idx, "the file breaks off before it", error);
+    return IST_OK;
+}
+
+static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const AVFrame **picture, ist_error *error)
+{
+    *picture = NULL;
+    const ist_status found = find_packet(r, frame_idx, error);
+    if (found < 0)
+        return found;
     if (r->lost[frame_idx])
         return frame_failure(r, frame_idx, "is damaged", error);
     *picture = picture_shelf_get(r->shelf, frame_idx);
@@ -291,6 +300,20 @@ static ist_status video_read(struct chunk_reader *r, int64_t frame_idx, ist_fram
     return status;
 }
 
+static ist_status video_check(struct chunk_reader *r, int64_t frame_idx, ist_error *error)
+{
+    bool right = false;
+    struct ffmpeg_log log;
+    ffmpeg_log_begin(&log);
+    ist_status status = find_packet(r, frame_idx, error);
+    if (status >= 0)
+        status = video_track_check(r->track, frame_idx, &right, error);
+    ffmpeg_log_end(&log);
+    if (status >= 0 && !right)
+        status = frame_failure(r, frame_idx, "is damaged: it is not what was recorded", error);
+    return status;
+}
+
 static int64_t video_frame_count(const struct chunk_reader *r)
 {
     return r->table->frame_count;
@@ -320,6 +343,7 @@ static void video_rest(struct chunk_reader *r)
 const struct chunk_reader_calls video_reader_calls = {
     .open = video_open,
     .read = video_read,
+    .check = video_check,
     .close = video_close,
     .frame_count = video_frame_count,
     .key_for = video_key_for,

@@ -42,6 +42,7 @@ struct video_track {
     uint32_t header_checksum;
     uint8_t *palette; /* comes with the first packet only; NULL: none */
 
+    int64_t checked;     /* the packet last read by video_track_check(); -1: another was read since */
     int64_t next_packet; /* -1: the decoder stands nowhere */
     bool drained;        /* the decoder got the last packet */
     int64_t start;       /* packet at which decoding began */
@@ -241,7 +242,7 @@ static ist_status go_to(struct video_track *t, int64_t packet, ist_error *error)
 
 ist_status video_track_seek(struct video_track *t, int64_t packet, bool threads, ist_error *error)
 {
-    t->next_packet = -1;
+    t->next_packet = t->checked = -1;
     ist_status status = use_decoder(t, threads, error);
     if (status < 0)
         return status;
@@ -327,6 +328,32 @@ static void note_damage(struct video_track *t, int64_t packet)
     // What comes behind it in the same GOP adds nothing.
     if (t->damage < 0 || packet < t->damage || packet >= packet_table_key_behind(&t->table, t->damage))
         t->damage = packet;
+}
+
+/* Makes this packet the one that was read, by reading on where it comes next. False: it is not there. */
+static bool fetch(struct video_track *t, int64_t packet)
+{
+    const bool next = packet > 0 && t->checked == packet - 1;
+    if (next && read_packet(t) >= 0 && packet_table_is(&t->table, packet, t->packet))
+        return true;
+    return go_to(t, packet, NULL) >= 0;
+}
+
+ist_status video_track_check(struct video_track *t, int64_t frame, bool *right, ist_error *error)
+{
+    const int64_t packet = t->table.packet_of_frame[frame];
+    uint32_t sum = 0;
+    *right = true;
+    const ist_status status = t->index ? index_checksum(t->index, t->chunk, frame, &sum, error) : IST_OK;
+    if (status < 0 || sum == 0)
+        return status;
+    t->next_packet = -1;
+    const bool there = fetch(t, packet);
+    t->checked = there ? packet : -1;
+    if (!there && t->io && t->io->error < 0)
+        return media_error(error, t->io->error, t->name, "cannot be read");
+    *right = there && packet_checksum(t->header_checksum, t->packet) == sum;
+    return IST_OK;
 }
 
 /* Gives the decoder one more packet, or the end. 0, or an error of FFmpeg. */
@@ -491,7 +518,7 @@ ist_status video_track_open(struct video_track **track, const char *path, const 
     t->path = path;
     t->name = name;
     t->thread_count = threads;
-    t->next_packet = -1;
+    t->next_packet = t->checked = -1;
     t->damage = -1;
     t->watch.ignored = ignored_message;
     const ist_status status = open_track(t, error);

@@ -136,6 +136,14 @@ IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int6
                                                         ist_error *error);
 
 /*
+ * Compares what this frame is stored in with what was recorded, by its checksum and without decoding it. IST_OK: it is
+ * the same, or there is no checksum (stores of other programs). IST_ERROR_DATA: it is not, or it is missing; nor can be
+ * read then what is predicted from it, in a video the frames up to the next key frame. Other status as for
+ * ist_reader_read_index. Cost, in the order of the frames: reading the bytes.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_check_index(ist_reader *reader, int64_t index, ist_error *error);
+
+/*
  * Finds the last frame at or before this one that can be read without decoding others: a key frame of a video; of
  * images the frame itself. For those who would rather show something near at once. Status as for
  * ist_reader_read_index.
