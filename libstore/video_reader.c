@@ -65,6 +65,7 @@ static void video_close(struct chunk_reader **reader)
 
 static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *error)
 {
+    r->name = fs_basename(r->path);
     const ist_status status = video_track_open(&r->track, r->path, r->name, threads, error);
     if (status < 0)
         return status;
@@ -76,23 +77,27 @@ static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *err
     return r->converter && r->shelf && r->lost ? IST_OK : error_memory(error);
 }
 
-/* A plain file itself, or the chunk's: the finished one, or the one that is being recorded. */
-static bool find_path(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk)
+/*
+ * Opens a plain file itself, or the chunk's: the finished one, or the one that is being recorded. The recorder may
+ * finish the chunk at any moment, also between two looks: the finished file is there before the other one goes.
+ */
+static ist_status open_file(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk,
+                            int threads, ist_error *error)
 {
+    static const char *const endings[] = {"", CHUNK_LIVE_ENDING, ""};
     if (metadata->is_file) {
         snprintf(r->path, sizeof r->path, "%s", directory);
-        return fs_exists(r->path);
+        return open_chunk(r, threads, error);
     }
-    // The recorder may finish the chunk between the two looks: then the first name is there now.
-    for (int look = 0; look < 2; look++) {
+    ist_status status = IST_ERROR_NOT_FOUND;
+    for (size_t look = 0; look < sizeof endings / sizeof *endings && status == IST_ERROR_NOT_FOUND; look++) {
         chunk_path_video(r->path, directory, chunk, metadata->extension);
-        if (fs_exists(r->path))
-            return true;
-        strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
-        if (fs_exists(r->path))
-            return true;
+        strncat(r->path, endings[look], sizeof r->path - strlen(r->path) - 1);
+        status = open_chunk(r, threads, error);
     }
-    return false;
+    if (status == IST_ERROR_NOT_FOUND)
+        error_set(error, status, "%06d%s: the chunk is missing", chunk, metadata->extension);
+    return status;
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
@@ -109,14 +114,9 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->last_asked = -1;
     r->cache = decoding->cache;
     r->skipping_is_safe = true;
-    ist_status status = IST_OK;
-    if (!find_path(r, metadata, directory, chunk))
-        status = error_set(error, IST_ERROR_NOT_FOUND, "%06d%s: the chunk is missing", chunk, metadata->extension);
-    r->name = fs_basename(r->path);
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    if (status >= 0)
-        status = open_chunk(r, decoding->threads, error);
+    const ist_status status = open_file(r, metadata, directory, chunk, decoding->threads, error);
     if (status >= 0)
         video_track_set_checksums(r->track, index, chunk);
     ffmpeg_log_end(&log);

@@ -76,12 +76,9 @@ static bool header_describes_videos(const AVFormatContext *file)
     return described;
 }
 
-/* Opens the file, picks its video and stands at its beginning. */
-static ist_status open_file(struct video_track *t, ist_error *error)
+/* Opens what is in the file, picks its video and stands at its beginning. */
+static ist_status open_format(struct video_track *t, ist_error *error)
 {
-    ist_status status = media_io_open(&t->io, t->path, O_RDONLY, error);
-    if (status < 0)
-        return status;
     t->file = avformat_alloc_context();
     if (!t->file)
         return error_memory(error);
@@ -102,10 +99,21 @@ static ist_status open_file(struct video_track *t, ist_error *error)
     return IST_OK;
 }
 
-static void close_file(struct video_track *t)
+static ist_status open_file(struct video_track *t, ist_error *error)
+{
+    const ist_status status = media_io_open(&t->io, t->path, O_RDONLY, error);
+    return status < 0 ? status : open_format(t, error);
+}
+
+static void close_format(struct video_track *t)
 {
     av_packet_unref(t->packet);
     avformat_close_input(&t->file);
+}
+
+static void close_file(struct video_track *t)
+{
+    close_format(t);
     media_io_close(&t->io);
 }
 
@@ -174,11 +182,16 @@ static int read_packet(struct video_track *t)
 
 /* ---- seeking ---- */
 
-/* Stands at the beginning of the file again, by opening it anew: that works with every container. */
+/*
+ * Stands at the beginning of the file again, by opening what is in it anew: that works with every container. The file
+ * itself stays open, as it may have another name by now.
+ */
 static ist_status rewind_file(struct video_track *t, ist_error *error)
 {
-    close_file(t);
-    return open_file(t, error);
+    close_format(t);
+    t->io->error = 0;
+    const int64_t at = avio_seek(t->io, 0, SEEK_SET);
+    return at < 0 ? media_error(error, (int)at, t->name, "cannot be read") : open_format(t, error);
 }
 
 static int seek_by_time(struct video_track *t, int64_t packet)
