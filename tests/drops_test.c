@@ -14,10 +14,11 @@
 #include "index.h"
 #include "npz.h"
 #include "reader_ranges.h"
+#include "temporary.h"
 
 enum { WIDTH = 32, HEIGHT = 16, CHUNKSIZE = 4, FRAMES = 10, MOST = 32 };
 
-static char folder[64], store[96], other[96];
+static char folder[TEMPORARY_SIZE], store[96], other[96];
 static ist_error error;
 
 static void check_ok(ist_status status)
@@ -27,8 +28,7 @@ static void check_ok(ist_status status)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/drops-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "drops-test");
     snprintf(store, sizeof store, "%s/store", folder);
     snprintf(other, sizeof other, "%s/other", folder);
 }

@@ -17,10 +17,11 @@
 #include "index.h"
 #include "npz.h"
 #include "reader_ranges.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 64, CHUNKSIZE = 5, FRAMES = 12, RESET_AT = 7 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static char store[128];
 static char clip[128]; /* a video file of CHUNKSIZE frames */
 
@@ -41,8 +42,7 @@ static void __attribute__((format(printf, 1, 2))) run(const char *format, ...)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/edit-test-XXXXXX");
-    ck_assert(mkdtemp(folder) != NULL);
+    temporary_folder(folder, "edit-test");
     snprintf(store, sizeof store, "%s/store", folder);
     snprintf(clip, sizeof clip, "%s/clip.mp4", folder);
 }

@@ -8,6 +8,7 @@
 #include "fs.h"
 #include "index.h"
 #include "index_search.h"
+#include "temporary.h"
 
 static void check_ok(ist_status status, const ist_error *error)
 {
@@ -159,8 +160,8 @@ END_TEST
 /* What the writing half puts into the file, the reading half finds, at every moment and after the end. */
 START_TEST(test_file)
 {
-    char folder[] = "/tmp/index-test-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *writing, *reading;
@@ -217,8 +218,8 @@ static void add_drop_before(struct index *index, int64_t frame_index, int64_t nu
 START_TEST(test_drops_stay_in_place)
 {
     enum { CHUNK = 4, CHUNKS = 2, LOST_FIRST = 2, LOST = 2, LEFT = CHUNK * CHUNKS - LOST, PROBE = 1000 };
-    char folder[] = "/tmp/index-test-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *index;
@@ -249,8 +250,8 @@ END_TEST
 
 START_TEST(test_damaged_file)
 {
-    char folder[] = "/tmp/index-test-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *index;

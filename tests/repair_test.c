@@ -9,10 +9,11 @@
 
 #include "checksum.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 48, FRAMES = 9 };
 
-static char folder[64], store[80];
+static char folder[TEMPORARY_SIZE], store[80];
 static ist_error error;
 
 static void check_ok(ist_status status)
@@ -22,8 +23,7 @@ static void check_ok(ist_status status)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/repair-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "repair-test");
     snprintf(store, sizeof store, "%s/store", folder);
 }
 

@@ -13,13 +13,13 @@
 #include "barcode.h"
 #include "fs.h"
 #include "npz.h"
+#include "temporary.h"
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/store-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "store-test");
 }
 
 static void remove_folder(void)
@@ -140,10 +140,13 @@ static void check_frame(const ist_frame *got, const struct kind *kind, int64_t i
     ck_assert_int_eq(got->channels, kind->channels);
     ck_assert_int_eq(got->type, kind->type);
     ck_assert_int_eq(barcode_read(got), i);
-    if (kind->tolerance == 0)
-        for (int y = 0; y < HEIGHT; y++)
-            ck_assert_mem_eq(got->data + y * got->stride, expected.data + y * expected.stride,
-                             (size_t)WIDTH * (size_t)kind->channels * ist_pixel_size(kind->type));
+    // Each of Check's assertions writes a line into a file: one for all rows.
+    const size_t row_size = (size_t)WIDTH * (size_t)kind->channels * ist_pixel_size(kind->type);
+    int row = 0;
+    while (row < HEIGHT && kind->tolerance == 0 &&
+           memcmp(got->data + row * got->stride, expected.data + row * expected.stride, row_size) == 0)
+        row++;
+    ck_assert_msg(row == HEIGHT || kind->tolerance != 0, "frame %lld: row %d is another", (long long)i, row);
     ist_frame_free(&expected);
 }
 
