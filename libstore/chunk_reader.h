@@ -33,6 +33,12 @@ struct chunk_reader_calls {
      */
     ist_status (*read)(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error);
 
+    /*
+     * Compares what the frame_idx-th frame is stored in with its checksum, without decoding it; where none is known, it
+     * is enough that it is there. Status as for read; IST_ERROR_DATA: it is not what was recorded.
+     */
+    ist_status (*check)(struct chunk_reader *reader, int64_t frame_idx, ist_error *error);
+
     /* Frames in the chunk's file, the damaged ones too. May be NULL. */
     int64_t (*frame_count)(const struct chunk_reader *reader);
 

@@ -136,7 +136,8 @@ static ist_status check_bytes(struct chunk_reader *reader, int64_t frame_idx, is
     return error_set(error, IST_ERROR_DATA, "is damaged: it is not what was recorded");
 }
 
-static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error)
+/* Reads the file, and decodes it unless `frame` is NULL. */
+static ist_status read_file(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error)
 {
     char path[PATH_MAX];
     chunk_path_image(path, reader->directory, reader->chunk, (int)frame_idx, reader->format);
@@ -144,9 +145,19 @@ static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx,
     if (status < 0)
         return status;
     status = check_bytes(reader, frame_idx, error);
-    if (status >= 0)
+    if (status >= 0 && frame)
         status = decode(reader, frame, error);
     return status < 0 ? error_prefix(error, status, "%06d/%s", reader->chunk, fs_basename(path)) : IST_OK;
+}
+
+static ist_status directory_read(struct chunk_reader *reader, int64_t frame_idx, ist_frame *frame, ist_error *error)
+{
+    return read_file(reader, frame_idx, frame, error);
+}
+
+static ist_status directory_check(struct chunk_reader *reader, int64_t frame_idx, ist_error *error)
+{
+    return read_file(reader, frame_idx, NULL, error);
 }
 
 static void directory_close(struct chunk_reader **reader)
@@ -162,5 +173,6 @@ static void directory_close(struct chunk_reader **reader)
 const struct chunk_reader_calls directory_reader_calls = {
     .open = directory_open,
     .read = directory_read,
+    .check = directory_check,
     .close = directory_close,
 };

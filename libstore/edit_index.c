@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chunk_close.h"
 #include "error.h"
 #include "fs.h"
 #include "problems.h"
@@ -49,45 +50,25 @@ ist_status edit_contents_load(struct edit_contents *contents, const struct edit 
     return status;
 }
 
-static ist_status allocate_frames(struct npz_index *frames, int64_t count, ist_error *error)
-{
-    const size_t size = (size_t)count * 8 + 1;
-    *frames =
-        (struct npz_index){.count = count, .numbers = malloc(size), .times_s = malloc(size), .checksums = malloc(size)};
-    if (frames->numbers && frames->times_s && frames->checksums)
-        return IST_OK;
-    npz_index_free(frames);
-    return error_memory(error);
-}
-
-ist_status edit_read_range(struct index *index, const struct chunk_range *range, struct npz_index *frames,
-                           ist_error *error)
-{
-    struct index_entry *entries = malloc((size_t)range->frame_count * sizeof *entries + 1);
-    ist_status status = entries ? allocate_frames(frames, range->frame_count, error) : error_memory(error);
-    if (status >= 0) {
-        status = index_entries(index, range->first_index, range->frame_count, entries, error);
-        for (int64_t i = 0; i < range->frame_count && status >= 0; i++) {
-            frames->numbers[i] = entries[i].number;
-            frames->times_s[i] = entries[i].time_s;
-            frames->checksums[i] = entries[i].checksum;
-        }
-        if (status < 0)
-            npz_index_free(frames);
-    }
-    free(entries);
-    return status;
-}
-
 static int64_t new_number(const struct edit_renumbering *r, int64_t index, int64_t number)
 {
     return index < r->zero ? index - r->zero : number - r->about;
+}
+
+/* Between frames that are counted one by one there are no numbers left: drops get that of the frame behind them. */
+static int64_t new_drop_number(const struct edit_renumbering *r, int64_t index, int64_t number)
+{
+    return index <= r->zero ? index - r->zero : number - r->about;
 }
 
 static void renumber(const struct edit_renumbering *r, int64_t first_index, struct npz_index *frames)
 {
     for (int64_t i = 0; i < frames->count; i++)
         frames->numbers[i] = new_number(r, first_index + i, frames->numbers[i]);
+    for (int64_t i = 0; i < frames->drops.count; i++) {
+        struct placed_drop *item = &frames->drops.items[i];
+        item->drop.first_number = new_drop_number(r, first_index + item->before, item->drop.first_number);
+    }
 }
 
 /*
@@ -148,7 +129,7 @@ static ist_status copy_chunk(struct index *to, const struct edit *edit, struct i
                              const struct chunk_range *range, const struct edit_renumbering *r, ist_error *error)
 {
     struct npz_index frames = {0};
-    ist_status status = edit_read_range(from, range, &frames, error);
+    ist_status status = chunk_frames(from, range, &frames, error);
     if (status >= 0 && r)
         renumber(r, range->first_index, &frames);
     if (status >= 0)

@@ -20,13 +20,6 @@ ist_status edit_contents_load(struct edit_contents *contents, const struct edit 
 
 void edit_contents_free(struct edit_contents *contents);
 
-/*
- * Gives numbers, times and checksums of a chunk as the index has them: what the files say, converted where a fork wrote
- * them.
- */
-ist_status edit_read_range(struct index *index, const struct chunk_range *range, struct npz_index *frames,
-                           ist_error *error);
-
 /* Writes the name under which a file is staged. */
 void edit_staged_path(char path[PATH_MAX], const char *final);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chunk_close.h"
 #include "chunk_path.h"
 #include "edit_index.h"
 #include "error.h"
@@ -189,7 +190,7 @@ static ist_status has_numbers(struct index *index, const ist_insertion *insertio
     if (!*same)
         return IST_OK;
     *chunk = ranges[count - 1].chunk;
-    const ist_status status = edit_read_range(index, &ranges[count - 1], &frames, error);
+    const ist_status status = chunk_frames(index, &ranges[count - 1], &frames, error);
     for (int64_t i = 0; i < insertion->count && *same && status >= 0; i++)
         *same = frames.numbers[i] == insertion->numbers[i] && frames.times_s[i] == insertion->times_s[i];
     npz_index_free(&frames);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chunk_close.h"
 #include "chunk_path.h"
 #include "edit_index.h"
 #include "error.h"
@@ -41,7 +42,7 @@ struct zero_search {
     int64_t zero_count, zero_index;   /* the same of number 0 */
     int zero_chunk;                   /* the chunk of zero_index, and its frames */
     int64_t zero_first_index, zero_frame_count;
-    int64_t number_min, number_max; /* of all frames */
+    int64_t number_min, number_max; /* of all frames, dropped ones too */
 };
 
 static ist_status search_zero(struct zero_search *found, struct index *index, int64_t about, ist_error *error)
@@ -54,7 +55,7 @@ static ist_status search_zero(struct zero_search *found, struct index *index, in
             found->number_min = ranges[c].number_min;
         if (ranges[c].number_max > found->number_max)
             found->number_max = ranges[c].number_max;
-        const ist_status status = edit_read_range(index, &ranges[c], &frames, error);
+        const ist_status status = chunk_frames(index, &ranges[c], &frames, error);
         if (status < 0)
             return status;
         for (int64_t i = 0; i < frames.count; i++) {
@@ -69,6 +70,11 @@ static ist_status search_zero(struct zero_search *found, struct index *index, in
                 found->zero_first_index = ranges[c].first_index;
                 found->zero_frame_count = ranges[c].frame_count;
             }
+        }
+        for (int64_t i = 0; i < frames.drops.count; i++) {
+            const int64_t number = frames.drops.items[i].drop.first_number;
+            found->number_min = number < found->number_min ? number : found->number_min;
+            found->number_max = number > found->number_max ? number : found->number_max;
         }
         npz_index_free(&frames);
     }
@@ -148,9 +154,9 @@ static ist_status stage_npz(const struct edit *edit, const struct chunk_range *r
     struct npz_index old = {0}, frames = {0};
     chunk_path_sidecar(final, edit->directory, range->chunk, edit->metadata.is_video, ".npz");
     edit_staged_path(path, final);
-    ist_status status = edit_read_range(index, range, &old, error);
+    ist_status status = chunk_frames(index, range, &old, error);
     if (status >= 0)
-        status = edit_read_range(renumbered, range, &frames, error);
+        status = chunk_frames(renumbered, range, &frames, error);
     if (status >= 0)
         status = npz_write_renumbered(path, &frames, old.numbers, error);
     npz_index_free(&frames);

@@ -192,7 +192,7 @@ static ist_status walk_load(struct walk *walk, ist_error *error)
                                      error);
 }
 
-static bool meets(const ist_selection *selection, int64_t number, double time_s)
+bool export_meets(const ist_selection *selection, int64_t number, double time_s)
 {
     if (selection->by_number && (number < selection->number_first || number >= selection->number_end))
         return false;
@@ -219,7 +219,7 @@ static ist_status walk_next(struct walk *walk, ist_frame *frame, ist_error *erro
             walk->position = selection->index_end;
         else
             walk->position += filtered ? 1 : selection->step;
-        if (!meets(selection, frame->number, frame->time_s))
+        if (!export_meets(selection, frame->number, frame->time_s))
             continue;
         const int64_t place = walk->met++;
         if (!filtered || place % selection->step == 0)

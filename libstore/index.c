@@ -473,12 +473,16 @@ static ist_drop_cause find_cause(const char *name)
     return cause;
 }
 
-ist_status index_drops(struct index *index, index_drop_handler *handler, void *context, ist_error *error)
+ist_status index_drops(struct index *index, int64_t first, int64_t last, struct drop_list *drops, ist_error *error)
 {
     sqlite3_stmt *query;
-    if (sqlite3_prepare_v2(index->db, "SELECT cause, first_number, count, time FROM drops ORDER BY frame, rowid", -1,
-                           &query, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(index->db,
+                           "SELECT cause, first_number, count, time, frame FROM drops WHERE frame BETWEEN ?1 AND ?2 "
+                           "ORDER BY frame, rowid",
+                           -1, &query, NULL) != SQLITE_OK)
         return (sqlite3_errcode(index->db) & 0xff) == SQLITE_ERROR ? IST_OK : index_sql_failure(index, error);
+    sqlite3_bind_int64(query, 1, first + 1);
+    sqlite3_bind_int64(query, 2, last + 1);
     ist_status status = IST_OK;
     int result;
     while (status >= 0 && (result = sqlite3_step(query)) == SQLITE_ROW) {
@@ -489,7 +493,7 @@ ist_status index_drops(struct index *index, index_drop_handler *handler, void *c
         if (drop.cause == IST_DROP_CAUSE_COUNT || drop.count < 1)
             status = error_set(error, IST_ERROR_DATA, "%s: the list of dropped frames is damaged", index->name);
         else
-            status = handler(context, &drop, error);
+            status = drop_list_add(drops, sqlite3_column_int64(query, 4) - 1, &drop, error);
     }
     if (status >= 0 && result != SQLITE_DONE)
         status = index_sql_failure(index, error);
@@ -497,18 +501,15 @@ ist_status index_drops(struct index *index, index_drop_handler *handler, void *c
     return status;
 }
 
-static ist_status add_drop(void *context, const ist_drop *drop, ist_error *error)
-{
-    (void)error;
-    int64_t *dropped = context;
-    dropped[drop->cause] += drop->count;
-    return IST_OK;
-}
-
 ist_status index_count_drops(struct index *index, int64_t dropped[IST_DROP_CAUSE_COUNT], ist_error *error)
 {
+    struct drop_list drops = {0};
     memset(dropped, 0, IST_DROP_CAUSE_COUNT * sizeof *dropped);
-    return index_drops(index, add_drop, dropped, error);
+    const ist_status status = index_drops(index, 0, index_frame_count(index), &drops, error);
+    for (int64_t i = 0; i < drops.count; i++)
+        dropped[drops.items[i].drop.cause] += drops.items[i].drop.count;
+    drop_list_free(&drops);
+    return status;
 }
 
 void index_close(struct index **index)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "drop_list.h"
 #include "npz.h"
 
 /* Name of the file in the store's directory. */
@@ -87,7 +88,8 @@ ist_status index_checkpoint(const char *path, ist_error *error);
 ist_status index_finish(struct index *index, ist_error *error);
 
 /*
- * Building the index of a store that has none: load the chunks in the order of their frames, add their extra data with
+ * Building the index of a store that has none: load the chunks in the order of their frames, with the camera times and
+ * drops that they bring (what lies between two chunks both may bring: it counts once); add their extra data with
  * index_add_extra(), and end with index_build_finish(). Then it can be read. With a path it is a new file, which is of
  * no use before the end; NULL: in memory.
  */
@@ -138,11 +140,11 @@ ist_status index_camera_times(struct index *index, int64_t first, int64_t count,
 /* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);
 
-/* Receives a drop; a status below 0 ends index_drops(). */
-typedef ist_status index_drop_handler(void *context, const ist_drop *drop, ist_error *error);
-
-/* Hands over all drops, in the order of the frames; none for an index that was built or is of an older version. */
-ist_status index_drops(struct index *index, index_drop_handler *handler, void *context, ist_error *error);
+/*
+ * Adds the drops before the frames first..last to the list; those behind the last frame have the number of frames for
+ * theirs. IST_ERROR_DATA: the list of drops is damaged.
+ */
+ist_status index_drops(struct index *index, int64_t first, int64_t last, struct drop_list *drops, ist_error *error);
 
 /* Adds up their frames by cause. */
 ist_status index_count_drops(struct index *index, int64_t dropped[IST_DROP_CAUSE_COUNT], ist_error *error);

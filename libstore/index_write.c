@@ -1,4 +1,6 @@
 /* The writing half of the index. */
+#include <math.h>
+
 #include "error.h"
 #include "fs.h"
 #include "index.h"
@@ -219,6 +221,39 @@ ist_status index_build_begin(struct index **index, const char *path, const char 
     return status;
 }
 
+static bool same_drop(const ist_drop *a, const ist_drop *b)
+{
+    return a->cause == b->cause && a->first_number == b->first_number && a->count == b->count && a->time_s == b->time_s;
+}
+
+/*
+ * Drops of a chunk whose first frame has this index. What lies between two chunks stands beside both: what the chunk
+ * before knew of it comes first here too, and is there already.
+ */
+static ist_status build_drops(struct index *index, int64_t first, const struct drop_list *drops, ist_error *error)
+{
+    struct drop_list there = {0};
+    ist_status status = drops->count ? index_drops(index, first, first, &there, error) : IST_OK;
+    int64_t known = 0;
+    while (known < there.count && known < drops->count && drops->items[known].before == 0 &&
+           same_drop(&drops->items[known].drop, &there.items[known].drop))
+        known++;
+    for (int64_t i = known == there.count ? known : 0; i < drops->count && status >= 0; i++)
+        status = index_add_drop(index, first + drops->items[i].before, &drops->items[i].drop, error);
+    drop_list_free(&there);
+    return status;
+}
+
+static ist_status build_camera_times(struct index *index, int64_t first, const struct npz_index *frames,
+                                     ist_error *error)
+{
+    ist_status status = IST_OK;
+    for (int64_t i = 0; frames->camera_times_s && i < frames->count && status >= 0; i++)
+        if (!isnan(frames->camera_times_s[i]))
+            status = insert_camera_time(index, first + i, frames->camera_times_s[i], error);
+    return status;
+}
+
 ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
                              ist_error *error)
 {
@@ -242,7 +277,11 @@ ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_p
         chunk_range_add(range, entry.number, entry.time_s, i ? frames->numbers[i - 1] : 0,
                         i ? frames->times_s[i - 1] : 0);
     }
-    const ist_status status = insert_chunk(index, chunk, chunk_path, error);
+    ist_status status = build_camera_times(index, first, frames, error);
+    if (status >= 0)
+        status = build_drops(index, first, &frames->drops, error);
+    if (status >= 0)
+        status = insert_chunk(index, chunk, chunk_path, error);
     return status < 0 ? status : index_finish_chunk(index, range, error);
 }
 

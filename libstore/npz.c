@@ -11,10 +11,28 @@
 #include "fs.h"
 #include "npy.h"
 
-static const char numbers_member[] = "frame_number.npy";
-static const char times_member[] = "frame_time.npy";
-static const char checksums_member[] = "_frame_crc32.npy";
-static const char before_member[] = "_frame_number_before_reindex.npy";
+/* The members of an archive, in their order. */
+enum member {
+    NUMBERS,
+    TIMES,
+    CHECKSUMS,
+    BEFORE,
+    CAMERA_TIMES,
+    DROP_FRAMES,
+    DROP_CAUSES,
+    DROP_NUMBERS,
+    DROP_COUNTS,
+    DROP_TIMES,
+    MEMBER_COUNT
+};
+
+static const char *const names[MEMBER_COUNT] = {
+    [NUMBERS] = "frame_number.npy",      [TIMES] = "frame_time.npy",
+    [CHECKSUMS] = "_frame_crc32.npy",    [BEFORE] = "_frame_number_before_reindex.npy",
+    [CAMERA_TIMES] = "_camera_time.npy", [DROP_FRAMES] = "_drop_frame.npy",
+    [DROP_CAUSES] = "_drop_cause.npy",   [DROP_NUMBERS] = "_drop_first_number.npy",
+    [DROP_COUNTS] = "_drop_count.npy",   [DROP_TIMES] = "_drop_time.npy",
+};
 
 static ist_status zip_failure(zip_error_t *failure, const char *path, ist_error *error)
 {
@@ -122,45 +140,138 @@ static ist_status take_vector(const struct buffer *npy, char kind, void **elemen
     return IST_OK;
 }
 
-/* Those that are of this file's frames; other programs may leave them out. */
-static ist_status read_checksums(zip_t *archive, struct npz_index *index, struct buffer *member, const char *path,
-                                 ist_error *error)
+/* The elements of a member, 'i' as int64_t, 'f' as double: `count` of them, as many as there are where it is -1. */
+static ist_status read_vector(zip_t *archive, enum member which, char kind, int64_t *count, void **elements,
+                              const char *path, ist_error *error)
 {
-    int64_t *sums = NULL, count = 0;
-    if (zip_name_locate(archive, checksums_member, 0) < 0)
-        return IST_OK;
-    ist_status status = read_member(archive, checksums_member, member, path, error);
+    struct buffer member = {0};
+    int64_t found = 0;
+    ist_status status = read_member(archive, names[which], &member, path, error);
     if (status >= 0)
-        status = take_vector(member, 'i', (void **)&sums, &count, path, error);
-    if (status >= 0 && count != index->count)
-        status = error_set(error, IST_ERROR_DATA, "%s: %lld frame numbers, but %lld checksums", path,
-                           (long long)index->count, (long long)count);
-    if (status >= 0 && !(index->checksums = malloc((size_t)count * sizeof *index->checksums + 1)))
+        status = take_vector(&member, kind, elements, &found, path, error);
+    if (status >= 0 && *count >= 0 && found != *count)
+        status = error_set(error, IST_ERROR_DATA, "%s: %s: %lld elements, but it should be %lld", path, names[which],
+                           (long long)found, (long long)*count);
+    if (status >= 0)
+        *count = found;
+    buffer_free(&member);
+    return status;
+}
+
+static bool has_member(zip_t *archive, enum member which)
+{
+    return zip_name_locate(archive, names[which], 0) >= 0;
+}
+
+/* Those that are of this file's frames; other programs may leave them out. */
+static ist_status read_checksums(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
+{
+    int64_t *sums = NULL;
+    if (!has_member(archive, CHECKSUMS))
+        return IST_OK;
+    ist_status status = read_vector(archive, CHECKSUMS, 'i', &index->count, (void **)&sums, path, error);
+    if (status >= 0 && !(index->checksums = malloc((size_t)index->count * sizeof *index->checksums + 1)))
         status = error_memory(error);
-    for (int64_t i = 0; i < count && status >= 0; i++)
+    for (int64_t i = 0; i < index->count && status >= 0; i++)
         index->checksums[i] = (uint32_t)sums[i];
     free(sums);
     return status;
 }
 
-static ist_status read_vectors(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
+static ist_status read_frames(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
 {
-    struct buffer member = {0};
-    int64_t time_count = 0;
-    ist_status status = read_member(archive, numbers_member, &member, path, error);
+    index->count = -1;
+    ist_status status = read_vector(archive, NUMBERS, 'i', &index->count, (void **)&index->numbers, path, error);
     if (status >= 0)
-        status = take_vector(&member, 'i', (void **)&index->numbers, &index->count, path, error);
-    if (status >= 0)
-        status = read_member(archive, times_member, &member, path, error);
-    if (status >= 0)
-        status = take_vector(&member, 'f', (void **)&index->times_s, &time_count, path, error);
-    if (status >= 0 && time_count != index->count)
-        status = error_set(error, IST_ERROR_DATA, "%s: %lld frame numbers, but %lld times", path,
-                           (long long)index->count, (long long)time_count);
-    if (status >= 0)
-        status = read_checksums(archive, index, &member, path, error);
-    buffer_free(&member);
+        status = read_vector(archive, TIMES, 'f', &index->count, (void **)&index->times_s, path, error);
+    return status < 0 ? status : read_checksums(archive, index, path, error);
+}
+
+static ist_status read_camera_times(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
+{
+    if (!has_member(archive, CAMERA_TIMES))
+        return IST_OK;
+    const ist_status status =
+        read_vector(archive, CAMERA_TIMES, 'f', &index->count, (void **)&index->camera_times_s, path, error);
+    for (int64_t i = 0; i < index->count && status >= 0; i++)
+        if (isinf(index->camera_times_s[i]))
+            return error_set(error, IST_ERROR_DATA, "%s: %s: that of frame %lld is not a number", path,
+                             names[CAMERA_TIMES], (long long)i);
     return status;
+}
+
+/* Drops as they lie in the file: what is known of each in arrays of their own. */
+struct drop_columns {
+    int64_t count;
+    int64_t *before, *causes, *first_numbers, *counts;
+    double *times_s;
+};
+
+static void free_columns(struct drop_columns *columns)
+{
+    free(columns->before);
+    free(columns->causes);
+    free(columns->first_numbers);
+    free(columns->counts);
+    free(columns->times_s);
+}
+
+static ist_status read_columns(zip_t *archive, struct drop_columns *c, const char *path, ist_error *error)
+{
+    c->count = -1;
+    ist_status status = read_vector(archive, DROP_FRAMES, 'i', &c->count, (void **)&c->before, path, error);
+    if (status >= 0)
+        status = read_vector(archive, DROP_CAUSES, 'i', &c->count, (void **)&c->causes, path, error);
+    if (status >= 0)
+        status = read_vector(archive, DROP_NUMBERS, 'i', &c->count, (void **)&c->first_numbers, path, error);
+    if (status >= 0)
+        status = read_vector(archive, DROP_COUNTS, 'i', &c->count, (void **)&c->counts, path, error);
+    if (status >= 0)
+        status = read_vector(archive, DROP_TIMES, 'f', &c->count, (void **)&c->times_s, path, error);
+    return status;
+}
+
+static ist_status take_drop(struct npz_index *index, const struct drop_columns *c, int64_t i, const char *path,
+                            ist_error *error)
+{
+    if (c->before[i] < 0 || c->before[i] > index->count || c->causes[i] < 0 || c->causes[i] >= IST_DROP_CAUSE_COUNT ||
+        c->counts[i] < 1 || isnan(c->times_s[i]))
+        return error_set(error, IST_ERROR_DATA, "%s: the list of dropped frames makes no sense at entry %lld", path,
+                         (long long)i);
+    const ist_drop drop = {.cause = (ist_drop_cause)c->causes[i],
+                           .first_number = c->first_numbers[i],
+                           .count = c->counts[i],
+                           .time_s = c->times_s[i]};
+    return drop_list_add(&index->drops, c->before[i], &drop, error);
+}
+
+static ist_status read_drops(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
+{
+    struct drop_columns columns = {0};
+    bool any = false;
+    for (int which = DROP_FRAMES; which <= DROP_TIMES; which++)
+        any |= has_member(archive, (enum member)which);
+    if (!any)
+        return IST_OK;
+    ist_status status = read_columns(archive, &columns, path, error);
+    for (int64_t i = 0; i < columns.count && status >= 0; i++)
+        status = take_drop(index, &columns, i, path, error);
+    free_columns(&columns);
+    return status;
+}
+
+/* What frames can be read without: damage to it is noted, and is no failure. */
+static ist_status read_besides(zip_t *archive, struct npz_index *index, const char *path, ist_error *error)
+{
+    ist_status status = read_camera_times(archive, index, path, &index->damage);
+    if (status >= 0)
+        status = read_drops(archive, index, path, &index->damage);
+    if (status >= 0)
+        return IST_OK;
+    free(index->camera_times_s);
+    index->camera_times_s = NULL;
+    drop_list_free(&index->drops);
+    return status == IST_ERROR_MEMORY ? error_memory(error) : IST_OK;
 }
 
 /* Opens an archive that is in memory. It must be discarded before `file` goes. */
@@ -185,28 +296,14 @@ ist_status npz_read(const char *path, struct npz_index *index, ist_error *error)
     if (status >= 0)
         status = open_archive(&file, &archive, path, error);
     if (status >= 0)
-        status = read_vectors(archive, index, path, error);
+        status = read_frames(archive, index, path, error);
+    if (status >= 0)
+        status = read_besides(archive, index, path, error);
     if (archive)
         zip_discard(archive);
     if (status < 0)
         npz_index_free(index);
     buffer_free(&file);
-    return status;
-}
-
-static ist_status read_before(zip_t *archive, int64_t count, int64_t **before, const char *path, ist_error *error)
-{
-    if (zip_name_locate(archive, before_member, 0) < 0)
-        return IST_OK;
-    struct buffer member = {0};
-    int64_t found = 0;
-    ist_status status = read_member(archive, before_member, &member, path, error);
-    if (status >= 0)
-        status = take_vector(&member, 'i', (void **)before, &found, path, error);
-    if (status >= 0 && found != count)
-        status = error_set(error, IST_ERROR_DATA, "%s: %lld frame numbers, but %lld from before", path,
-                           (long long)count, (long long)found);
-    buffer_free(&member);
     return status;
 }
 
@@ -219,7 +316,8 @@ ist_status npz_read_before(const char *path, int64_t count, int64_t **before, is
     if (status >= 0)
         status = open_archive(&file, &archive, path, error);
     if (status >= 0)
-        status = read_before(archive, count, before, path, error);
+        status = has_member(archive, BEFORE) ? read_vector(archive, BEFORE, 'i', &count, (void **)before, path, error)
+                                             : IST_OK;
     if (archive)
         zip_discard(archive);
     if (status < 0) {
@@ -268,12 +366,9 @@ static ist_status take_bytes(zip_source_t *source, struct buffer *out, ist_error
     return status;
 }
 
-/* The members of an archive, in their order. Empty ones are left out. */
-enum { NUMBERS, TIMES, CHECKSUMS, BEFORE, MEMBER_COUNT };
-
+/* Empty ones are left out. */
 static ist_status add_members(zip_t *archive, const struct buffer members[MEMBER_COUNT], ist_error *error)
 {
-    static const char *const names[MEMBER_COUNT] = {numbers_member, times_member, checksums_member, before_member};
     for (int i = 0; i < MEMBER_COUNT; i++)
         if (members[i].size > 0 && !add_member(archive, names[i], &members[i]))
             return error_set(error, IST_ERROR_DATA, "npz: %s", zip_strerror(archive));
@@ -303,6 +398,43 @@ static ist_status zip_members(const struct buffer members[MEMBER_COUNT], struct 
     return status;
 }
 
+static ist_status make_columns(const struct drop_list *drops, struct drop_columns *c, ist_error *error)
+{
+    const size_t size = (size_t)drops->count * 8;
+    *c = (struct drop_columns){drops->count, malloc(size), malloc(size), malloc(size), malloc(size), malloc(size)};
+    if (!c->before || !c->causes || !c->first_numbers || !c->counts || !c->times_s)
+        return error_memory(error);
+    for (int64_t i = 0; i < drops->count; i++) {
+        const struct placed_drop *item = &drops->items[i];
+        c->before[i] = item->before;
+        c->causes[i] = item->drop.cause;
+        c->first_numbers[i] = item->drop.first_number;
+        c->counts[i] = item->drop.count;
+        c->times_s[i] = item->drop.time_s;
+    }
+    return IST_OK;
+}
+
+static ist_status make_drops(const struct drop_list *drops, struct buffer members[MEMBER_COUNT], ist_error *error)
+{
+    struct drop_columns c;
+    if (drops->count == 0)
+        return IST_OK;
+    ist_status status = make_columns(drops, &c, error);
+    if (status >= 0)
+        status = make_vector("<i8", c.before, c.count, 8, &members[DROP_FRAMES], error);
+    if (status >= 0)
+        status = make_vector("<i8", c.causes, c.count, 8, &members[DROP_CAUSES], error);
+    if (status >= 0)
+        status = make_vector("<i8", c.first_numbers, c.count, 8, &members[DROP_NUMBERS], error);
+    if (status >= 0)
+        status = make_vector("<i8", c.counts, c.count, 8, &members[DROP_COUNTS], error);
+    if (status >= 0)
+        status = make_vector("<f8", c.times_s, c.count, 8, &members[DROP_TIMES], error);
+    free_columns(&c);
+    return status;
+}
+
 ist_status npz_write_renumbered(const char *path, const struct npz_index *index, const int64_t *numbers_before,
                                 ist_error *error)
 {
@@ -314,6 +446,10 @@ ist_status npz_write_renumbered(const char *path, const struct npz_index *index,
         status = make_vector("<u4", index->checksums, index->count, 4, &members[CHECKSUMS], error);
     if (status >= 0 && numbers_before)
         status = make_vector("<i8", numbers_before, index->count, 8, &members[BEFORE], error);
+    if (status >= 0 && index->camera_times_s)
+        status = make_vector("<f8", index->camera_times_s, index->count, 8, &members[CAMERA_TIMES], error);
+    if (status >= 0)
+        status = make_drops(&index->drops, members, error);
     if (status >= 0)
         status = zip_members(members, &file, error);
     if (status >= 0)
@@ -334,5 +470,7 @@ void npz_index_free(struct npz_index *index)
     free(index->numbers);
     free(index->times_s);
     free(index->checksums);
+    free(index->camera_times_s);
+    drop_list_free(&index->drops);
     *index = (struct npz_index){0};
 }

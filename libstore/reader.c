@@ -355,6 +355,14 @@ static void note_failure(ist_reader *r, ist_status status, const struct chunk_ra
     known->frame_count = (index >= end ? index + 1 : end) - known->first_index;
 }
 
+/* To whom asks for a frame that the index knows, pixels that are not there are damage. */
+static ist_status refuse_frame(ist_reader *r, ist_status status, const struct chunk_range *range, int64_t index,
+                               const ist_error *reason, ist_error *error)
+{
+    note_failure(r, status, range, index, reason);
+    return error_set(error, status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status, "%s", reason->message);
+}
+
 static ist_status no_such_frame(const ist_reader *r, int64_t index, ist_error *error)
 {
     if (r->info.frame_count == 0)
@@ -374,11 +382,8 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     ist_status status = open_chunk(r, range, reads_on, &reason);
     if (status >= 0)
         status = read_pixels(r, index - range->first_index, frame, &reason);
-    if (status < 0) {
-        note_failure(r, status, range, index, &reason);
-        // To whom asks for a frame that the index knows, pixels that are not there are damage.
-        return error_set(error, status == IST_ERROR_NOT_FOUND ? IST_ERROR_DATA : status, "%s", reason.message);
-    }
+    if (status < 0)
+        return refuse_frame(r, status, range, index, &reason, error);
     frame->index = index;
     frame->number = entry->number;
     frame->time_s = entry->time_s;
@@ -424,6 +429,22 @@ ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *f
     const struct index_entry *entry;
     const ist_status status = find_entry(reader, index, &entry, error);
     return status < 0 ? status : read_entry(reader, index, entry, frame, error);
+}
+
+ist_status ist_reader_check_index(ist_reader *reader, int64_t index, ist_error *error)
+{
+    if (index < 0 || index >= reader->info.frame_count)
+        return no_such_frame(reader, index, error);
+    const struct index_entry *entry;
+    ist_error reason = {0};
+    ist_status status = find_entry(reader, index, &entry, error);
+    if (status < 0)
+        return status;
+    const struct chunk_range *range = index_range_of(reader->index, index);
+    status = open_chunk(reader, range, false, &reason);
+    if (status >= 0)
+        status = reader->calls->check(reader->chunks[0].reader, index - range->first_index, &reason);
+    return status < 0 ? refuse_frame(reader, status, range, index, &reason, error) : IST_OK;
 }
 
 ist_status ist_reader_next(ist_reader *reader, ist_frame *frame, ist_error *error)
@@ -551,37 +572,25 @@ const ist_problem *ist_reader_problem(const ist_reader *reader, int i)
     return i >= 0 && i < reader->problems.count ? reader->problems.items[i] : NULL;
 }
 
-/* A list of drops that grows. */
-struct drop_list {
-    ist_drop *items;
-    int64_t count;
-};
-
-static ist_status append_drop(void *context, const ist_drop *drop, ist_error *error)
-{
-    struct drop_list *list = context;
-    // Room doubles whenever the count is a power of two.
-    if ((list->count & (list->count - 1)) == 0) {
-        ist_drop *items = realloc(list->items, (list->count ? 2 * (size_t)list->count : 1) * sizeof *items);
-        if (!items)
-            return error_memory(error);
-        list->items = items;
-    }
-    list->items[list->count++] = *drop;
-    return IST_OK;
-}
-
 ist_status ist_reader_drops(ist_reader *reader, ist_drop **drops, int64_t *count, ist_error *error)
 {
     struct drop_list list = {0};
-    const ist_status status = index_drops(reader->index, append_drop, &list, error);
-    if (status < 0) {
-        free(list.items);
-        list = (struct drop_list){0};
-    }
-    *drops = list.items;
-    *count = list.count;
+    *drops = NULL;
+    *count = 0;
+    ist_status status = index_drops(reader->index, 0, reader->info.frame_count, &list, error);
+    if (status >= 0 && list.count > 0 && !(*drops = malloc((size_t)list.count * sizeof **drops)))
+        status = error_memory(error);
+    if (*drops)
+        *count = list.count;
+    for (int64_t i = 0; i < *count; i++)
+        (*drops)[i] = list.items[i].drop;
+    drop_list_free(&list);
     return status;
+}
+
+ist_status reader_drops(ist_reader *reader, int64_t first, int64_t last, struct drop_list *drops, ist_error *error)
+{
+    return index_drops(reader->index, first, last, drops, error);
 }
 
 void ist_free(void *memory)

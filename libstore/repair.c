@@ -261,6 +261,8 @@ static ist_status repair_all(struct repair *r, ist_error *error)
             status = index_reload(r->index, error);
     }
     if (status >= 0)
+        status = chunk_close_tail(r->directory, r->metadata->is_video, r->index, error);
+    if (status >= 0)
         status = remove_leftovers(r, error);
     r->report->frame_count = index_frame_count(r->index);
     return status < 0 ? status : index_finish(r->index, error);

@@ -269,7 +269,15 @@ static ist_status load_chunk(struct loading *l, const struct store_chunk *chunk,
     if (status < 0)
         return error_set(error, status, "%s", reason.message);
     to_seconds(l, &frames);
-    status = index_build_chunk(l->index, chunk->chunk, "", &frames, error);
+    if (frames.damage.status < 0)
+        status = problems_add(
+            l->problems,
+            &(ist_problem){
+                .kind = IST_PROBLEM_BAD_EXTRA, .chunk = chunk->chunk, .chunk_count = 1, .first_index = first_index},
+            error, "chunk %06d: dropped frames and camera times are left out, because they are damaged: %s",
+            chunk->chunk, frames.damage.message);
+    if (status >= 0)
+        status = index_build_chunk(l->index, chunk->chunk, "", &frames, error);
     if (status >= 0)
         status = extra_data_load(l->index, l->directory, chunk->chunk, l->metadata->is_video, &frames, first_index,
                                  l->problems, error);
@@ -354,19 +362,17 @@ static ist_status find_gaps(const struct store_chunks *chunks, const struct inde
     return status;
 }
 
-/* Looks again: the chunk may have begun since the directory was listed. */
+/* Looks again: the chunk may have begun since the directory was listed, and may end between two looks. */
 static bool has_pixels_now(const char *directory, const struct metadata *metadata, int chunk)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], live[PATH_MAX];
     if (!metadata->is_video) {
         chunk_path_folder(path, directory, chunk);
         return fs_exists(path);
     }
     chunk_path_video(path, directory, chunk, metadata->extension);
-    if (fs_exists(path))
-        return true;
-    strncat(path, CHUNK_LIVE_ENDING, sizeof path - strlen(path) - 1);
-    return fs_exists(path);
+    snprintf(live, sizeof live, "%.*s%s", PATH_MAX - 32, path, CHUNK_LIVE_ENDING);
+    return fs_exists(path) || fs_exists(live) || fs_exists(path);
 }
 
 static ist_status find_unpictured(const struct store_chunks *chunks, const struct index *index, const char *directory,

@@ -65,6 +65,7 @@ static void video_close(struct chunk_reader **reader)
 
 static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *error)
 {
+    r->name = fs_basename(r->path);
     const ist_status status = video_track_open(&r->track, r->path, r->name, threads, error);
     if (status < 0)
         return status;
@@ -76,23 +77,27 @@ static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *err
     return r->converter && r->shelf && r->lost ? IST_OK : error_memory(error);
 }
 
-/* A plain file itself, or the chunk's: the finished one, or the one that is being recorded. */
-static bool find_path(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk)
+/*
+ * Opens a plain file itself, or the chunk's: the finished one, or the one that is being recorded. The recorder may
+ * finish the chunk at any moment, also between two looks: the finished file is there before the other one goes.
+ */
+static ist_status open_file(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk,
+                            int threads, ist_error *error)
 {
+    static const char *const endings[] = {"", CHUNK_LIVE_ENDING, ""};
     if (metadata->is_file) {
         snprintf(r->path, sizeof r->path, "%s", directory);
-        return fs_exists(r->path);
+        return open_chunk(r, threads, error);
     }
-    // The recorder may finish the chunk between the two looks: then the first name is there now.
-    for (int look = 0; look < 2; look++) {
+    ist_status status = IST_ERROR_NOT_FOUND;
+    for (size_t look = 0; look < sizeof endings / sizeof *endings && status == IST_ERROR_NOT_FOUND; look++) {
         chunk_path_video(r->path, directory, chunk, metadata->extension);
-        if (fs_exists(r->path))
-            return true;
-        strncat(r->path, CHUNK_LIVE_ENDING, sizeof r->path - strlen(r->path) - 1);
-        if (fs_exists(r->path))
-            return true;
+        strncat(r->path, endings[look], sizeof r->path - strlen(r->path) - 1);
+        status = open_chunk(r, threads, error);
     }
-    return false;
+    if (status == IST_ERROR_NOT_FOUND)
+        error_set(error, status, "%06d%s: the chunk is missing", chunk, metadata->extension);
+    return status;
 }
 
 static ist_status video_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
@@ -109,14 +114,9 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->last_asked = -1;
     r->cache = decoding->cache;
     r->skipping_is_safe = true;
-    ist_status status = IST_OK;
-    if (!find_path(r, metadata, directory, chunk))
-        status = error_set(error, IST_ERROR_NOT_FOUND, "%06d%s: the chunk is missing", chunk, metadata->extension);
-    r->name = fs_basename(r->path);
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    if (status >= 0)
-        status = open_chunk(r, decoding->threads, error);
+    const ist_status status = open_file(r, metadata, directory, chunk, decoding->threads, error);
     if (status >= 0)
         video_track_set_checksums(r->track, index, chunk);
     ffmpeg_log_end(&log);
@@ -241,14 +241,23 @@ static ist_status decode_frame(struct chunk_reader *r, int64_t frame_idx, ist_er
     return status == IST_END ? give_up(r, frame_idx, error) : status;
 }
 
-static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const AVFrame **picture, ist_error *error)
+/* Whether the file has a packet for the frame. */
+static ist_status find_packet(const struct chunk_reader *r, int64_t frame_idx, ist_error *error)
 {
-    *picture = NULL;
     if (frame_idx < 0 || frame_idx >= r->table->frame_count)
         return error_set(error, IST_ERROR_NOT_FOUND, "%s: frame %lld: the file ends before it", r->name,
                          (long long)frame_idx);
     if (r->table->packet_of_frame[frame_idx] < 0)
         return frame_failure(r, frame_idx, "the file breaks off before it", error);
+    return IST_OK;
+}
+
+static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const AVFrame **picture, ist_error *error)
+{
+    *picture = NULL;
+    const ist_status found = find_packet(r, frame_idx, error);
+    if (found < 0)
+        return found;
     if (r->lost[frame_idx])
         return frame_failure(r, frame_idx, "is damaged", error);
     *picture = picture_shelf_get(r->shelf, frame_idx);
@@ -291,6 +300,20 @@ static ist_status video_read(struct chunk_reader *r, int64_t frame_idx, ist_fram
     return status;
 }
 
+static ist_status video_check(struct chunk_reader *r, int64_t frame_idx, ist_error *error)
+{
+    bool right = false;
+    struct ffmpeg_log log;
+    ffmpeg_log_begin(&log);
+    ist_status status = find_packet(r, frame_idx, error);
+    if (status >= 0)
+        status = video_track_check(r->track, frame_idx, &right, error);
+    ffmpeg_log_end(&log);
+    if (status >= 0 && !right)
+        status = frame_failure(r, frame_idx, "is damaged: it is not what was recorded", error);
+    return status;
+}
+
 static int64_t video_frame_count(const struct chunk_reader *r)
 {
     return r->table->frame_count;
@@ -320,6 +343,7 @@ static void video_rest(struct chunk_reader *r)
 const struct chunk_reader_calls video_reader_calls = {
     .open = video_open,
     .read = video_read,
+    .check = video_check,
     .close = video_close,
     .frame_count = video_frame_count,
     .key_for = video_key_for,

@@ -42,6 +42,7 @@ struct video_track {
     uint32_t header_checksum;
     uint8_t *palette; /* comes with the first packet only; NULL: none */
 
+    int64_t checked;     /* the packet last read by video_track_check(); -1: another was read since */
     int64_t next_packet; /* -1: the decoder stands nowhere */
     bool drained;        /* the decoder got the last packet */
     int64_t start;       /* packet at which decoding began */
@@ -75,12 +76,9 @@ static bool header_describes_videos(const AVFormatContext *file)
     return described;
 }
 
-/* Opens the file, picks its video and stands at its beginning. */
-static ist_status open_file(struct video_track *t, ist_error *error)
+/* Opens what is in the file, picks its video and stands at its beginning. */
+static ist_status open_format(struct video_track *t, ist_error *error)
 {
-    ist_status status = media_io_open(&t->io, t->path, O_RDONLY, error);
-    if (status < 0)
-        return status;
     t->file = avformat_alloc_context();
     if (!t->file)
         return error_memory(error);
@@ -101,10 +99,21 @@ static ist_status open_file(struct video_track *t, ist_error *error)
     return IST_OK;
 }
 
-static void close_file(struct video_track *t)
+static ist_status open_file(struct video_track *t, ist_error *error)
+{
+    const ist_status status = media_io_open(&t->io, t->path, O_RDONLY, error);
+    return status < 0 ? status : open_format(t, error);
+}
+
+static void close_format(struct video_track *t)
 {
     av_packet_unref(t->packet);
     avformat_close_input(&t->file);
+}
+
+static void close_file(struct video_track *t)
+{
+    close_format(t);
     media_io_close(&t->io);
 }
 
@@ -173,11 +182,16 @@ static int read_packet(struct video_track *t)
 
 /* ---- seeking ---- */
 
-/* Stands at the beginning of the file again, by opening it anew: that works with every container. */
+/*
+ * Stands at the beginning of the file again, by opening what is in it anew: that works with every container. The file
+ * itself stays open, as it may have another name by now.
+ */
 static ist_status rewind_file(struct video_track *t, ist_error *error)
 {
-    close_file(t);
-    return open_file(t, error);
+    close_format(t);
+    t->io->error = 0;
+    const int64_t at = avio_seek(t->io, 0, SEEK_SET);
+    return at < 0 ? media_error(error, (int)at, t->name, "cannot be read") : open_format(t, error);
 }
 
 static int seek_by_time(struct video_track *t, int64_t packet)
@@ -241,7 +255,7 @@ static ist_status go_to(struct video_track *t, int64_t packet, ist_error *error)
 
 ist_status video_track_seek(struct video_track *t, int64_t packet, bool threads, ist_error *error)
 {
-    t->next_packet = -1;
+    t->next_packet = t->checked = -1;
     ist_status status = use_decoder(t, threads, error);
     if (status < 0)
         return status;
@@ -327,6 +341,32 @@ static void note_damage(struct video_track *t, int64_t packet)
     // What comes behind it in the same GOP adds nothing.
     if (t->damage < 0 || packet < t->damage || packet >= packet_table_key_behind(&t->table, t->damage))
         t->damage = packet;
+}
+
+/* Makes this packet the one that was read, by reading on where it comes next. False: it is not there. */
+static bool fetch(struct video_track *t, int64_t packet)
+{
+    const bool next = packet > 0 && t->checked == packet - 1;
+    if (next && read_packet(t) >= 0 && packet_table_is(&t->table, packet, t->packet))
+        return true;
+    return go_to(t, packet, NULL) >= 0;
+}
+
+ist_status video_track_check(struct video_track *t, int64_t frame, bool *right, ist_error *error)
+{
+    const int64_t packet = t->table.packet_of_frame[frame];
+    uint32_t sum = 0;
+    *right = true;
+    const ist_status status = t->index ? index_checksum(t->index, t->chunk, frame, &sum, error) : IST_OK;
+    if (status < 0 || sum == 0)
+        return status;
+    t->next_packet = -1;
+    const bool there = fetch(t, packet);
+    t->checked = there ? packet : -1;
+    if (!there && t->io && t->io->error < 0)
+        return media_error(error, t->io->error, t->name, "cannot be read");
+    *right = there && packet_checksum(t->header_checksum, t->packet) == sum;
+    return IST_OK;
 }
 
 /* Gives the decoder one more packet, or the end. 0, or an error of FFmpeg. */
@@ -491,7 +531,7 @@ ist_status video_track_open(struct video_track **track, const char *path, const 
     t->path = path;
     t->name = name;
     t->thread_count = threads;
-    t->next_packet = -1;
+    t->next_packet = t->checked = -1;
     t->damage = -1;
     t->watch.ignored = ignored_message;
     const ist_status status = open_track(t, error);

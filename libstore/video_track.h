@@ -51,6 +51,12 @@ int64_t video_track_position(const struct video_track *track);
 /* Gives the decoder back until the next video_track_seek(), which must come first then; pictures become invalid. */
 void video_track_rest(struct video_track *track);
 
+/*
+ * Compares the packet of a frame, which must have one, with its checksum; *right is true also where none is known.
+ * Frames in their order are read on; video_track_seek() must come before the next picture.
+ */
+ist_status video_track_check(struct video_track *track, int64_t frame, bool *right, ist_error *error);
+
 /* What came out of the decoder. */
 struct video_picture {
     struct AVFrame *picture; /* belongs to the track; changed by the next call */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chunk_close.h"
 #include "chunk_path.h"
 #include "chunk_writer.h"
 #include "encoding.h"
@@ -644,6 +645,8 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
         status = refuse_after_failure(w, error);
     if (status >= 0 && w->chunk)
         status = end_chunk(w, error);
+    else if (status >= 0 && w->dropped)
+        status = chunk_close_tail(w->directory, w->metadata.is_video, w->index, error);
     if (status >= 0)
         status = note_finished_chunk(w, true, error);
     if (status >= 0)

@@ -55,12 +55,13 @@ CREATE TABLE checksums (
 
 -- Frames that never came, each run of them before the frame that came next.
 CREATE TABLE drops (
-    frame INTEGER NOT NULL,        -- rowid in frames, of the next frame
+    frame INTEGER NOT NULL,        -- rowid in frames, of the next frame; one more than the last where none came
     cause TEXT NOT NULL,           -- camera, bus, queue
     first_number INTEGER NOT NULL, -- frame_number of the first of them
     count INTEGER NOT NULL,
     time REAL NOT NULL
 );
+CREATE INDEX drops_frame ON drops (frame);
 
 -- Times by the camera's own clock, of the frames whose frame_time was made from it.
 CREATE TABLE camera_times (

@@ -9,10 +9,11 @@
 
 #include "barcode.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 88, HEIGHT = 16, STORES = 3, FRAMES_MAX = 40 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static unsigned seed;
 
 /* Numbers of the frames of each store, as they were recorded. */
@@ -27,8 +28,7 @@ static void check_ok(ist_status status, const ist_error *error)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/align-test-XXXXXX");
-    ck_assert(mkdtemp(folder) != NULL);
+    temporary_folder(folder, "align-test");
 }
 
 static void tear_down(void)

@@ -15,16 +15,16 @@
 #include "image_write.h"
 #include "jpeg_shape.h"
 #include "recorded_camera.h"
+#include "temporary.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-static char folder[64], store[80];
+static char folder[TEMPORARY_SIZE], store[80];
 static ist_error error;
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/camera-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "camera-test");
     snprintf(store, sizeof store, "%s/store", folder);
 }
 

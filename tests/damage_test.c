@@ -14,13 +14,13 @@
 #include "extra_hdf5.h"
 #include "fs.h"
 #include "image.h"
+#include "temporary.h"
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/damage-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "damage-test");
 }
 
 static void remove_folder(void)

@@ -16,10 +16,12 @@
 #include "fs.h"
 #include "index.h"
 #include "npz.h"
+#include "reader_ranges.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 64, CHUNKSIZE = 5, FRAMES = 12, RESET_AT = 7 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static char store[128];
 static char clip[128]; /* a video file of CHUNKSIZE frames */
 
@@ -40,8 +42,7 @@ static void __attribute__((format(printf, 1, 2))) run(const char *format, ...)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/edit-test-XXXXXX");
-    ck_assert(mkdtemp(folder) != NULL);
+    temporary_folder(folder, "edit-test");
     snprintf(store, sizeof store, "%s/store", folder);
     snprintf(clip, sizeof clip, "%s/clip.mp4", folder);
 }
@@ -62,6 +63,34 @@ static double time_at(int64_t i)
     return 1700000000.0 + (double)i * 0.01;
 }
 
+/* By the camera's clock; 0: it does not say. */
+static double camera_time_at(int64_t i)
+{
+    return i % 4 == 2 ? 0 : 5.0 + (double)i * 0.01;
+}
+
+/* Frames are missing at the beginning, within a chunk, between two, and at the end. */
+static bool has_drop_before(int64_t i)
+{
+    return i == 0 || i == 3 || i == CHUNKSIZE || i == FRAMES;
+}
+
+static ist_drop drop_before(int64_t i)
+{
+    return (ist_drop){.cause = (ist_drop_cause)(i % IST_DROP_CAUSE_COUNT),
+                      .first_number = 10000 + i,
+                      .count = 1 + i,
+                      .time_s = time_at(i)};
+}
+
+static void note_drop_before(ist_writer *writer, int64_t i)
+{
+    ist_error error;
+    const ist_drop drop = drop_before(i);
+    if (has_drop_before(i))
+        check_ok(ist_writer_note_drop(writer, &drop, &error), &error);
+}
+
 /* Records frames first..end-1 with extra data at every third. */
 static void record(ist_writer *writer, int64_t first, int64_t end)
 {
@@ -74,11 +103,14 @@ static void record(ist_writer *writer, int64_t first, int64_t end)
         barcode_draw(&frame, i);
         frame.number = number_at(i);
         frame.time_s = time_at(i);
+        frame.camera_time_s = camera_time_at(i);
+        note_drop_before(writer, i);
         check_ok(ist_writer_add(writer, &frame, &error), &error);
         snprintf(extra, sizeof extra, "{\"v\":%lld}", (long long)i);
         if (i % 3 == 0)
             check_ok(ist_writer_add_extra(writer, extra, &error), &error);
     }
+    note_drop_before(writer, end);
     ist_frame_free(&frame);
 }
 
@@ -136,9 +168,57 @@ static void check_clean(void)
     ck_assert_msg(system(command) != 0, "leftovers");
 }
 
+/* The number that a drop has in a store that is numbered by `number`. */
+static int64_t drop_number_before(int64_t i, int64_t (*number)(int64_t))
+{
+    int64_t zero = 0;
+    while (number(zero) != 0)
+        zero++;
+    if (number == number_at)
+        return drop_before(i).first_number;
+    return i <= zero ? number(i) : drop_before(i).first_number - number_at(zero);
+}
+
+static void check_drops(ist_reader *reader, int64_t old_count, int64_t (*number)(int64_t))
+{
+    ist_error error;
+    struct drop_list drops = {0};
+    int64_t next = 0;
+    check_ok(reader_drops(reader, 0, ist_reader_get_info(reader)->frame_count, &drops, &error), &error);
+    for (int64_t i = 0; i <= old_count && old_count > 0; i++) {
+        if (!has_drop_before(i))
+            continue;
+        const ist_drop expected = drop_before(i), *drop = &drops.items[next].drop;
+        ck_assert_int_lt(next, drops.count);
+        ck_assert_int_eq(drops.items[next++].before, i);
+        ck_assert_int_eq(drop->cause, expected.cause);
+        ck_assert_int_eq(drop->count, expected.count);
+        ck_assert_int_eq(drop->first_number, drop_number_before(i, number));
+        ck_assert_double_eq(drop->time_s, expected.time_s);
+    }
+    ck_assert_int_eq(next, drops.count);
+    drop_list_free(&drops);
+}
+
+static void check_camera_times(ist_reader *reader, int64_t old_count)
+{
+    enum { MOST = FRAMES + CHUNKSIZE };
+    ist_error error;
+    double times_s[MOST];
+    const int64_t count = ist_reader_get_info(reader)->frame_count;
+    ck_assert_int_le(count, MOST);
+    check_ok(ist_reader_camera_times(reader, 0, count, times_s, &error), &error);
+    for (int64_t i = 0; i < count; i++) {
+        if (i >= old_count || camera_time_at(i) == 0)
+            ck_assert_double_nan(times_s[i]);
+        else
+            ck_assert_double_eq(times_s[i], camera_time_at(i));
+    }
+}
+
 /*
- * Checks pixels, numbers, times of all frames. The first `old_count` frames are those of make_store(), numbered
- * by `number`; behind them come those of the clip.
+ * Checks pixels, numbers, times of all frames, and their drops. The first `old_count` frames are those of make_store(),
+ * numbered by `number`; behind them come those of the clip.
  */
 static void check_frames(int64_t old_count, int64_t (*number)(int64_t), int64_t clip_count)
 {
@@ -154,6 +234,8 @@ static void check_frames(int64_t old_count, int64_t (*number)(int64_t), int64_t 
         ck_assert_int_eq(frame.number, old ? number(i) : 5000 + k);
         ck_assert_double_eq(frame.time_s, old ? time_at(i) : 60.0 + (double)k);
     }
+    check_drops(reader, old_count, number);
+    check_camera_times(reader, old_count);
     ck_assert_ptr_null(ist_reader_problem(reader, 0));
     ist_frame_free(&frame);
     ist_reader_close(&reader);

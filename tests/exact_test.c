@@ -20,6 +20,7 @@
 #include "chunk_reader.h"
 #include "fs.h"
 #include "picture_cache.h"
+#include "temporary.h"
 
 enum {
     WIDTH = 96,
@@ -192,7 +193,7 @@ static const struct kind kinds[] = {
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 
 /* ---- making a file ---- */
 
@@ -427,9 +428,7 @@ static bool try_kind(const struct kind *kind, int random_reads, int64_t *total)
 int main(int argc, char **argv)
 {
     const int reads = argc > 1 ? atoi(argv[1]) : DEFAULT_READS;
-    strcpy(folder, "/tmp/exact-test-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
+    temporary_folder(folder, "exact-test");
     setenv("SVT_LOG", "0", 1);
     signal(SIGPIPE, SIG_IGN);
     srand(1);

@@ -18,11 +18,12 @@
 #include "fs.h"
 #include "image.h"
 #include "npy.h"
+#include "temporary.h"
 #include "tiff_pages.h"
 
 enum { WIDTH = 50, HEIGHT = 38, CHUNKSIZE = 7, FRAMES = 40 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static ist_reader *reader;
 static uint64_t random_state;
 
@@ -48,8 +49,7 @@ static void check_ok(ist_status status, const ist_error *error)
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/export-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "export-test");
     random_state = (uint64_t)time(NULL);
     printf("seed %llu\n", (unsigned long long)random_state);
 }

@@ -16,6 +16,7 @@
 
 #include "barcode.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 48, CHUNKSIZE = 4, FRAMES = 10 };
 
@@ -35,7 +36,7 @@ static atomic_long calls;   /* made so far */
 static atomic_long failing; /* the call that fails; 0: none */
 static long failed;         /* the last that did, for messages */
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static char store[128];
 static const char *format;
 
@@ -262,9 +263,7 @@ static void test_format(long step)
 int main(int argc, char **argv)
 {
     const long step = argc > 1 ? atol(argv[1]) : 7;
-    strcpy(folder, "/tmp/fault-test-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
+    temporary_folder(folder, "fault-test");
     snprintf(store, sizeof store, "%s/store", folder);
     install();
     for (int f = 0; (format = ist_writer_format_name(f)); f++)

@@ -17,6 +17,7 @@
 
 #include "barcode.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 48, FRAMES = 22, CHUNKSIZE = 8, FILES_MAX = 128 };
 
@@ -52,7 +53,7 @@ static const struct recording {
     {.format = "bmp", .channels = 1},
 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static char store[80];
 static ist_frame expected[FRAMES];
 
@@ -297,9 +298,7 @@ int main(int argc, char **argv)
     const unsigned seed = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
     int64_t wrong = 0;
     printf("seed %u\n", seed);
-    strcpy(folder, "/tmp/flip-test-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
+    temporary_folder(folder, "flip-test");
     snprintf(store, sizeof store, "%s/store", folder);
     setenv("XDG_CACHE_HOME", folder, 1);
     for (size_t i = 0; i < sizeof recordings / sizeof *recordings; i++) {

@@ -10,18 +10,18 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 40, HEIGHT = 30 };
 
-static char folder[64], path[96], part[104];
+static char folder[TEMPORARY_SIZE], path[96], part[104];
 static float pixels[HEIGHT * WIDTH];
 static const struct fs_calls *real_calls;
 static int calls_left; // until one fails; below 0: none does
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/float-stack-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "float-stack");
     snprintf(path, sizeof path, "%s/map.tif", folder);
     snprintf(part, sizeof part, "%s.part", path);
     for (int i = 0; i < WIDTH * HEIGHT; i++)

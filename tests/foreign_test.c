@@ -15,13 +15,13 @@
 #include "fs.h"
 #include "npy.h"
 #include "npz.h"
+#include "temporary.h"
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/foreign-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "foreign-test");
 }
 
 static void remove_folder(void)

@@ -119,6 +119,7 @@ START_TEST(frames_are_those_of_imgstore)
     for (int64_t step = 1; step < count; step++) { // 7 and 25 have no common divisor
         const int64_t i = step * 7 % count;
         check_ok(ist_reader_read_index(reader, i, &frame, &error), &error);
+        check_ok(ist_reader_check_index(reader, i, &error), &error);
         ck_assert_int_eq(frame.index, i);
         check_pixels(&frame, &decoded, i, golden->name);
     }

@@ -9,6 +9,7 @@
 
 #include "image.h"
 #include "npy.h"
+#include "temporary.h"
 #include "tiff_pages.h"
 
 static uint32_t random_state;
@@ -290,10 +291,10 @@ static void assert_page(const struct tiff_case *kind, const ist_frame *frame)
 
 START_TEST(tiff_of_others)
 {
-    char path[] = "/tmp/image_test_XXXXXX";
-    const int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    TIFF *tiff = TIFFFdOpen(fd, path, _i % 2 ? "wb" : "wl"); // both byte orders
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "image-test");
+    snprintf(path, sizeof path, "%s/of-others.tif", folder);
+    TIFF *tiff = TIFFOpen(path, _i % 2 ? "wb" : "wl"); // both byte orders
     ck_assert_ptr_nonnull(tiff);
     write_page(tiff, &tiff_cases[_i]);
     TIFFClose(tiff);
@@ -303,6 +304,7 @@ START_TEST(tiff_of_others)
     const size_t size = fread(data, 1, sizeof data, file);
     fclose(file);
     unlink(path);
+    rmdir(folder);
     ist_frame frame = {0};
     ist_error error;
     ck_assert_msg(image_tiff.decode(data, size, &frame, &error) == IST_OK, "%s: %s", tiff_cases[_i].name,

@@ -8,6 +8,7 @@
 #include "fs.h"
 #include "index.h"
 #include "index_search.h"
+#include "temporary.h"
 
 static void check_ok(ist_status status, const ist_error *error)
 {
@@ -159,8 +160,8 @@ END_TEST
 /* What the writing half puts into the file, the reading half finds, at every moment and after the end. */
 START_TEST(test_file)
 {
-    char folder[] = "/tmp/index-test-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *writing, *reading;
@@ -213,20 +214,12 @@ static void add_drop_before(struct index *index, int64_t frame_index, int64_t nu
     check_ok(index_add_drop(index, frame_index, &drop, &error), &error);
 }
 
-static ist_status take_number(void *context, const ist_drop *drop, ist_error *error)
-{
-    (void)error;
-    int64_t **next = context;
-    *(*next)++ = drop->first_number;
-    return IST_OK;
-}
-
 /* Where drops lie shows in their order, when others are noted before every frame: these come behind the older ones. */
 START_TEST(test_drops_stay_in_place)
 {
     enum { CHUNK = 4, CHUNKS = 2, LOST_FIRST = 2, LOST = 2, LEFT = CHUNK * CHUNKS - LOST, PROBE = 1000 };
-    char folder[] = "/tmp/index-test-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *index;
@@ -244,9 +237,12 @@ START_TEST(test_drops_stay_in_place)
         add_drop_before(index, i, PROBE + i);
 
     const int64_t expected[] = {PROBE, 0, PROBE + 1, 1, PROBE + 2, 2, PROBE + 3, PROBE + 4, PROBE + 5, 3, PROBE + 6};
-    int64_t found[sizeof expected / sizeof *expected], *next = found;
-    check_ok(index_drops(index, take_number, &next, &error), &error);
-    ck_assert_mem_eq(found, expected, sizeof expected);
+    struct drop_list found = {0};
+    check_ok(index_drops(index, 0, LEFT, &found, &error), &error);
+    ck_assert_int_eq(found.count, sizeof expected / sizeof *expected);
+    for (int64_t i = 0; i < found.count; i++)
+        ck_assert_int_eq(found.items[i].drop.first_number, expected[i]);
+    drop_list_free(&found);
     index_close(&index);
     fs_remove_tree(folder);
 }
@@ -254,8 +250,8 @@ END_TEST
 
 START_TEST(test_damaged_file)
 {
-    char folder[] = "/tmp/index-test-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     ist_error error;
     struct index *index;

@@ -17,10 +17,11 @@
 
 #include "barcode.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 128, HEIGHT = 64, CHUNKSIZE = 12, FRAMES_MAX = 60000, LONGEST_LIFE_US = 300000 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static char store[128];
 
 static void fail(const char *what, const char *why)
@@ -191,9 +192,7 @@ int main(int argc, char **argv)
     const unsigned seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : (unsigned)time(NULL);
     printf("seed %u\n", seed);
     srand(seed);
-    strcpy(folder, "/tmp/kill-test-XXXXXX");
-    if (!mkdtemp(folder))
-        return 1;
+    temporary_folder(folder, "kill-test");
     snprintf(store, sizeof store, "%s/store", folder);
     struct acknowledged *acknowledged =
         mmap(NULL, sizeof *acknowledged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

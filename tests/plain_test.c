@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "temporary.h"
 
 enum { FRAMES = 40, WIDTH = 64, HEIGHT = 48 };
 
-static char folder[64], store[96];
+static char folder[TEMPORARY_SIZE], store[96];
 static ist_error error;
 
 static void make_store(void)
@@ -36,8 +37,7 @@ static void make_store(void)
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/plain-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "plain-test");
     snprintf(store, sizeof store, "%s/store", folder);
     make_store();
 }

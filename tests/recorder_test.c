@@ -12,17 +12,17 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 64, HEIGHT = 48, FRAME_BYTES = WIDTH * HEIGHT };
 
-static char folder[64], store[80];
+static char folder[TEMPORARY_SIZE], store[80];
 static ist_error error;
 static struct fs_calls sound_calls;
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/recorder-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "recorder-test");
     snprintf(store, sizeof store, "%s/store", folder);
     sound_calls = fs_calls;
 }

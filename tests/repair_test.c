@@ -9,10 +9,11 @@
 
 #include "checksum.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 48, FRAMES = 9 };
 
-static char folder[64], store[80];
+static char folder[TEMPORARY_SIZE], store[80];
 static ist_error error;
 
 static void check_ok(ist_status status)
@@ -22,8 +23,7 @@ static void check_ok(ist_status status)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/repair-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "repair-test");
     snprintf(store, sizeof store, "%s/store", folder);
 }
 
@@ -126,6 +126,77 @@ START_TEST(a_bit_that_turned_is_one_damaged_frame)
 }
 END_TEST
 
+/* Indexes of the frames that are not what was recorded, as bits. */
+static unsigned damaged_frames(void)
+{
+    ist_reader *reader;
+    unsigned damaged = 0;
+    check_ok(ist_reader_open(&reader, store, &error));
+    for (int i = 0; i < FRAMES; i++) {
+        const ist_status status = ist_reader_check_index(reader, i, &error);
+        ck_assert_msg(status == IST_OK || status == IST_ERROR_DATA, "%s", error.message);
+        damaged |= (unsigned)(status < 0) << i;
+    }
+    ck_assert_int_eq(ist_reader_check_index(reader, FRAMES, &error), IST_ERROR_NOT_FOUND);
+    ist_reader_close(&reader);
+    return damaged;
+}
+
+/* Of these formats no frame is predicted from another: those that cannot be read are those that are damaged. */
+static unsigned unreadable_frames(void)
+{
+    ist_reader *reader;
+    ist_frame frame = {0};
+    unsigned unreadable = 0;
+    check_ok(ist_reader_open(&reader, store, &error));
+    for (int i = 0; i < FRAMES; i++) {
+        (void)!ist_reader_check_index(reader, rand() % FRAMES, &error); // which does not disturb who reads
+        unreadable |= (unsigned)(ist_reader_read_index(reader, i, &frame, &error) < 0) << i;
+    }
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+    return unreadable;
+}
+
+START_TEST(damage_is_found_before_and_behind_repair)
+{
+    leave_unfinished(recordings[_i].format);
+    ck_assert_uint_eq(damaged_frames(), 0);
+    flip_bit(recordings[_i].file);
+    const unsigned damaged = damaged_frames();
+    ck_assert_uint_ne(damaged, 0);
+    ck_assert_uint_eq(damaged & (damaged - 1), 0);
+    ck_assert_uint_eq(unreadable_frames(), damaged);
+    for (int i = 0; i < 2; i++) {
+        check_ok(ist_repair(store, NULL, &error));
+        ck_assert_uint_eq(damaged_frames(), damaged);
+        ck_assert_uint_eq(unreadable_frames(), damaged);
+    }
+}
+END_TEST
+
+static const char *const finished_files[] = {"000000/000004.npy", "000000.avi", "000000.mkv"};
+
+/* In files that were finished, too; and without the index, by what lies beside them. */
+START_TEST(damage_to_a_finished_store_is_found)
+{
+    char command[256];
+    leave_unfinished(recordings[_i].format);
+    check_ok(ist_repair(store, NULL, &error));
+    ck_assert_uint_eq(damaged_frames(), 0);
+    flip_bit(finished_files[_i]);
+    const unsigned damaged = damaged_frames();
+    ck_assert_uint_ne(damaged, 0);
+    ck_assert_uint_eq(unreadable_frames(), damaged);
+    snprintf(command, sizeof command, "rm %s/.index.sqlite", store);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_uint_eq(damaged_frames(), damaged);
+    snprintf(command, sizeof command, "rm %s/%s", store, finished_files[_i]);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_uint_eq(damaged_frames(), _i == 0 ? 1U << 4 : (1U << FRAMES) - 1);
+}
+END_TEST
+
 START_TEST(repaired_again_nothing_changes)
 {
     leave_unfinished(recordings[_i].format);
@@ -150,6 +221,8 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_loop_test(all, a_bit_that_turned_is_one_damaged_frame, 0, COUNT);
+    tcase_add_loop_test(all, damage_is_found_before_and_behind_repair, 0, COUNT);
+    tcase_add_loop_test(all, damage_to_a_finished_store_is_found, 0, COUNT);
     tcase_add_loop_test(all, repaired_again_nothing_changes, 0, COUNT);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

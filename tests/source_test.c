@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "temporary.h"
 
-static char folder[] = "/tmp/source_test_XXXXXX";
+static char folder[TEMPORARY_SIZE];
 
 static const char *path_of(const char *name)
 {
@@ -26,8 +27,7 @@ static const char *path_of(const char *name)
 
 static void set_up(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "source-test");
 }
 
 static void tear_down(void)

@@ -10,10 +10,11 @@
 
 #include "fs.h"
 #include "npz.h"
+#include "temporary.h"
 
 enum { CHUNKS = 20 };
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 static char store[96];
 static char index_path[128];
 
@@ -37,8 +38,7 @@ static void make_store(void)
     ist_error error;
     ist_writer *writer;
     ist_frame frame = {0};
-    strcpy(folder, "/tmp/store-index-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "store-index-test");
     snprintf(store, sizeof store, "%s/store", folder);
     snprintf(index_path, sizeof index_path, "%s/.index.sqlite", store);
     ck_assert_int_eq(setenv("XDG_CACHE_HOME", folder, 1), 0);

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import time
 
+import numpy as np
+
 import toolkit
 from toolkit import SAVE, ToolTest, run
 
@@ -36,6 +38,12 @@ class Live(ToolTest):
         self.assertIn(f"{dropped} dropped", result.stdout)
         self.assertIn("dropped: ", result.stderr)
         self.assertIn(f"{dropped} in all", result.stderr.splitlines()[-1])
+        # Python finds them beside the chunk, and so do we when the index is lost.
+        with np.load(self.path("store/000000.npz"), allow_pickle=False) as arrays:
+            self.assertEqual(arrays["_drop_count"].sum(), dropped)
+            self.assertEqual(len(arrays["frame_number"]), kept)
+        os.remove(self.path("store/.index.sqlite"))
+        self.assertEqual(self.accounted_for(self.path("store"))["drops"], info["drops"])
 
     def test_times_are_those_of_the_clock(self):
         before = time.time()

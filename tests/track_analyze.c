@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "temporary.h"
 #include "track_rows.h"
 
 enum { WIDTH = 96, HEIGHT = 80, FRAMES = 40, CHUNK = 10, ROIS = 7 };
 
-static char directory[64];
+static char directory[TEMPORARY_SIZE];
 static char store[128];
 
 static const trk_roi rois[ROIS] = {{20, 20, 32, 32}, {0, 0, 16, 16},  {60, 40, 20, 24}, {30, 5, 40, 12},
@@ -59,8 +60,7 @@ static void remove_tree(const char *path)
 
 static void make_directory(void)
 {
-    strcpy(directory, "/tmp/track-analyze-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_folder(directory, "track-analyze");
     snprintf(store, sizeof store, "%s/store", directory);
 }
 

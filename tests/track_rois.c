@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "temporary.h"
+
 static trk_roi_set *make_set(void)
 {
     trk_roi_set *set;
@@ -542,12 +544,11 @@ END_TEST
 
 /* ---- files ---- */
 
-static char folder[64];
+static char folder[TEMPORARY_SIZE];
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/track-rois-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "track-rois");
 }
 
 static const char *const endings[] = {"yaml", "csv"};

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "temporary.h"
 #include "track_texture.h"
 
 enum { WIDTH = 90, HEIGHT = 70, BORDER = 4 };
@@ -264,12 +265,11 @@ END_TEST
 
 enum { FRAMES = 30, CHUNK = 8, BLACK_FRAME = 11, MISSING_FRAME = 19 };
 
-static char folder[64], store[96], output[96];
+static char folder[TEMPORARY_SIZE], store[96], output[96];
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/track-stabilise-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "track-stabilise");
     snprintf(store, sizeof store, "%s/store", folder);
     snprintf(output, sizeof output, "%s/stable", folder);
 }

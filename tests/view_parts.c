@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "temporary.h"
 #include "view/levels.h"
 #include "view/player.h"
 #include "view/regions.h"
@@ -161,9 +162,9 @@ END_TEST
 START_TEST(saved_is_what_is_in_the_file)
 {
     struct regions *regions;
-    char path[] = "/tmp/view-parts-XXXXXX.yaml";
-    const int fd = mkstemps(path, 5);
-    ck_assert_int_ge(fd, 0);
+    char folder[TEMPORARY_SIZE], path[96];
+    temporary_folder(folder, "view-parts");
+    snprintf(path, sizeof path, "%s/regions.yaml", folder);
     const struct shape box = {.from = {10, 10}, .to = {50, 40}, .block_px = 8};
     ck_assert_int_eq(regions_create(&regions, 320, 240, NULL, &error), IST_OK);
     ck_assert(!regions_unsaved(regions));
@@ -181,6 +182,7 @@ START_TEST(saved_is_what_is_in_the_file)
     ck_assert_int_eq(trk_roi_set_count(regions_now(regions)), 1);
     regions_destroy(&regions);
     remove(path);
+    remove(folder);
 }
 END_TEST
 

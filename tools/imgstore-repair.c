@@ -1,7 +1,9 @@
-/* imgstore-repair: makes a store whole whose recorder died. */
+/* imgstore-repair: makes a store whole whose recorder died, and says which frames are damaged. */
 #include <inttypes.h>
+#include <libstore/reader.h>
 #include <libstore/repair.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -11,10 +13,10 @@ static const char *plural(int64_t count)
     return count == 1 ? "" : "s";
 }
 
-static void print_report(const char *path, const ist_repair_report *report)
+static void print_report(const char *path, const ist_repair_report *report, bool sound)
 {
     if (!report->needed) {
-        printf("%s: is whole, nothing to repair\n", path);
+        printf("%s: %snothing to repair\n", path, sound ? "is whole, " : "");
         return;
     }
     printf("%s: repaired: %" PRId64 " frame%s, %d chunk%s finished, %d leftover file%s removed\n", path,
@@ -23,32 +25,108 @@ static void print_report(const char *path, const ist_repair_report *report)
     if (report->frames_lost > 0)
         printf("%s: %" PRId64 " frame%s at the end had not reached the disk when the power failed, and %s lost\n", path,
                report->frames_lost, plural(report->frames_lost), report->frames_lost == 1 ? "is" : "are");
-    if (report->frames_damaged > 0)
-        printf("%s: %" PRId64 " frame%s cannot be read any more: what is on the disk is not what was recorded\n", path,
-               report->frames_damaged, plural(report->frames_damaged));
 }
 
-static int repair(const char *path)
+/* Frames that are damaged, and where: "17, 23 to 25". */
+struct damage {
+    int64_t count;
+    int64_t first, end; /* of the run last found */
+    char places[256];   /* of the runs before it */
+};
+
+static void end_run(struct damage *d)
+{
+    static const char more[] = ", ...";
+    const size_t length = strlen(d->places), room = sizeof d->places - length;
+    char run[64];
+    if (d->end == d->first || (length >= sizeof more && strcmp(d->places + length - sizeof more + 1, more) == 0))
+        return;
+    const char *comma = length ? ", " : "";
+    if (d->end - d->first == 1)
+        snprintf(run, sizeof run, "%s%" PRId64, comma, d->first);
+    else
+        snprintf(run, sizeof run, "%s%" PRId64 " to %" PRId64, comma, d->first, d->end - 1);
+    snprintf(d->places + length, room, "%s", strlen(run) + sizeof more < room ? run : more);
+}
+
+static void note_damaged(struct damage *d, int64_t index)
+{
+    if (index != d->end || d->count == 0) {
+        end_run(d);
+        d->first = index;
+    }
+    d->end = index + 1;
+    d->count++;
+}
+
+static int check_frames(ist_reader *reader, struct damage *damage)
+{
+    ist_error error;
+    const int64_t count = ist_reader_get_info(reader)->frame_count;
+    ist_status status = IST_OK;
+    cli_progress_start("comparing", count);
+    for (int64_t i = 0; i < count && (status >= 0 || status == IST_ERROR_DATA); i++) {
+        status = ist_reader_check_index(reader, i, &error);
+        if (status == IST_ERROR_DATA)
+            note_damaged(damage, i);
+        cli_progress_update(i + 1);
+    }
+    cli_progress_finish();
+    end_run(damage);
+    return status >= 0 || status == IST_ERROR_DATA ? CLI_SUCCESS : cli_fail("%s", error.message);
+}
+
+/* Compares every frame with what was recorded. */
+static int find_damage(const char *path, struct damage *damage)
+{
+    ist_error error;
+    ist_reader *reader;
+    if (ist_reader_open(&reader, path, &error) < 0)
+        return cli_fail("%s", error.message);
+    const int result = check_frames(reader, damage);
+    ist_reader_close(&reader);
+    return result;
+}
+
+static int say_damage(const char *path, const struct damage *damage)
+{
+    return cli_fail("%s: %" PRId64
+                    " frame%s cannot be read any more, as what is on the disk is not what was recorded%s%s",
+                    path, damage->count, plural(damage->count), *damage->places ? ": " : "", damage->places);
+}
+
+static int repair(const char *path, bool quick)
 {
     ist_error error;
     ist_repair_report report;
+    struct damage damage = {0};
     if (ist_repair(path, &report, &error) < 0)
         return cli_fail("%s", error.message);
+    int result = CLI_SUCCESS;
+    if (quick)
+        damage.count = report.frames_damaged;
+    else
+        result = find_damage(path, &damage);
     if (!cli_quiet())
-        print_report(path, &report);
-    return CLI_SUCCESS;
+        print_report(path, &report, !quick && damage.count == 0 && result == CLI_SUCCESS);
+    return damage.count > 0 ? say_damage(path, &damage) : result;
 }
 
 int main(int argc, char **argv)
 {
-    const cli_option options[] = {{0}};
+    bool quick = false;
+    const cli_option options[] = {
+        {"quick", CLI_FLAG, &quick, NULL, "do not read the chunks that are finished to find damaged frames", 0, 0},
+        {0},
+    };
     const cli_tool tool = {
         .name = "imgstore-repair",
         .example = "imgstore-repair mystore",
         .purpose = "Makes a store whole whose recorder died (kill, crash, loss of power), so that\n"
-                   "other programs read all of it too; the tools of imgstore-c do so without. It\n"
-                   "says what it did, may be broken off and run again, and leaves a store alone that\n"
-                   "is whole or being recorded.",
+                   "other programs read all of it too; the tools of imgstore-c do so without. Then\n"
+                   "compares every frame with what was recorded, and says which are damaged. May be\n"
+                   "broken off and run again. Changes nothing in a store that is whole or being\n"
+                   "recorded.",
         .arguments = "[OPTIONS] STORE",
         .options = options,
         .argument_min = 1,
@@ -57,5 +135,5 @@ int main(int argc, char **argv)
     char **arguments;
     int argument_count;
     const int result = cli_parse(&tool, argc, argv, &arguments, &argument_count);
-    return result != CLI_GO_ON ? result : cli_finish(repair(arguments[0]));
+    return result != CLI_GO_ON ? result : cli_finish(repair(arguments[0], quick));
 }

@@ -58,6 +58,9 @@ IST_API IST_MUST_CHECK ist_status ist_insert_chunk(const char *path, const ist_i
  * smaller by `number`, and those before it count back from it one by one, ..., -2, -1, whatever they were. With 0 it
  * is imgstore's reindex(), for cameras that begin again at 0 when they are triggered.
  *
+ * Frames that never came (ist_reader_drops()) are counted like the frames around them; those before the frame 0 get the
+ * number of the frame behind them, as there is none left between frames that are counted one by one.
+ *
  * The old numbers are kept as `_frame_number_before_reindex` in the npz and in the extra data. Python's imgstore, which
  * reads the npz, sees old and new numbers mixed for the moment in which the files are exchanged.
  *

@@ -73,7 +73,10 @@ typedef struct ist_export_report {
  *   /            a directory of pictures (png, or params.images), named by the frames' indexes: 000000.png, ...
  *
  * With params.store it is a new store whatever its name: numbers, times and extra data are kept, indexes begin at 0,
- * raw data are decoded, and frames of lossy video are compressed once more.
+ * raw data are decoded, and frames of lossy video are compressed once more. Times by the camera's clock are kept, and
+ * so are frames that never came (ist_reader_drops()), which go where the frame behind them goes: those before a frame
+ * that meets the conditions and lies in the range, even if the step leaves it out, come before the next frame exported.
+ * Those behind the last frame of the store go with that frame.
  *
  * 16 bits stay 16 bits; a video with them is FFV1 in mkv, and mp4 and avi refuse them. Videos have even sides: an odd
  * last column or row is left out. Gray video keeps its values at quality 100 (mp4, mkv), coloured as well.

@@ -63,7 +63,8 @@ typedef enum ist_problem_kind {
     IST_PROBLEM_BAD_INDEX = 2,     /* the index of the chunk is damaged: left out */
     IST_PROBLEM_NO_PIXELS = 3,     /* the index lists frames whose pixels are not there */
     IST_PROBLEM_BAD_CHUNK = 4,     /* the chunk cannot be opened, or frames in it are damaged */
-    IST_PROBLEM_BAD_EXTRA = 5,     /* extra data are damaged, or in HDF5 without support for it: left out */
+    IST_PROBLEM_BAD_EXTRA = 5,     /* extra data are damaged, or in HDF5 without support for it, or drops and camera
+                                      times are damaged: left out */
 } ist_problem_kind;
 
 typedef struct ist_problem {
@@ -135,6 +136,14 @@ IST_API IST_MUST_CHECK ist_status ist_reader_read_index(ist_reader *reader, int6
                                                         ist_error *error);
 
 /*
+ * Compares what this frame is stored in with what was recorded, by its checksum and without decoding it. IST_OK: it is
+ * the same, or there is no checksum (stores of other programs). IST_ERROR_DATA: it is not, or it is missing; nor can be
+ * read then what is predicted from it, in a video the frames up to the next key frame. Other status as for
+ * ist_reader_read_index. Cost, in the order of the frames: reading the bytes.
+ */
+IST_API IST_MUST_CHECK ist_status ist_reader_check_index(ist_reader *reader, int64_t index, ist_error *error);
+
+/*
  * Finds the last frame at or before this one that can be read without decoding others: a key frame of a video; of
  * images the frame itself. For those who would rather show something near at once. Status as for
  * ist_reader_read_index.
@@ -172,8 +181,8 @@ IST_API IST_MUST_CHECK ist_status ist_reader_frame_metadata(ist_reader *reader, 
 
 /*
  * Copies the times of the frames first..first+count-1 by the camera's own clock, from a zero of its own, into an array
- * of `count` elements; NAN where it is not known, as in every store whose camera has no clock, and where the index was
- * made anew. IST_ERROR_NOT_FOUND: the range leaves the store.
+ * of `count` elements; NAN where it is not known, as in every store whose camera has no clock.
+ * IST_ERROR_NOT_FOUND: the range leaves the store.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_camera_times(ist_reader *reader, int64_t first, int64_t count,
                                                           double *times_s, ist_error *error);
@@ -201,8 +210,8 @@ IST_API const ist_problem *ist_reader_problem(const ist_reader *reader, int i);
 
 /*
  * All frames that never came, in the order of the frames around them: allocated in *drops, freed with ist_free(), and
- * their number in *count. NULL where there are none, or the places are not known, because the store's index was made
- * anew: ist_reader_info.dropped still counts them.
+ * their number in *count. NULL where there are none, or where what is written beside a chunk of them is damaged:
+ * ist_reader_info.dropped still counts them.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_drops(ist_reader *reader, ist_drop **drops, int64_t *count,
                                                    ist_error *error);

@@ -16,7 +16,8 @@ typedef struct ist_repair_report {
     int chunks_finished;    /* chunks that now are as a recorder leaves them */
     int64_t frame_count;    /* frames in the store */
     int64_t frames_lost;    /* frames in the index whose pixels never reached the disk (only after a power loss) */
-    int64_t frames_damaged; /* of these, the ones that are not what was recorded: they stay, and are read as damaged */
+    int64_t frames_damaged; /* of the chunks finished now, those that are not what was recorded: they stay, and are read
+                               as damaged */
     int files_removed;      /* leftovers that held no acknowledged frame */
 } ist_repair_report;
 
@@ -24,6 +25,7 @@ typedef struct ist_repair_report {
  * Brings a store whose recorder died into the form in which a recorder leaves it, so that imgstore
  * in Python reads all of it too. Reading with ist_reader needs no repair. It may be interrupted
  * at any moment and run again; every acknowledged frame stays readable all the while.
+ * A store that is whole is left alone, and not searched for damage: ist_reader_check_index() does that.
  * `report` may be NULL.
  *
  * IST_ERROR_STATE: the store is being recorded at this moment. IST_ERROR_NOT_FOUND: there is no store.

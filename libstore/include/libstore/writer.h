@@ -109,8 +109,9 @@ IST_API IST_MUST_CHECK ist_status ist_writer_add(ist_writer *writer, const ist_f
 IST_API IST_MUST_CHECK ist_status ist_writer_add_extra(ist_writer *writer, const char *json, ist_error *error);
 
 /*
- * Notes frames that never came, before the frame that is added next. They are kept in the index with their place, and
- * their number in metadata.yaml when the store is closed or repaired; ist_reader_drop() gives them back.
+ * Notes frames that never came, before the frame that is added next. They are kept in the index and beside their chunk
+ * with their place, and their number in metadata.yaml when the store is closed or repaired; ist_reader_drops() gives
+ * them back. In a store without a frame the places are in the index alone.
  * IST_ERROR_ARGUMENT: an unknown cause, or a count below 1.
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_error *error);

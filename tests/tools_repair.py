@@ -1,0 +1,65 @@
+"""imgstore-repair: what it says of damaged frames, however often it is asked."""
+import os
+
+import toolkit
+from toolkit import ToolTest, run
+
+REPAIR = os.environ.get("IMGSTORE_REPAIR", "imgstore-repair")
+DAMAGED = "cannot be read any more, as what is on the disk is not what was recorded"
+
+
+class Repair(ToolTest):
+    def damage(self, path):
+        with open(path, "r+b") as file:
+            file.seek(os.path.getsize(path) // 2)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+
+    def assert_says(self, result, exit_code, stdout, stderr):
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (exit_code, stdout, stderr))
+
+    def test_sound_stores(self):
+        for form in toolkit.FORMATS + ["h264/mkv"]:
+            with self.subTest(form):
+                store = self.save(form.replace("/", "-"), "--format", form, "--chunksize", "12")
+                self.assert_says(run(REPAIR, store), 0, f"{store}: is whole, nothing to repair\n", "")
+                self.assert_says(run(REPAIR, "--quick", store), 0, f"{store}: nothing to repair\n", "")
+                self.assert_says(run(REPAIR, "--quiet", store), 0, "", "")
+
+    def test_damage_is_said_each_time(self):
+        store = self.save("store", "--format", "npy", "--chunksize", "10")
+        for frame in (3, 14, 15, 16, 29):
+            self.damage(f"{store}/{frame // 10:06d}/{frame % 10:06d}.npy")
+        line = f"imgstore-repair: {store}: 5 frames {DAMAGED}: 3, 14 to 16, 29\n"
+        for _ in range(2):
+            self.assert_says(run(REPAIR, store), 1, f"{store}: nothing to repair\n", line)
+        self.assert_says(run(REPAIR, "--quiet", store), 1, "", line)
+        self.assert_says(run(REPAIR, "--quick", store), 0, f"{store}: nothing to repair\n", "")
+
+    def test_after_a_crash_and_again(self):
+        store = self.save("store", "--format", "mjpeg/avi", "--chunksize", "10")
+        self.damage(f"{store}/000001.avi")
+        self.write("store/.lock", "")
+        first, second = run(REPAIR, store), run(REPAIR, store)
+        self.assertTrue(first.stdout.startswith(f"{store}: repaired: 30 frames, "), first.stdout)
+        self.assertEqual(second.stdout, f"{store}: nothing to repair\n")
+        self.assertIn(f"1 frame {DAMAGED}: 1", first.stderr)
+        self.assertEqual((first.returncode, first.stderr), (second.returncode, second.stderr))
+        self.assertEqual(first.returncode, 1)
+
+    def test_many_places_are_cut_short(self):
+        store = self.save("store", "--format", "npy", source="test:frames=200,size=64x48")
+        for frame in range(0, 200, 2):
+            self.damage(f"{store}/000000/{frame:06d}.npy")
+        result = run(REPAIR, store)
+        self.assertTrue(result.stderr.startswith(f"imgstore-repair: {store}: 100 frames {DAMAGED}: 0, 2, 4, "))
+        self.assertTrue(result.stderr.endswith(", ...\n"))
+
+    def test_a_chunk_that_is_gone(self):
+        store = self.save("store", "--chunksize", "10")
+        os.remove(f"{store}/000001.mp4")
+        self.assertIn(f"10 frames {DAMAGED}: 10 to 19\n", run(REPAIR, store).stderr)
+
+
+toolkit.main()
