@@ -166,6 +166,9 @@ ist_status index_checkpoint(const char *path, ist_error *error)
         return status;
     if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         status = index_sql_failure(index, error);
+    // A connection that has read nothing does not know of the log yet, and would bring nothing over.
+    if (status >= 0)
+        status = index_execute(index, "SELECT count(*) FROM sqlite_master", error);
     int in_log = 1, copied = 0;
     for (int i = 0; i < TRIES && status >= 0 && copied < in_log; i++)
         if (sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK)
