@@ -138,6 +138,8 @@ void store_chunks_forget_below(struct store_chunks *chunks, int first_kept)
     int forgotten = 0;
     while (forgotten < chunks->count && chunks->chunks[forgotten].chunk < first_kept)
         forgotten++;
+    if (forgotten == 0)
+        return;
     chunks->count -= forgotten;
     memmove(chunks->chunks, chunks->chunks + forgotten, (size_t)chunks->count * sizeof *chunks->chunks);
 }

@@ -21,6 +21,7 @@ enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
 static char folder[64], store[128];
 static ist_error error;
 static struct fs_calls sound_calls;
+static int64_t repeats; /* frames with the same number */
 
 static void setup(void)
 {
@@ -28,6 +29,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(store, sizeof store, "%s/store", folder);
     sound_calls = fs_calls;
+    repeats = 2;
 }
 
 static void teardown(void)
@@ -46,7 +48,7 @@ static void check_ok(ist_status status)
 /* Numbers repeat, so that extra data find their frames by the index alone. */
 static int64_t number_of(int64_t i)
 {
-    return i / 2;
+    return i / repeats;
 }
 
 static double time_of(int64_t i)
@@ -401,6 +403,53 @@ START_TEST(test_edit)
 }
 END_TEST
 
+/* A copy is a store like any other; beside it the ring has frames from the one on that it still has. */
+START_TEST(test_export_and_align)
+{
+    char whole[160], copy[160];
+    snprintf(whole, sizeof whole, "%s/whole", folder);
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    repeats = 1;
+    record(formats[_i]);
+    const int64_t removed = check_store(FRAMES);
+    ist_reader *reader, *readers[2];
+    check_ok(ist_reader_open(&reader, store, &error));
+    ist_export_report report;
+    check_ok(ist_export(reader, copy, &(ist_export_params){.store = &(ist_writer_params){.format = "npy"}}, &report,
+                        &error));
+    ck_assert_int_eq(report.frame_count, FRAMES - removed);
+    ist_reader_close(&reader);
+
+    ist_writer *writer;
+    check_ok(ist_writer_create(&writer, whole, &(ist_writer_params){.format = "npy", .width = WIDTH, .height = HEIGHT},
+                               &error));
+    for (int64_t i = 0; i < FRAMES; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    const char *const others[] = {copy, whole};
+    for (int o = 0; o < 2; o++) {
+        check_ok(ist_reader_open(&readers[0], store, &error));
+        check_ok(ist_reader_open(&readers[1], others[o], &error));
+        if (o == 0)
+            ck_assert_int_eq(ist_reader_get_info(readers[1])->removed_frames, 0);
+        ist_aligner *aligner;
+        const ist_aligned_frame *frames;
+        int64_t number, next = removed;
+        check_ok(ist_aligner_open(&aligner, readers, 2, IST_ALIGN_DROP, &error));
+        while (ist_aligner_next(aligner, &number, &frames, &error) == IST_OK) {
+            ck_assert_int_eq(number, next);
+            for (int r = 0; r < 2; r++)
+                ck_assert_int_eq(barcode_read(&frames[r].frame), next);
+            next++;
+        }
+        ck_assert_int_eq(next, FRAMES);
+        ist_aligner_close(&aligner);
+        ist_reader_close(&readers[0]);
+        ist_reader_close(&readers[1]);
+    }
+}
+END_TEST
+
 /* ---- what cannot be removed ---- */
 
 static int refuse(const char *path)
@@ -551,6 +600,7 @@ int main(void)
     tcase_add_loop_test(all, test_follow, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_append, 0, FORMAT_COUNT);
     tcase_add_test(all, test_edit);
+    tcase_add_loop_test(all, test_export_and_align, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_disk_that_does_not_remove, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_leftovers, 0, FORMAT_COUNT);
     tcase_add_test(all, test_params);
