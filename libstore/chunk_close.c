@@ -81,7 +81,7 @@ static ist_status write_npz(const char *path, const struct chunk_range *range, s
 static ist_status write_extra(const char *path, const struct chunk_range *range, struct index *index, ist_error *error)
 {
     struct buffer json = {0};
-    ist_status status = index_extra(index, range->first_index, range->frame_count, &json, error);
+    ist_status status = index_extra_to_keep(index, range->first_index, range->frame_count, &json, error);
     if (status >= 0 && strcmp((const char *)json.data, "[]") != 0)
         status = fs_write_file_whole(path, json.data, json.size, error);
     buffer_free(&json);

@@ -42,6 +42,8 @@ ist_status edit_contents_load(struct edit_contents *contents, const struct edit 
     struct problems problems = {0};
     ist_status status = store_scan(&contents->chunks, edit->directory, &edit->metadata, error);
     if (status >= 0)
+        store_chunks_forget_below(&contents->chunks, edit->metadata.removed.chunks);
+    if (status >= 0)
         status = build_index(contents, edit, &problems, error);
     if (status >= 0 && problems.count > 0)
         status =
@@ -159,6 +161,8 @@ ist_status edit_stage_index(const struct edit *edit, struct index *from, const s
     edit_staged_path(path, final);
     struct index *built = NULL;
     ist_status status = index_build_begin(&built, path, edit->metadata.uuid, error);
+    if (status >= 0 && from)
+        status = index_build_removed(built, index_removed(from), error);
     if (status >= 0)
         status = copy_chunks(built, edit, from, r, error);
     if (status >= 0 && added)

@@ -223,7 +223,8 @@ static ist_status insert(struct edit *edit, const struct edit_contents *contents
                          ist_error *error)
 {
     const struct store_chunks *chunks = &contents->chunks;
-    struct edit_note note = {.chunk = chunks->count ? chunks->chunks[chunks->count - 1].chunk + 1 : 0};
+    struct edit_note note = {.chunk = chunks->count ? chunks->chunks[chunks->count - 1].chunk + 1
+                                                    : edit->metadata.removed.chunks};
     ist_status status = note_file(insertion, &note, error);
     if (status >= 0)
         status = check_file(&edit->metadata, note.file, insertion, error);

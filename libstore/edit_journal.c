@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "chunk_path.h"
+#include "chunk_remove.h"
 #include "error.h"
 #include "foreign_index.h"
 #include "fs.h"
@@ -198,41 +199,13 @@ static ist_status promote_index(const char *directory, ist_error *error)
     return status < 0 ? status : promote(path, error);
 }
 
-/* Numbers and times go first: without them a chunk is none. */
-static ist_status remove_chunk(const char *directory, const struct metadata *metadata, int chunk, ist_error *error)
-{
-    static const char *const beside[] = {".npz", ".yaml", ".extra.json"};
-    static const char *const in_root[] = {".extra_data.json", ".extra_data.h5"};
-    char path[PATH_MAX];
-    ist_status status = IST_OK;
-    for (int i = 0; i < 3 && status >= 0; i++) {
-        chunk_path_sidecar(path, directory, chunk, metadata->is_video, beside[i]);
-        status = remove_file(path, error);
-    }
-    for (int i = 0; i < 2 && status >= 0; i++) {
-        chunk_path_sidecar(path, directory, chunk, true, in_root[i]);
-        status = remove_file(path, error);
-    }
-    if (status < 0)
-        return status;
-    if (metadata->is_video) {
-        chunk_path_video(path, directory, chunk, metadata->extension);
-        return remove_file(path, error);
-    }
-    chunk_path_folder(path, directory, chunk);
-    fs_remove_tree(path);
-    if (fs_exists(path))
-        return error_set(error, IST_ERROR_IO, "%s: cannot remove", path);
-    return IST_OK;
-}
-
 /* From the last chunk to the first, so that broken off it is a store of fewer chunks. */
 static ist_status remove_chunks(const char *directory, const struct metadata *metadata, ist_error *error)
 {
     struct store_chunks chunks;
     ist_status status = store_scan(&chunks, directory, metadata, error);
     for (int i = chunks.count - 1; i >= 0 && status >= 0; i--)
-        status = remove_chunk(directory, metadata, chunks.chunks[i].chunk, error);
+        status = chunk_remove(directory, metadata, chunks.chunks[i].chunk, error);
     store_chunks_free(&chunks);
     char path[PATH_MAX];
     path_in(path, directory, FOREIGN_INDEX_FILE_NAME);
@@ -299,6 +272,16 @@ void edit_find_extension(struct metadata *metadata, const char *directory)
     }
 }
 
+/* A store without chunks has lost none. */
+static ist_status forget_removed(const char *directory, const struct metadata *metadata, ist_error *error)
+{
+    struct metadata empty = *metadata; // borrows the user's part
+    if (empty.removed.chunks == 0)
+        return IST_OK;
+    empty.removed = (struct store_removed){0};
+    return metadata_write(&empty, directory, error);
+}
+
 /*
  * One who reads looks at the index, where it knows every chunk. So it goes first where numbers change, and last
  * where a chunk is added.
@@ -314,6 +297,8 @@ ist_status edit_apply(const char *directory, const struct metadata *metadata, co
         status = promote_index(directory, error);
     if (status >= 0 && note->kind == EDIT_EMPTY)
         status = remove_chunks(directory, metadata, error);
+    if (status >= 0 && note->kind == EDIT_EMPTY)
+        status = forget_removed(directory, metadata, error);
     if (status >= 0 && note->kind == EDIT_REINDEX)
         status = promote_all_sidecars(directory, metadata, error);
     path_in(path, directory, journal_name);

@@ -138,7 +138,7 @@ static ist_status stage_extra(const struct edit *edit, const struct chunk_range 
     struct buffer extra = {0};
     chunk_path_sidecar(final, edit->directory, range->chunk, edit->metadata.is_video, ".extra.json");
     edit_staged_path(path, final);
-    ist_status status = index_extra(renumbered, range->first_index, range->frame_count, &extra, error);
+    ist_status status = index_extra_to_keep(renumbered, range->first_index, range->frame_count, &extra, error);
     // Rows may have moved to the file of their own chunk; then the one that they were in becomes empty.
     if (status >= 0 && (strcmp((const char *)extra.data, "[]") != 0 || fs_exists(final)))
         status = fs_write_file_whole(path, extra.data, extra.size, error);

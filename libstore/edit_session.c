@@ -45,6 +45,12 @@ ist_status edit_begin(struct edit *edit, const char *path, ist_error *error)
     edit->begun = created;
     if (!created)
         status = settle(edit, whole, error);
+    if (!created && status >= 0) {
+        // It may say more now.
+        metadata_free(&edit->metadata);
+        status = metadata_read(&edit->metadata, edit->directory, error);
+        edit_find_extension(&edit->metadata, edit->directory);
+    }
     if (status >= 0 && !created) {
         status = edit_write_note(edit->directory, &(struct edit_note){0}, error);
         edit->begun = status >= 0;

@@ -112,7 +112,9 @@ static bool has_number(struct target *t, int64_t frame, int64_t number)
 static int64_t frame_of(struct target *t, const json_t *row)
 {
     const json_t *index = json_object_get(row, "frame_index"), *number = json_object_get(row, "frame_number");
-    const int64_t frame = json_is_integer(index) ? json_integer_value(index) : -1;
+    // In the file it counts from the first frame that was ever there.
+    const int64_t removed = index_removed(t->index)->frames;
+    const int64_t frame = json_is_integer(index) ? json_integer_value(index) - removed : -1;
     if (!json_is_number(number) || fabs(json_number_value(number)) > 9e15)
         return frame < index_frame_count(t->index) ? frame : -1;
     const int64_t wanted = json_is_integer(number) ? json_integer_value(number) : (int64_t)json_number_value(number);

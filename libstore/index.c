@@ -172,6 +172,37 @@ ist_status index_check_store(struct index *index, const char *path, const char *
     return status;
 }
 
+/* A number in store_information; 0: it is not there. */
+static ist_status read_information(struct index *index, const char *name, int64_t *value, ist_error *error)
+{
+    sqlite3_stmt *query;
+    *value = 0;
+    if (sqlite3_prepare_v2(index->db, "SELECT value FROM store_information WHERE name = ?1", -1, &query, NULL) !=
+        SQLITE_OK)
+        return index_sql_failure(index, error);
+    sqlite3_bind_text(query, 1, name, -1, SQLITE_STATIC);
+    const int result = sqlite3_step(query);
+    if (result == SQLITE_ROW)
+        *value = sqlite3_column_int64(query, 0);
+    const ist_status status = result == SQLITE_ROW || result == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
+    sqlite3_finalize(query);
+    return status;
+}
+
+static ist_status load_removed(struct index *index, ist_error *error)
+{
+    int64_t chunks = 0, frames = 0;
+    ist_status status = read_information(index, "removed_chunks", &chunks, error);
+    if (status >= 0)
+        status = read_information(index, "removed_frames", &frames, error);
+    if (status >= 0 && (chunks < 0 || chunks > INT_MAX || frames < 0))
+        status = error_set(error, IST_ERROR_DATA, "%s: damaged: it says that %lld chunks were removed, %lld frames",
+                           index->name, (long long)chunks, (long long)frames);
+    if (status >= 0)
+        index->removed = (struct store_removed){(int)chunks, frames};
+    return status;
+}
+
 static ist_status load_finished_ranges(struct index *index, ist_error *error)
 {
     sqlite3_stmt *query;
@@ -191,7 +222,7 @@ static ist_status load_finished_ranges(struct index *index, ist_error *error)
         }
         *range = (struct chunk_range){
             .chunk = sqlite3_column_int(query, 0),
-            .first_index = sqlite3_column_int64(query, 1),
+            .first_index = sqlite3_column_int64(query, 1) - index->removed.frames,
             .frame_count = sqlite3_column_int64(query, 2),
             .number_min = sqlite3_column_int64(query, 3),
             .number_max = sqlite3_column_int64(query, 4),
@@ -219,7 +250,7 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
                            "SELECT rowid, chunk, frame_number, frame_time FROM frames WHERE rowid > ?1 ORDER BY rowid",
                            -1, &query, NULL) != SQLITE_OK)
         return index_sql_failure(index, error);
-    int64_t expected_rowid = index_frame_count(index) + 1;
+    int64_t expected_rowid = index_rowid(index, index_frame_count(index));
     sqlite3_bind_int64(query, 1, expected_rowid - 1);
 
     struct chunk_range *range = NULL;
@@ -237,7 +268,7 @@ static ist_status load_growing_ranges(struct index *index, ist_error *error)
             break;
         if (range->frame_count == 0) {
             range->chunk = chunk;
-            range->first_index = expected_rowid - 2;
+            range->first_index = expected_rowid - 2 - index->removed.frames;
         }
         const int64_t number = sqlite3_column_int64(query, 2);
         const double time_s = sqlite3_column_double(query, 3);
@@ -257,7 +288,9 @@ static ist_status load_ranges(struct index *index, ist_error *error)
     ist_status status = index_execute(index, "SAVEPOINT load", error);
     if (status < 0)
         return status;
-    status = load_finished_ranges(index, error);
+    status = load_removed(index, error);
+    if (status >= 0)
+        status = load_finished_ranges(index, error);
     if (status >= 0)
         status = load_growing_ranges(index, error);
     const ist_status released = index_execute(index, "RELEASE load", status < 0 ? NULL : error);
@@ -276,6 +309,7 @@ ist_status index_reload(struct index *index, ist_error *error)
         index->ranges = before.ranges;
         index->range_count = before.range_count;
         index->range_capacity = before.range_capacity;
+        index->removed = before.removed;
     }
     return status;
 }
@@ -314,6 +348,17 @@ int64_t index_frame_count(const struct index *index)
     return last->first_index + last->frame_count;
 }
 
+const struct store_removed *index_removed(const struct index *index)
+{
+    return &index->removed;
+}
+
+bool index_is_removed(struct index *index, int64_t frame_index)
+{
+    int64_t frames;
+    return read_information(index, "removed_frames", &frames, NULL) >= 0 && index_rowid(index, frame_index) <= frames;
+}
+
 bool index_has_chunk(const struct index *index, int chunk)
 {
     // Chunks come in the order of their numbers.
@@ -348,8 +393,8 @@ static ist_status read_entries(struct index *index, int64_t first, int64_t count
     sqlite3_stmt *query = index_statement(index, STATEMENT_ENTRIES);
     if (!query)
         return index_sql_failure(index, error);
-    sqlite3_bind_int64(query, 1, first + 1);
-    sqlite3_bind_int64(query, 2, first + count);
+    sqlite3_bind_int64(query, 1, index_rowid(index, first));
+    sqlite3_bind_int64(query, 2, index_rowid(index, first + count - 1));
     int64_t found = 0;
     int result;
     while ((result = sqlite3_step(query)) == SQLITE_ROW && found < count)
@@ -386,11 +431,11 @@ ist_status index_camera_times(struct index *index, int64_t first, int64_t count,
     if (sqlite3_prepare_v2(index->db, "SELECT frame, time FROM camera_times WHERE frame BETWEEN ?1 AND ?2", -1, &query,
                            NULL) != SQLITE_OK)
         return (sqlite3_errcode(index->db) & 0xff) == SQLITE_ERROR ? IST_OK : index_sql_failure(index, error);
-    sqlite3_bind_int64(query, 1, first + 1);
-    sqlite3_bind_int64(query, 2, first + count);
+    sqlite3_bind_int64(query, 1, index_rowid(index, first));
+    sqlite3_bind_int64(query, 2, index_rowid(index, first + count - 1));
     int result;
     while ((result = sqlite3_step(query)) == SQLITE_ROW)
-        times_s[sqlite3_column_int64(query, 0) - first - 1] = sqlite3_column_double(query, 1);
+        times_s[sqlite3_column_int64(query, 0) - index_rowid(index, first)] = sqlite3_column_double(query, 1);
     const ist_status status = result == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
     sqlite3_finalize(query);
     return status;
@@ -407,8 +452,8 @@ void index_end_reading(struct index *index)
     (void)index_run(index, STATEMENT_ROLLBACK, NULL);
 }
 
-/* One row of extra data as the user gets it. */
-static json_t *extra_object(sqlite3_stmt *row)
+/* One row of extra data as the user gets it, of the frame with this index. */
+static json_t *extra_object(sqlite3_stmt *row, int64_t frame_index)
 {
     const char *data = (const char *)sqlite3_column_text(row, 0);
     json_t *object = data ? json_loads(data, 0, NULL) : NULL;
@@ -418,25 +463,29 @@ static json_t *extra_object(sqlite3_stmt *row)
     }
     json_object_set_new(object, "frame_time", json_real(sqlite3_column_double(row, 2)));
     json_object_set_new(object, "frame_number", json_integer(sqlite3_column_int64(row, 1)));
-    json_object_set_new(object, "frame_index", json_integer(sqlite3_column_int64(row, 3) - 1));
+    json_object_set_new(object, "frame_index", json_integer(frame_index));
     return object;
 }
 
-static ist_status collect_extra(struct index *index, sqlite3_stmt *query, json_t *array, ist_error *error)
+static ist_status collect_extra(struct index *index, sqlite3_stmt *query, int64_t first_rowid, json_t *array,
+                                ist_error *error)
 {
     int result;
     while ((result = sqlite3_step(query)) == SQLITE_ROW) {
-        json_t *object = extra_object(query);
+        const int64_t frame_index = sqlite3_column_int64(query, 3) - first_rowid;
+        json_t *object = extra_object(query, frame_index);
         if (!object)
             return error_set(error, IST_ERROR_DATA, "%s: extra data of frame %lld is damaged", index->name,
-                             (long long)sqlite3_column_int64(query, 3) - 1);
+                             (long long)frame_index);
         if (json_array_append_new(array, object) < 0)
             return error_memory(error);
     }
     return result == SQLITE_DONE ? IST_OK : index_sql_failure(index, error);
 }
 
-ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error)
+/* frame_index counts from the frame in the row `first_rowid`. */
+static ist_status read_extra(struct index *index, int64_t first, int64_t count, int64_t first_rowid, struct buffer *out,
+                             ist_error *error)
 {
     sqlite3_stmt *query;
     if (sqlite3_prepare_v2(index->db,
@@ -445,10 +494,10 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
                            "ORDER BY e.frame, e.rowid",
                            -1, &query, NULL) != SQLITE_OK)
         return index_sql_failure(index, error);
-    sqlite3_bind_int64(query, 1, first + 1);
-    sqlite3_bind_int64(query, 2, first + count);
+    sqlite3_bind_int64(query, 1, index_rowid(index, first));
+    sqlite3_bind_int64(query, 2, index_rowid(index, first + count - 1));
     json_t *array = json_array();
-    ist_status status = array ? collect_extra(index, query, array, error) : error_memory(error);
+    ist_status status = array ? collect_extra(index, query, first_rowid, array, error) : error_memory(error);
     if (status >= 0) {
         char *text = json_dumps(array, JSON_REAL_PRECISION(17));
         out->size = 0;
@@ -462,6 +511,16 @@ ist_status index_extra(struct index *index, int64_t first, int64_t count, struct
     json_decref(array);
     sqlite3_finalize(query);
     return status;
+}
+
+ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error)
+{
+    return read_extra(index, first, count, index_rowid(index, 0), out, error);
+}
+
+ist_status index_extra_to_keep(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error)
+{
+    return read_extra(index, first, count, 1, out, error);
 }
 
 /* The cause of this name; IST_DROP_CAUSE_COUNT: there is none. */
@@ -481,8 +540,8 @@ ist_status index_drops(struct index *index, int64_t first, int64_t last, struct 
                            "ORDER BY frame, rowid",
                            -1, &query, NULL) != SQLITE_OK)
         return (sqlite3_errcode(index->db) & 0xff) == SQLITE_ERROR ? IST_OK : index_sql_failure(index, error);
-    sqlite3_bind_int64(query, 1, first + 1);
-    sqlite3_bind_int64(query, 2, last + 1);
+    sqlite3_bind_int64(query, 1, index_rowid(index, first));
+    sqlite3_bind_int64(query, 2, index_rowid(index, last));
     ist_status status = IST_OK;
     int result;
     while (status >= 0 && (result = sqlite3_step(query)) == SQLITE_ROW) {
@@ -493,7 +552,7 @@ ist_status index_drops(struct index *index, int64_t first, int64_t last, struct 
         if (drop.cause == IST_DROP_CAUSE_COUNT || drop.count < 1)
             status = error_set(error, IST_ERROR_DATA, "%s: the list of dropped frames is damaged", index->name);
         else
-            status = drop_list_add(drops, sqlite3_column_int64(query, 4) - 1, &drop, error);
+            status = drop_list_add(drops, sqlite3_column_int64(query, 4) - index_rowid(index, 0), &drop, error);
     }
     if (status >= 0 && result != SQLITE_DONE)
         status = index_sql_failure(index, error);

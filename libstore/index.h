@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "drop_list.h"
 #include "npz.h"
+#include "store_removed.h"
 
 /* Name of the file in the store's directory. */
 #define INDEX_FILE_NAME ".index.sqlite"
@@ -79,6 +80,12 @@ ist_status index_reload(struct index *index, ist_error *error);
 ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error);
 
 /*
+ * Takes the first `count` chunks out, fewer than there are, with all that is bound to their frames, in one transaction.
+ * The indices of the frames behind them become smaller. Their files are no longer part of the store then.
+ */
+ist_status index_remove_chunks(struct index *index, int count, ist_error *error);
+
+/*
  * Brings what recorders wrote to the log into the file, as far as it can be done without making anybody wait, so that
  * the log begins anew. For another thread than the recorder's, whose commits do not do it: it takes some syncs.
  */
@@ -94,6 +101,8 @@ ist_status index_finish(struct index *index, ist_error *error);
  * no use before the end; NULL: in memory.
  */
 ist_status index_build_begin(struct index **index, const char *path, const char *uuid, ist_error *error);
+/* Notes what was removed from the store; before the first chunk. */
+ist_status index_build_removed(struct index *index, const struct store_removed *removed, ist_error *error);
 ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
                              ist_error *error);
 ist_status index_build_finish(struct index *index, ist_error *error);
@@ -109,6 +118,12 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
 const struct chunk_range *index_ranges(const struct index *index, int *count);
 
 int64_t index_frame_count(const struct index *index);
+
+/* What was removed from the front, as index_ranges() knows it. */
+const struct store_removed *index_removed(const struct index *index);
+
+/* True if the frame was removed since index_ranges() was brought up to date. */
+bool index_is_removed(struct index *index, int64_t frame_index);
 
 /* True if the index holds frames of the chunk. */
 bool index_has_chunk(const struct index *index, int chunk);
@@ -137,8 +152,14 @@ ist_status index_checksum(struct index *index, int chunk, int64_t frame_idx, uin
 /* The times by the camera's clock of the frames first..first+count-1; NAN: not known. */
 ist_status index_camera_times(struct index *index, int64_t first, int64_t count, double *times_s, ist_error *error);
 
-/* Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted. */
+/*
+ * Extra data of the frames first..first+count-1 as a JSON array. `out` ends with a zero byte that is not counted.
+ * frame_index counts from the first frame that is there.
+ */
 ist_status index_extra(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);
+
+/* The same as it is kept in a file: frame_index counts from the first frame that was ever there, and stays true. */
+ist_status index_extra_to_keep(struct index *index, int64_t first, int64_t count, struct buffer *out, ist_error *error);
 
 /*
  * Adds the drops before the frames first..last to the list; those behind the last frame have the number of frames for

@@ -43,7 +43,14 @@ struct index {
     int range_count;
     int range_capacity;
     struct checksum_row checksums;
+    struct store_removed removed;
 };
+
+/* The row of a frame in `frames`, and what other tables name it by. */
+static inline int64_t index_rowid(const struct index *index, int64_t frame_index)
+{
+    return index->removed.frames + frame_index + 1;
+}
 
 /* Allocates a closed index. */
 ist_status index_allocate(struct index **index, ist_error *error);

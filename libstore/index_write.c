@@ -50,6 +50,16 @@ ist_status index_create(struct index **index, const char *path, const char *uuid
     return status;
 }
 
+static ist_status note_removed(struct index *index, const struct store_removed *removed, ist_error *error)
+{
+    char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO store_information VALUES ('removed_chunks', '%d'),"
+                                "('removed_frames', '%lld')",
+                                removed->chunks, (long long)removed->frames);
+    const ist_status status = sql ? index_execute(index, sql, error) : error_memory(error);
+    sqlite3_free(sql);
+    return status;
+}
+
 static ist_status insert_chunk(struct index *index, int chunk, const char *chunk_path, ist_error *error)
 {
     char *sql = sqlite3_mprintf("INSERT INTO chunks VALUES (%d, %Q)", chunk, chunk_path);
@@ -62,7 +72,7 @@ static ist_status insert_frame(struct index *index, int64_t frame_index, int chu
                                const struct index_entry *entry, ist_error *error)
 {
     sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_FRAME);
-    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_int64(insert, 1, index_rowid(index, frame_index));
     sqlite3_bind_int(insert, 2, chunk);
     sqlite3_bind_int64(insert, 3, frame_idx);
     sqlite3_bind_int64(insert, 4, entry->number);
@@ -73,7 +83,7 @@ static ist_status insert_frame(struct index *index, int64_t frame_index, int chu
 static ist_status insert_camera_time(struct index *index, int64_t frame_index, double time_s, ist_error *error)
 {
     sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_CAMERA_TIME);
-    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_int64(insert, 1, index_rowid(index, frame_index));
     sqlite3_bind_double(insert, 2, time_s);
     return index_run(index, STATEMENT_ADD_CAMERA_TIME, error);
 }
@@ -122,7 +132,7 @@ ist_status index_add_frame(struct index *index, int64_t frame_index, int chunk, 
 ist_status index_add_extra(struct index *index, int64_t frame_index, const char *json, ist_error *error)
 {
     sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_EXTRA);
-    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_int64(insert, 1, index_rowid(index, frame_index));
     sqlite3_bind_text(insert, 2, json, -1, SQLITE_TRANSIENT);
     return index_run(index, STATEMENT_ADD_EXTRA, error);
 }
@@ -130,7 +140,7 @@ ist_status index_add_extra(struct index *index, int64_t frame_index, const char 
 ist_status index_add_drop(struct index *index, int64_t frame_index, const ist_drop *drop, ist_error *error)
 {
     sqlite3_stmt *insert = index_statement(index, STATEMENT_ADD_DROP);
-    sqlite3_bind_int64(insert, 1, frame_index + 1);
+    sqlite3_bind_int64(insert, 1, index_rowid(index, frame_index));
     sqlite3_bind_text(insert, 2, ist_drop_cause_name(drop->cause), -1, SQLITE_STATIC);
     sqlite3_bind_int64(insert, 3, drop->first_number);
     sqlite3_bind_int64(insert, 4, drop->count);
@@ -145,7 +155,7 @@ ist_status index_finish_chunk(struct index *index, const struct chunk_range *ran
                            &insert, NULL) != SQLITE_OK)
         return index_sql_failure(index, error);
     sqlite3_bind_int(insert, 1, range->chunk);
-    sqlite3_bind_int64(insert, 2, range->first_index);
+    sqlite3_bind_int64(insert, 2, index->removed.frames + range->first_index);
     sqlite3_bind_int64(insert, 3, range->frame_count);
     sqlite3_bind_int64(insert, 4, range->number_min);
     sqlite3_bind_int64(insert, 5, range->number_max);
@@ -168,6 +178,9 @@ ist_status index_checkpoint(const char *path, ist_error *error)
         return status;
     if (sqlite3_open_v2(path, &index->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         status = index_sql_failure(index, error);
+    // A connection that has read nothing does not know of the log yet, and would bring nothing over.
+    if (status >= 0)
+        status = index_execute(index, "SELECT count(*) FROM sqlite_master", error);
     int in_log = 1, copied = 0;
     for (int i = 0; i < TRIES && status >= 0 && copied < in_log; i++)
         if (sqlite3_wal_checkpoint_v2(index->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied) != SQLITE_OK)
@@ -254,6 +267,14 @@ static ist_status build_camera_times(struct index *index, int64_t first, const s
     return status;
 }
 
+ist_status index_build_removed(struct index *index, const struct store_removed *removed, ist_error *error)
+{
+    if (removed->chunks == 0)
+        return IST_OK;
+    index->removed = *removed;
+    return note_removed(index, removed, error);
+}
+
 ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_path, const struct npz_index *frames,
                              ist_error *error)
 {
@@ -333,12 +354,59 @@ static ist_status drop_rows(struct index *index, int64_t first, int64_t count, i
                               "UPDATE extra_data SET frame = frame - %lld WHERE frame > %lld;"
                               "UPDATE drops SET frame = max(%lld, frame - %lld) WHERE frame > %lld;"
                               "DELETE FROM chunks WHERE chunk NOT IN (SELECT DISTINCT chunk FROM frames)";
-    const long long from = first + 1, to = first + count, shift = count;
+    const long long from = index_rowid(index, first), to = index_rowid(index, first + count - 1), shift = count;
     char *filled =
         sqlite3_mprintf(sql, from, to, from, to, from, to, to, shift, to, shift, shift, to, from, shift, from);
     const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
     sqlite3_free(filled);
     return status;
+}
+
+/* The rows of all frames that are to be removed, and of their chunks. */
+static ist_status remove_rows(struct index *index, const struct store_removed *removed, ist_error *error)
+{
+    static const char sql[] = "DELETE FROM frames WHERE rowid <= %lld;"
+                              "DELETE FROM extra_data WHERE frame <= %lld;"
+                              "DELETE FROM camera_times WHERE frame <= %lld;"
+                              "DELETE FROM drops WHERE frame <= %lld;"
+                              "DELETE FROM checksums WHERE first < %lld;"
+                              "DELETE FROM chunk_ranges WHERE chunk < %d;"
+                              "DELETE FROM chunks WHERE chunk < %d";
+    const long long last = removed->frames, first_checksum = (long long)removed->chunks << 32;
+    char *filled = sqlite3_mprintf(sql, last, last, last, last, first_checksum, removed->chunks, removed->chunks);
+    ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
+    sqlite3_free(filled);
+    return status < 0 ? status : note_removed(index, removed, error);
+}
+
+/* Ends a transaction that changed which frames there are. */
+static ist_status commit_frames(struct index *index, ist_status status, ist_error *error)
+{
+    if (status >= 0)
+        status = index_reload(index, error);
+    const struct chunk_range all = range_over_all(index);
+    if (status >= 0)
+        status = write_summary(index, &all, error);
+    if (status >= 0)
+        status = index_run(index, STATEMENT_COMMIT, error);
+    if (status < 0) {
+        (void)index_run(index, STATEMENT_ROLLBACK, NULL);
+        (void)index_reload(index, NULL);
+    } else {
+        index->all = all;
+    }
+    return status;
+}
+
+ist_status index_remove_chunks(struct index *index, int count, ist_error *error)
+{
+    const struct chunk_range *first_kept = &index->ranges[count];
+    const struct store_removed removed = {first_kept->chunk, index->removed.frames + first_kept->first_index};
+    ist_status status = index_run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    status = remove_rows(index, &removed, error);
+    return commit_frames(index, status, error);
 }
 
 ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, ist_error *error)
@@ -350,16 +418,5 @@ ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, 
     status = index_checksums_drop(index, range->chunk, first - range->first_index, error);
     if (status >= 0)
         status = drop_rows(index, first, count, error);
-    if (status >= 0)
-        status = index_reload(index, error);
-    const struct chunk_range all = range_over_all(index);
-    if (status >= 0)
-        status = write_summary(index, &all, error);
-    if (status >= 0)
-        status = index_run(index, STATEMENT_COMMIT, error);
-    if (status < 0)
-        (void)index_run(index, STATEMENT_ROLLBACK, NULL);
-    else
-        index->all = all;
-    return status;
+    return commit_frames(index, status, error);
 }

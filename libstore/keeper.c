@@ -11,6 +11,7 @@
 
 #include "chunk_close.h"
 #include "chunk_path.h"
+#include "chunk_remove.h"
 #include "error.h"
 #include "fs.h"
 
@@ -38,8 +39,10 @@ struct keeper {
     struct chunk_writer *chunk;
     struct chunk_range range;
     struct unsynced tail; /* of the chunk */
+    int first_kept;       /* what is left of the chunks below is to be removed */
     ist_status status;
     ist_error error;
+    ist_error removal; /* status below 0: they could not all be */
 };
 
 /*
@@ -106,10 +109,36 @@ static ist_status finish_chunk(struct keeper *k)
     return status < 0 ? status : write_sidecars(&k->store, &k->range, &k->error);
 }
 
+/*
+ * The log comes to the disk first: it says that these chunks are no longer part of the store. What cannot be removed
+ * harms nothing but takes room, and is tried again with the next chunk.
+ */
+static ist_status remove_old(const struct keeper *k, ist_error *error)
+{
+    char path[PATH_MAX];
+    int removed = 0;
+    ist_status status = IST_OK;
+    if (k->first_kept == 0)
+        return IST_OK;
+    if ((size_t)snprintf(path, sizeof path, "%s-wal", k->store.index_path) < sizeof path)
+        status = fs_sync_file(path, error);
+    if (status >= 0)
+        status = chunk_remove_below(k->store.directory, k->store.metadata, k->first_kept, &removed, error);
+    return status;
+}
+
+static void close_and_remove(struct keeper *k)
+{
+    k->status = finish_chunk(k);
+    k->removal = (ist_error){0};
+    if (k->status >= 0)
+        (void)remove_old(k, &k->removal);
+}
+
 static void *run_closing(void *argument)
 {
     struct keeper *k = argument;
-    k->status = finish_chunk(k);
+    close_and_remove(k);
     pthread_mutex_lock(&k->mutex);
     k->closed = true;
     pthread_mutex_unlock(&k->mutex);
@@ -191,12 +220,14 @@ ist_status keeper_sync_pixels(const struct keeper *keeper, int chunk, int64_t fr
     return sync_pixels(&keeper->store, &(struct unsynced){chunk, frame_idx, frame_idx + 1}, error);
 }
 
-void keeper_close_chunk(struct keeper *keeper, struct chunk_writer **chunk, const struct chunk_range *range)
+void keeper_close_chunk(struct keeper *keeper, struct chunk_writer **chunk, const struct chunk_range *range,
+                        int first_kept)
 {
     struct keeper *k = keeper;
     k->chunk = *chunk;
     *chunk = NULL;
     k->range = *range;
+    k->first_kept = first_kept;
     k->closed = false;
     k->closing = true;
     pthread_mutex_lock(&k->mutex);
@@ -205,7 +236,7 @@ void keeper_close_chunk(struct keeper *keeper, struct chunk_writer **chunk, cons
     pthread_mutex_unlock(&k->mutex);
     if (start_thread(&k->closing_thread, run_closing, k) != 0) {
         // Without a thread it is done here and now.
-        k->status = finish_chunk(k);
+        close_and_remove(k);
         k->closing_thread = pthread_self();
         k->closed = true;
     }
@@ -228,6 +259,11 @@ ist_status keeper_fetch(struct keeper *keeper, bool wait, struct chunk_range *ra
     if (k->status < 0 && error)
         *error = k->error;
     return k->status;
+}
+
+const char *keeper_removal_failure(const struct keeper *keeper)
+{
+    return !keeper->closing && keeper->removal.status < 0 ? keeper->removal.message : NULL;
 }
 
 void keeper_stop(struct keeper **keeper)

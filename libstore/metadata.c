@@ -112,6 +112,10 @@ static json_t *store_to_json(const struct metadata *m)
     if (store && json_object_size(dropped) > 0)
         json_object_set(store, "dropped", dropped);
     json_decref(dropped);
+    if (store && m->removed.chunks > 0)
+        json_object_set_new(
+            store, "removed",
+            json_pack("{s:i, s:I}", "chunks", m->removed.chunks, "frames", (json_int_t)m->removed.frames));
     return store;
 }
 
@@ -250,6 +254,15 @@ static void read_dropped(struct metadata *m, const json_t *store)
     }
 }
 
+static void read_removed(struct metadata *m, const json_t *store)
+{
+    const json_t *removed = json_object_get(store, "removed");
+    const json_int_t chunks = json_integer_value(json_object_get(removed, "chunks"));
+    const json_int_t frames = json_integer_value(json_object_get(removed, "frames"));
+    if (chunks > 0 && chunks <= INT_MAX && frames >= 0)
+        m->removed = (struct store_removed){(int)chunks, frames};
+}
+
 static ist_status read_root(struct metadata *m, json_t *root, const char *directory, const char *path, ist_error *error)
 {
     const json_t *store = json_object_get(root, "__store");
@@ -271,6 +284,7 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
         m->created_s = created_from_path(directory, path, m->timezone);
 
     read_dropped(m, store);
+    read_removed(m, store);
 
     json_object_del(root, "__store");
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));

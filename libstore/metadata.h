@@ -6,6 +6,8 @@
 #include <libstore/time.h>
 #include <stdbool.h>
 
+#include "store_removed.h"
+
 enum { METADATA_UUID_SIZE = 33, METADATA_TEXT_SIZE = 64 };
 
 /* All zero is valid; metadata_free() releases the user's part. */
@@ -25,6 +27,7 @@ struct metadata {
     ist_pixel_type type;
     int chunksize;
     int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came */
+    struct store_removed removed;          /* by a ring */
     char *user_json;                       /* text of a JSON object */
 };
 

@@ -133,6 +133,8 @@ static void fill_info(ist_reader *r)
         .lossless = is_lossless(m),
         .unfinished = !m->is_file && store_lock_look(r->directory) != STORE_LOCK_NONE,
         .frame_count = index_frame_count(r->index),
+        .removed_chunks = index_removed(r->index)->chunks,
+        .removed_frames = index_removed(r->index)->frames,
     };
     const struct chunk_range *ranges = index_ranges(r->index, &info->chunk_count);
     for (int i = 0; i < info->chunk_count; i++) {
@@ -204,6 +206,19 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     return status;
 }
 
+/* Frames were removed from the front: every index that is remembered becomes smaller. */
+static void follow_ring(ist_reader *r, int64_t removed)
+{
+    r->next_index = r->next_index > removed ? r->next_index - removed : 0;
+    for (int i = 0; i < r->problems.count; i++) {
+        ist_problem *problem = r->problems.items[i];
+        if (problem->first_index >= removed)
+            problem->first_index -= removed;
+        else
+            problem->first_index = -1;
+    }
+}
+
 ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
 {
     ist_reader *r = reader;
@@ -218,6 +233,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
     index_search_destroy(&r->search);
     r->search = search;
     r->entry_count = 0;
+    follow_ring(r, index_removed(r->index)->frames - r->info.removed_frames);
     fill_info(r);
     return count_drops(r, error);
 }
@@ -371,6 +387,17 @@ static ist_status no_such_frame(const ist_reader *r, int64_t index, ist_error *e
                      (long long)r->info.frame_count - 1);
 }
 
+/* True if a ring that is being recorded removed the frame since the last refresh, which is the error then. */
+static bool was_removed(ist_reader *r, int64_t index, ist_error *error)
+{
+    if (!r->info.unfinished || !index_is_removed(r->index, index))
+        return false;
+    error_set(error, IST_ERROR_NOT_FOUND,
+              "frame %lld was removed: the recording keeps only the newest frames; refresh, or open it again",
+              (long long)index);
+    return true;
+}
+
 /* Reads a frame whose entry is known. */
 static ist_status read_entry(ist_reader *r, int64_t index, const struct index_entry *entry, ist_frame *frame,
                              ist_error *error)
@@ -382,6 +409,8 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     ist_status status = open_chunk(r, range, reads_on, &reason);
     if (status >= 0)
         status = read_pixels(r, index - range->first_index, frame, &reason);
+    if (status < 0 && was_removed(r, index, error))
+        return IST_ERROR_NOT_FOUND;
     if (status < 0)
         return refuse_frame(r, status, range, index, &reason, error);
     frame->index = index;
@@ -402,7 +431,7 @@ ist_status ist_reader_find_key(ist_reader *reader, int64_t index, int64_t *key, 
     const ist_status status = open_chunk(reader, range, false, error);
     if (status >= 0)
         *key = range->first_index + reader->calls->key_for(reader->chunks[0].reader, index - range->first_index);
-    return status;
+    return status < 0 && was_removed(reader, index, error) ? IST_ERROR_NOT_FOUND : status;
 }
 
 /* Asking the index for one frame costs about as much as asking for many. */
@@ -428,6 +457,8 @@ ist_status ist_reader_read_index(ist_reader *reader, int64_t index, ist_frame *f
         return no_such_frame(reader, index, error);
     const struct index_entry *entry;
     const ist_status status = find_entry(reader, index, &entry, error);
+    if (status < 0 && was_removed(reader, index, error))
+        return IST_ERROR_NOT_FOUND;
     return status < 0 ? status : read_entry(reader, index, entry, frame, error);
 }
 
@@ -458,6 +489,8 @@ static ist_status search_number(ist_reader *r, int64_t number, ist_match match, 
                                 struct index_entry *entry, ist_error *error)
 {
     const ist_status status = index_search_number(r->search, number, index, entry, error);
+    if (status < 0 && was_removed(r, 0, error))
+        return IST_ERROR_NOT_FOUND;
     if (status >= 0 && match == IST_MATCH_EXACT && entry->number != number)
         return error_set(error, IST_ERROR_NOT_FOUND, "there is no frame with number %lld; the nearest is %lld",
                          (long long)number, (long long)entry->number);
@@ -468,7 +501,8 @@ static ist_status search_time(ist_reader *r, double time_s, int64_t *index, stru
 {
     if (!isfinite(time_s))
         return error_set(error, IST_ERROR_ARGUMENT, "a time that is not finite cannot be found");
-    return index_search_time(r->search, time_s, index, entry, error);
+    const ist_status status = index_search_time(r->search, time_s, index, entry, error);
+    return status < 0 && was_removed(r, 0, error) ? IST_ERROR_NOT_FOUND : status;
 }
 
 ist_status ist_reader_read_number(ist_reader *reader, int64_t number, ist_match match, ist_frame *frame,
@@ -533,13 +567,15 @@ ist_status ist_reader_frame_metadata(ist_reader *reader, int64_t first, int64_t 
                 times_s[done + i] = entries[i].time_s;
         }
     }
-    return status;
+    return status < 0 && was_removed(reader, first, error) ? IST_ERROR_NOT_FOUND : status;
 }
 
 ist_status ist_reader_camera_times(ist_reader *reader, int64_t first, int64_t count, double *times_s, ist_error *error)
 {
-    const ist_status status = check_range(reader, first, count, error);
-    return status < 0 ? status : index_camera_times(reader->index, first, count, times_s, error);
+    ist_status status = check_range(reader, first, count, error);
+    if (status >= 0)
+        status = index_camera_times(reader->index, first, count, times_s, error);
+    return status >= 0 && was_removed(reader, first, error) ? IST_ERROR_NOT_FOUND : status;
 }
 
 ist_status ist_reader_extra(ist_reader *reader, int64_t first, int64_t count, char **json, ist_error *error)
@@ -549,6 +585,8 @@ ist_status ist_reader_extra(ist_reader *reader, int64_t first, int64_t count, ch
     ist_status status = check_range(reader, first, count, error);
     if (status >= 0)
         status = index_extra(reader->index, first, count, &text, error);
+    if (status >= 0 && was_removed(reader, first, error))
+        status = IST_ERROR_NOT_FOUND;
     if (status < 0)
         buffer_free(&text);
     *json = (char *)text.data;

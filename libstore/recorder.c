@@ -49,7 +49,8 @@ struct ist_recorder {
     ist_recorder_stats stats;
     ist_error failure; /* status below 0: the store failed */
 
-    bool space_is_low; /* of the thread that writes */
+    bool warned; /* of the thread that writes, as the next two */
+    bool space_is_low;
     double space_looked_s;
 };
 
@@ -331,6 +332,15 @@ static void watch_space(ist_recorder *r)
     tell(r, &(ist_recorder_event){.kind = IST_RECORDER_STOPPED, .free_bytes = left, .message = message});
 }
 
+/* Says once what goes wrong beside the recording. Without the mutex. */
+static void watch_warning(ist_recorder *r)
+{
+    const char *warning = ist_writer_warning(r->writer);
+    if (warning && !r->warned)
+        tell(r, &(ist_recorder_event){.kind = IST_RECORDER_WARNING, .message = warning});
+    r->warned = warning != NULL;
+}
+
 static ist_status write_item(ist_recorder *r, const struct item *item, ist_error *error)
 {
     if (item->json)
@@ -358,6 +368,7 @@ static struct item *give_up(ist_recorder *r, const ist_error *failure)
 static void settle(ist_recorder *r, bool is_frame, int64_t bytes)
 {
     r->stats.written += is_frame;
+    r->stats.removed = ist_writer_removed_frames(r->writer);
     r->stats.queue_frames -= is_frame;
     give_room_back(r, bytes);
 }
@@ -391,8 +402,10 @@ static ist_status write_next(ist_recorder *r, struct item *item, ist_error *erro
         free_item(item);
         item = NULL;
     }
-    if (status >= 0)
+    if (status >= 0) {
+        watch_warning(r);
         watch_space(r);
+    }
     pthread_mutex_lock(&r->mutex);
     if (status >= 0)
         settle(r, is_frame, bytes);

@@ -10,6 +10,7 @@
 #include "checksum.h"
 #include "chunk_close.h"
 #include "chunk_path.h"
+#include "chunk_remove.h"
 #include "edit_journal.h"
 #include "error.h"
 #include "fs.h"
@@ -264,6 +265,10 @@ static ist_status repair_all(struct repair *r, ist_error *error)
         status = chunk_close_tail(r->directory, r->metadata->is_video, r->index, error);
     if (status >= 0)
         status = remove_leftovers(r, error);
+    // A ring takes chunks out of the index before it removes their files.
+    if (status >= 0)
+        status = chunk_remove_below(r->directory, r->metadata, index_removed(r->index)->chunks,
+                                    &r->report->files_removed, error);
     r->report->frame_count = index_frame_count(r->index);
     return status < 0 ? status : index_finish(r->index, error);
 }
@@ -291,19 +296,22 @@ static ist_status begin_index(struct index **index, const char *path, const char
     return index_create(index, path, uuid, false, error);
 }
 
-/* metadata.yaml says how many frames were dropped only when a store was closed. */
-static ist_status note_dropped(const struct repair *r, ist_error *error)
+/* metadata.yaml says how many frames were dropped, and removed by a ring, only when a store was closed. */
+static ist_status note_counts(const struct repair *r, ist_error *error)
 {
     int64_t dropped[IST_DROP_CAUSE_COUNT];
     ist_status status = index_count_drops(r->index, dropped, error);
     struct metadata metadata = *r->metadata; // borrows the user's part
-    bool more = false;
+    // What was dropped before frames that were removed counts no longer.
+    const bool removed = index_removed(r->index)->chunks != metadata.removed.chunks;
+    bool changed = removed;
+    metadata.removed = *index_removed(r->index);
     for (int cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
-        if (dropped[cause] > metadata.dropped[cause]) {
+        if (removed || dropped[cause] > metadata.dropped[cause]) {
             metadata.dropped[cause] = dropped[cause];
-            more = true;
+            changed = true;
         }
-    if (status >= 0 && more)
+    if (status >= 0 && changed)
         status = metadata_write(&metadata, r->directory, error);
     return status;
 }
@@ -334,7 +342,7 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
     if (status >= 0)
         status = repair_all(&r, error);
     if (status >= 0)
-        status = note_dropped(&r, error);
+        status = note_counts(&r, error);
     index_close(&r.index);
     buffer_free(&r.bytes);
     return status;

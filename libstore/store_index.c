@@ -179,9 +179,13 @@ ist_status store_index_open(struct index **index, const char *directory, const s
     ist_status status = store_scan(&chunks, directory, metadata, error);
     if (status < 0)
         return status;
+    store_chunks_forget_below(&chunks, metadata->removed.chunks);
     const struct place place = {directory, metadata, &chunks, problems};
     status =
         unfinished ? open_unfinished(index, path, &place, &growing, error) : open_finished(index, path, &place, error);
+    // A recorder that goes on may have removed more since.
+    if (status >= 0)
+        store_chunks_forget_below(&chunks, index_removed(*index)->chunks);
     if (status >= 0)
         status = store_find_missing(&chunks, *index, directory, metadata, growing, problems, error);
     store_chunks_free(&chunks);

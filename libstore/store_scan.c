@@ -133,6 +133,17 @@ ist_status store_scan(struct store_chunks *chunks, const char *directory, const 
     return status;
 }
 
+void store_chunks_forget_below(struct store_chunks *chunks, int first_kept)
+{
+    int forgotten = 0;
+    while (forgotten < chunks->count && chunks->chunks[forgotten].chunk < first_kept)
+        forgotten++;
+    if (forgotten == 0)
+        return;
+    chunks->count -= forgotten;
+    memmove(chunks->chunks, chunks->chunks + forgotten, (size_t)chunks->count * sizeof *chunks->chunks);
+}
+
 void store_chunks_free(struct store_chunks *chunks)
 {
     free(chunks->chunks);
@@ -303,6 +314,8 @@ ist_status store_build_index(struct index **index, const char *path, const struc
     struct loading l = {.directory = directory, .metadata = metadata, .problems = problems};
     ist_status status = index_build_begin(&l.index, path, metadata->uuid, error);
     if (status >= 0)
+        status = index_build_removed(l.index, &metadata->removed, error);
+    if (status >= 0)
         status = foreign_index_open(&l.foreign, directory, error);
     if (status >= 0)
         status = load_chunks(&l, chunks, error);
@@ -349,7 +362,7 @@ static ist_status find_gaps(const struct store_chunks *chunks, const struct inde
     qsort(known, (size_t)count, sizeof *known, compare_int);
 
     ist_status status = IST_OK;
-    for (int i = 0, expected = 0; i < count && status >= 0; expected = known[i++] + 1) {
+    for (int i = 0, expected = index_removed(index)->chunks; i < count && status >= 0; expected = known[i++] + 1) {
         const int missing = known[i] - expected;
         const ist_problem gap = {
             .kind = IST_PROBLEM_CHUNK_MISSING, .chunk = expected, .chunk_count = missing, .first_index = -1};

@@ -29,6 +29,9 @@ ist_status store_scan(struct store_chunks *chunks, const char *directory, const 
 
 void store_chunks_free(struct store_chunks *chunks);
 
+/* Leaves the chunks below this number out: what lies there of them is left over from a ring. */
+void store_chunks_forget_below(struct store_chunks *chunks, int first_kept);
+
 /* The chunk with this number, or NULL. */
 const struct store_chunk *store_chunks_find(const struct store_chunks *chunks, int chunk);
 

@@ -52,8 +52,10 @@ struct ist_writer {
     char chunk_path[NAME_MAX + 32]; /* of the open chunk, for imgstore */
     int next_chunk;
     int64_t frame_count;
-    struct index_entry last; /* of the frame last added */
-    bool dropped;            /* metadata.dropped is more than metadata.yaml says */
+    struct index_entry last;      /* of the frame last added */
+    bool changed;                 /* metadata is not what metadata.yaml says */
+    struct store_removed removed; /* by this writer */
+    ist_error warning;            /* why chunks that are no longer part of the store still lie there */
 
     ist_error failure; /* what stopped the recording; status IST_OK: nothing did */
 };
@@ -85,6 +87,22 @@ static ist_status check_shape(const struct chunk_format *format, const ist_write
         return error_set(error, IST_ERROR_ARGUMENT, "a chunk of %g seconds: it must be 0 or more",
                          params->chunk_duration_s);
     return format->calls->check ? format->calls->check(format, params, error) : IST_OK;
+}
+
+/* A ring removes whole chunks, so that they must be shorter than what it keeps. */
+static ist_status choose_ring(ist_writer_params *params, ist_error *error)
+{
+    enum { CHUNKS_KEPT = 10 };
+    if (!isfinite(params->keep_s) || params->keep_s < 0)
+        return error_set(error, IST_ERROR_ARGUMENT, "to keep the last %g seconds: it must be 0 or more",
+                         params->keep_s);
+    if (params->keep_s > 0 && params->chunk_duration_s == 0)
+        params->chunk_duration_s = params->keep_s / CHUNKS_KEPT;
+    if (params->keep_s > 0 && params->chunk_duration_s > params->keep_s)
+        return error_set(error, IST_ERROR_ARGUMENT,
+                         "chunks of %g seconds are longer than the %g seconds that are kept; make them shorter",
+                         params->chunk_duration_s, params->keep_s);
+    return IST_OK;
 }
 
 static ist_status check_user_metadata(const char *text, ist_error *error)
@@ -194,6 +212,8 @@ static ist_status check_params(ist_writer_params *params, struct input *input, c
     ist_status status = choose_input(input, *format, color, params, error);
     if (status >= 0)
         status = check_shape(*format, params, error);
+    if (status >= 0)
+        status = choose_ring(params, error);
     return status < 0 ? status : check_user_metadata(params->metadata_json, error);
 }
 
@@ -218,7 +238,7 @@ static void fill_metadata(struct metadata *m, const struct chunk_format *format,
 /* Begins the work beside the recording, when the store's files are there and open. */
 static ist_status start_keeper(ist_writer *w, ist_error *error)
 {
-    const struct keeper_store store = {w->directory, w->index_path, w->metadata.uuid, w->format};
+    const struct keeper_store store = {w->directory, w->index_path, w->metadata.uuid, w->format, &w->metadata};
     return keeper_start(&w->keeper, &store, error);
 }
 
@@ -369,6 +389,8 @@ static ist_status take_shape(ist_writer *w, const ist_writer_params *params, ist
     shape.type = m->type;
     shape.chunksize = m->chunksize;
     status = check_shape(w->format, &shape, error);
+    if (status >= 0)
+        status = choose_ring(&shape, error);
     return status < 0 ? status : copy_params(w, &shape, error);
 }
 
@@ -381,7 +403,8 @@ static ist_status continue_index(ist_writer *w, ist_error *error)
     int count;
     const struct chunk_range *ranges = index_ranges(w->index, &count);
     w->frame_count = index_frame_count(w->index);
-    w->next_chunk = count ? ranges[count - 1].chunk + 1 : 0;
+    w->metadata.removed = *index_removed(w->index);
+    w->next_chunk = count ? ranges[count - 1].chunk + 1 : w->metadata.removed.chunks;
     if (w->frame_count > 0)
         status = index_entries(w->index, w->frame_count - 1, 1, &w->last, error);
     return status;
@@ -449,24 +472,64 @@ static ist_status begin_chunk(ist_writer *w, ist_error *error)
     return IST_OK;
 }
 
+/*
+ * Takes chunks out of the index whose frames are all older than what a ring keeps, as soon as the chunk is full that
+ * follows them by so much. Their files go later, beside the recording.
+ */
+static ist_status remove_old(ist_writer *w, ist_error *error)
+{
+    if (w->params.keep_s == 0)
+        return IST_OK;
+    ist_status status = index_reload(w->index, error);
+    if (status < 0)
+        return status;
+    int count, old = 0;
+    const struct chunk_range *ranges = index_ranges(w->index, &count);
+    const double oldest_s = w->last.time_s - w->params.keep_s;
+    while (old < count && ranges[old].finished && ranges[old].time_max_s < oldest_s)
+        old++;
+    if (old == 0 || old == count)
+        return IST_OK;
+    const int64_t frames = ranges[old].first_index;
+    status = index_remove_chunks(w->index, old, error);
+    if (status < 0)
+        return status;
+    w->frame_count -= frames;
+    w->range.first_index -= frames;
+    w->removed.chunks += old;
+    w->removed.frames += frames;
+    w->changed = true;
+    return IST_OK;
+}
+
 /* Takes the chunk that the keeper has finished into the index; with `wait` also one that it is at. */
 static ist_status note_finished_chunk(ist_writer *w, bool wait, ist_error *error)
 {
     struct chunk_range range;
     const ist_status status = keeper_fetch(w->keeper, wait, &range, error);
-    return status == IST_OK ? index_finish_chunk(w->index, &range, error) : status;
+    if (status != IST_OK)
+        return status;
+    const char *failure = keeper_removal_failure(w->keeper);
+    if (failure)
+        error_set(&w->warning, IST_ERROR_IO, "old chunks are still there: %.450s", failure);
+    else
+        w->warning = (ist_error){0};
+    return index_finish_chunk(w->index, &range, error);
 }
 
 /*
  * A chunk is finished in steps that may break off anywhere: its pixels, then extra data and npz (with which it
  * exists for imgstore), then the note in our index. All but the last go on beside the recording.
  */
-static ist_status end_chunk(ist_writer *w, ist_error *error)
+static ist_status end_chunk(ist_writer *w, bool goes_on, ist_error *error)
 {
-    const ist_status status = note_finished_chunk(w, true, error);
+    ist_status status = note_finished_chunk(w, true, error);
+    // No chunk is being finished now, and knows its frames by the indices that they had before.
+    if (status >= 0 && goes_on)
+        status = remove_old(w, error);
     if (status < 0)
         return status;
-    keeper_close_chunk(w->keeper, &w->chunk, &w->range);
+    keeper_close_chunk(w->keeper, &w->chunk, &w->range, index_removed(w->index)->chunks);
     return IST_OK;
 }
 
@@ -543,7 +606,7 @@ static ist_status add_frame(ist_writer *w, const ist_frame *frame, ist_error *er
     ist_status status = note_finished_chunk(w, false, error);
     // The chunk ends only now, so that extra data of its last frame could still come.
     if (status >= 0 && w->chunk && is_full(w, frame->time_s))
-        status = end_chunk(w, error);
+        status = end_chunk(w, true, error);
     if (status >= 0 && !w->chunk)
         status = begin_chunk(w, error);
     const ist_frame *stored = w->input.decode ? &w->decoded : frame;
@@ -612,7 +675,7 @@ ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_er
     if (status < 0)
         return status;
     writer->metadata.dropped[drop->cause] += drop->count;
-    writer->dropped = true;
+    writer->changed = true;
     return IST_OK;
 }
 
@@ -635,6 +698,25 @@ int64_t ist_writer_frame_count(const ist_writer *writer)
     return writer ? writer->frame_count : 0;
 }
 
+int64_t ist_writer_removed_frames(const ist_writer *writer)
+{
+    return writer ? writer->removed.frames : 0;
+}
+
+const char *ist_writer_warning(const ist_writer *writer)
+{
+    return writer && writer->warning.status < 0 ? writer->warning.message : NULL;
+}
+
+/* What metadata.yaml says of the index. */
+static ist_status write_counts(ist_writer *w, ist_error *error)
+{
+    w->metadata.removed = *index_removed(w->index);
+    // What was dropped before frames that were removed counts no longer.
+    const ist_status status = w->removed.chunks > 0 ? index_count_drops(w->index, w->metadata.dropped, error) : IST_OK;
+    return status < 0 ? status : metadata_write(&w->metadata, w->directory, error);
+}
+
 ist_status ist_writer_close(ist_writer **writer, ist_error *error)
 {
     ist_writer *w = *writer;
@@ -644,16 +726,16 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
     if (w->failure.status < 0)
         status = refuse_after_failure(w, error);
     if (status >= 0 && w->chunk)
-        status = end_chunk(w, error);
-    else if (status >= 0 && w->dropped)
+        status = end_chunk(w, false, error);
+    else if (status >= 0 && w->changed)
         status = chunk_close_tail(w->directory, w->metadata.is_video, w->index, error);
     if (status >= 0)
         status = note_finished_chunk(w, true, error);
     if (status >= 0)
         status = index_finish(w->index, error);
+    if (status >= 0 && w->changed)
+        status = write_counts(w, error);
     index_close(&w->index);
-    if (status >= 0 && w->dropped)
-        status = metadata_write(&w->metadata, w->directory, error);
     // The lock goes last: while it is there, the store counts as unfinished.
     if (status >= 0)
         status = store_lock_release(&w->lock_fd, w->directory, error);

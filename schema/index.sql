@@ -2,7 +2,8 @@
 --
 -- The first four tables and chunk_index are imgstore's, version '1', as its
 -- ImgStoreIndex.new_from_file() reads them. The others are libstore's own.
--- Row i + 1 of frames is the frame with index i, so that a frame is found through the rowid.
+-- Row r + i + 1 of frames is the frame with index i, so that a frame is found through the rowid; r is the number of
+-- frames that ring mode removed from the front (removed_frames), 0 in nearly all stores.
 
 CREATE TABLE frames (
     chunk INTEGER,         -- number of the chunk, as in the name of its file or folder
@@ -35,7 +36,7 @@ CREATE INDEX extra_data_frame ON extra_data (frame);
 -- every value: the values of most chunks rise, and then the chunk is searched by bisection.
 CREATE TABLE chunk_ranges (
     chunk INTEGER PRIMARY KEY,
-    first_index INTEGER NOT NULL, -- index of its first frame
+    first_index INTEGER NOT NULL, -- rowid - 1 in frames, of its first frame
     frame_count INTEGER NOT NULL,
     number_min INTEGER NOT NULL,
     number_max INTEGER NOT NULL,
@@ -69,5 +70,6 @@ CREATE TABLE camera_times (
     time REAL NOT NULL         -- seconds, from a zero of the camera's own
 );
 
--- The store that this index belongs to: uuid.
+-- The store that this index belongs to: uuid. In a ring, the chunks below removed_chunks were removed, with
+-- removed_frames frames in all; what is left of their files is to be removed too.
 CREATE TABLE store_information (name TEXT PRIMARY KEY, value TEXT);

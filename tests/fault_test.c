@@ -1,6 +1,7 @@
 /*
  * A disk that fails: the n-th call fails, for n = 1, 2, ... until recording, closing and repairing go through. Every
- * time there is a clear error, and every acknowledged frame can be read, before and after the repair.
+ * time there is a clear error, and every acknowledged frame can be read, before and after the repair; of a ring those
+ * that it has to keep.
  *
  * fault_test [STEP]: n goes in steps of STEP, 1 tries every call. Prints how many calls were made to fail.
  */
@@ -39,6 +40,8 @@ static long failed;         /* the last that did, for messages */
 static char folder[TEMPORARY_SIZE];
 static char store[128];
 static const char *format;
+static bool is_ring;
+static const double KEEP_S = 3.5; // frames come once a second
 
 static void fail(const char *what, const char *why)
 {
@@ -166,8 +169,13 @@ static int64_t record(bool *whole)
     ist_writer *writer;
     ist_frame frame = {0};
     *whole = false;
-    const ist_writer_params params = {
-        .format = format, .width = WIDTH, .height = HEIGHT, .channels = channels_of(format), .chunksize = CHUNKSIZE};
+    const ist_writer_params params = {.format = format,
+                                      .width = WIDTH,
+                                      .height = HEIGHT,
+                                      .channels = channels_of(format),
+                                      .chunksize = CHUNKSIZE,
+                                      .keep_s = is_ring ? KEEP_S : 0,
+                                      .chunk_duration_s = is_ring ? 2 : 0};
     if (ist_frame_alloc(&frame, WIDTH, HEIGHT, channels_of(format), IST_PIXEL_U8, &error) < 0)
         fail("recording", error.message);
     if (ist_writer_create(&writer, store, &params, &error) < 0) {
@@ -199,10 +207,13 @@ static void check_store(int64_t acknowledged, const char *when)
     ist_frame frame = {0};
     if (ist_reader_open(&reader, store, &error) < 0)
         fail(when, error.message);
-    if (ist_reader_get_info(reader)->frame_count < acknowledged)
+    const int64_t removed = ist_reader_get_info(reader)->removed_frames;
+    if (removed > 0 && (!is_ring || (double)(acknowledged - removed) < KEEP_S))
+        fail(when, "frames were removed that had to be kept");
+    if (removed + ist_reader_get_info(reader)->frame_count < acknowledged)
         fail(when, "frames are missing");
-    for (int64_t i = 0; i < acknowledged; i++) {
-        if (ist_reader_read_index(reader, i, &frame, &error) < 0)
+    for (int64_t i = removed; i < acknowledged; i++) {
+        if (ist_reader_read_index(reader, i - removed, &frame, &error) < 0)
             fail(when, error.message);
         if (barcode_read(&frame) != i || frame.number != 100 + i)
             fail(when, "a frame is another one");
@@ -255,13 +266,14 @@ static void test_format(long step)
             break;
         recorded++;
     }
-    printf("%-10s %-11s %ld faults while recording, %ld while repairing\n", format, fault_names[fault], recorded,
-           repaired);
+    printf("%-10s %-11s %s%ld faults while recording, %ld while repairing\n", format, fault_names[fault],
+           is_ring ? "ring: " : "", recorded, repaired);
     fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
+    static const char *const ring_formats[] = {"avc1/mp4", "png"};
     const long step = argc > 1 ? atol(argv[1]) : 7;
     temporary_folder(folder, "fault-test");
     snprintf(store, sizeof store, "%s/store", folder);
@@ -269,6 +281,12 @@ int main(int argc, char **argv)
     for (int f = 0; (format = ist_writer_format_name(f)); f++)
         for (fault = 0; fault < FAULT_COUNT; fault++)
             test_format(step);
+    is_ring = true;
+    for (size_t i = 0; i < sizeof ring_formats / sizeof *ring_formats; i++)
+        for (fault = 0; fault < FAULT_COUNT; fault++) {
+            format = ring_formats[i];
+            test_format(step);
+        }
     fs_remove_tree(folder);
     return 0;
 }

@@ -248,6 +248,33 @@ START_TEST(test_drops_stay_in_place)
 }
 END_TEST
 
+/* However long a recording goes on, its log does not: what is brought into the file makes room for what comes. */
+START_TEST(test_log_begins_anew)
+{
+    enum { ROUNDS = 6, FRAMES_A_ROUND = 200 };
+    char folder[] = "/tmp/index-test-XXXXXX", path[64], log[80];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/index", folder);
+    snprintf(log, sizeof log, "%s-wal", path);
+    ist_error error;
+    struct index *index;
+    check_ok(index_create(&index, path, "0123", false, &error), &error);
+    int64_t size_after_two = 0;
+    for (int64_t i = 0; i < (int64_t)ROUNDS * FRAMES_A_ROUND; i++) {
+        check_ok(index_add_frame(index, i, 0, "store/0", (int)i, &(struct index_entry){.number = i}, &error), &error);
+        if (i % FRAMES_A_ROUND == 0)
+            check_ok(index_checkpoint(path, &error), &error);
+        if (i == 2 * FRAMES_A_ROUND)
+            size_after_two = fs_file_size(log);
+    }
+    // Rows spread over a few more pages as there are more of them.
+    ck_assert_int_gt(size_after_two, 0);
+    ck_assert_int_lt(fs_file_size(log), size_after_two * 3 / 2);
+    index_close(&index);
+    fs_remove_tree(folder);
+}
+END_TEST
+
 START_TEST(test_damaged_file)
 {
     char folder[TEMPORARY_SIZE], path[96];
@@ -273,6 +300,7 @@ int main(void)
     tcase_add_loop_test(all, test_search, 0, ORDER_COUNT);
     tcase_add_test(all, test_file);
     tcase_add_test(all, test_drops_stay_in_place);
+    tcase_add_test(all, test_log_begins_anew);
     tcase_add_test(all, test_damaged_file);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

@@ -1,6 +1,6 @@
 /*
  * kill -9 of a recorder at any moment, and of the repair after it: every acknowledged frame is there, before the repair
- * and after it, for libstore and (npz and final files) for imgstore.
+ * and after it, for libstore and (npz and final files) for imgstore. In a ring every one that it has to keep.
  *
  * kill_test [ROUNDS [SEED]]: rounds for each format.
  */
@@ -20,9 +20,11 @@
 #include "temporary.h"
 
 enum { WIDTH = 128, HEIGHT = 64, CHUNKSIZE = 12, FRAMES_MAX = 60000, LONGEST_LIFE_US = 300000 };
+enum { RATE = 100, CHUNKS_KEPT = 3, KEPT = CHUNKS_KEPT * CHUNKSIZE };
 
 static char folder[TEMPORARY_SIZE];
 static char store[128];
+static bool is_ring;
 
 static void fail(const char *what, const char *why)
 {
@@ -43,7 +45,7 @@ static void draw(ist_frame *frame, int64_t i)
             frame->data[y * frame->stride + x] = (uint8_t)((x * 3 + y * 5 + i * 7) % 256);
     barcode_draw(frame, i);
     frame->number = 5 + 2 * i;
-    frame->time_s = 1700000000.0 + (double)i * 0.01;
+    frame->time_s = 1700000000.0 + (double)i / RATE;
 }
 
 /* Counts in shared memory: frames and rows of extra data whose adding returned success. */
@@ -59,8 +61,13 @@ static void record(const char *format, struct acknowledged *acknowledged)
     ist_frame frame = {0};
     if (ist_frame_alloc(&frame, WIDTH, HEIGHT, channels_of(format), IST_PIXEL_U8, &error) < 0)
         _exit(2);
-    const ist_writer_params params = {
-        .format = format, .width = WIDTH, .height = HEIGHT, .channels = channels_of(format), .chunksize = CHUNKSIZE};
+    const ist_writer_params params = {.format = format,
+                                      .width = WIDTH,
+                                      .height = HEIGHT,
+                                      .channels = channels_of(format),
+                                      .chunksize = CHUNKSIZE,
+                                      .keep_s = is_ring ? (double)KEPT / RATE : 0,
+                                      .chunk_duration_s = is_ring ? (double)CHUNKSIZE / RATE : 0};
     if (ist_writer_create(&writer, store, &params, &error) < 0)
         _exit(2);
     for (int64_t i = 0; i < FRAMES_MAX; i++) {
@@ -120,29 +127,51 @@ static int64_t check_store(const char *format, const struct acknowledged *acknow
     if (ist_reader_open(&reader, store, &error) < 0)
         fail(format, error.message);
     const int64_t count = ist_reader_get_info(reader)->frame_count;
+    const int64_t removed = ist_reader_get_info(reader)->removed_frames;
+    if (removed > 0 && (!is_ring || count < KEPT))
+        fail(format, "frames were removed that had to be kept");
+    if (ist_reader_problem(reader, 0))
+        fail(format, ist_reader_problem(reader, 0)->text);
     // One more may be there: killed between the commit and the return.
     const int64_t frames = atomic_load(&acknowledged->frames);
-    if (count < frames || count > frames + 1)
+    if (removed + count < frames || removed + count > frames + 1)
         fail(format, "the number of frames differs from what was acknowledged");
     if (ist_frame_alloc(&expected, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error) < 0)
         fail(format, error.message);
     for (int64_t i = 0; i < count; i++) {
         if (ist_reader_next(reader, &frame, &error) != IST_OK)
             fail(format, error.message);
-        draw(&expected, i);
-        if (barcode_read(&frame) != i || frame.number != expected.number || frame.time_s != expected.time_s)
+        draw(&expected, removed + i);
+        if (barcode_read(&frame) != removed + i || frame.number != expected.number || frame.time_s != expected.time_s)
             fail(format, "a frame is another one");
     }
     char *extra;
     if (ist_reader_extra(reader, 0, count, &extra, &error) < 0)
         fail(format, error.message);
-    if (count_of(extra, "\"i\": ") < atomic_load(&acknowledged->extras))
+    if (count_of(extra, "\"i\": ") < atomic_load(&acknowledged->extras) - removed)
         fail(format, "extra data is missing");
     ist_free(extra);
     ist_frame_free(&frame);
     ist_frame_free(&expected);
     ist_reader_close(&reader);
     return count;
+}
+
+/* Of chunks that were removed nothing is left, but for chunk 0. */
+static void check_chunks(const char *format)
+{
+    ist_error error;
+    ist_reader *reader;
+    if (ist_reader_open(&reader, store, &error) < 0)
+        fail(format, error.message);
+    const int removed = ist_reader_get_info(reader)->removed_chunks;
+    ist_reader_close(&reader);
+    for (int chunk = 1; chunk < removed; chunk++) {
+        char command[320];
+        snprintf(command, sizeof command, "ls -d %s/%06d* >/dev/null 2>&1", store, chunk);
+        if (system(command) == 0)
+            fail(format, "the repair left a chunk that was removed");
+    }
 }
 
 /* After the repair: without our index, from the npz alone, it is the same, and there is nothing that is not finished.
@@ -158,6 +187,7 @@ static void check_repaired(const char *format, const struct acknowledged *acknow
     snprintf(command, sizeof command, "find %s -name '*.live' -o -name '*.part' | grep -q .", store);
     if (system(command) == 0)
         fail(format, "the repair left unfinished files");
+    check_chunks(format);
     snprintf(path, sizeof path, "%s/.index.sqlite", store);
     unlink(path);
     if (check_store(format, acknowledged) != count)
@@ -186,6 +216,19 @@ static int64_t round_of(const char *format, struct acknowledged *acknowledged)
     return count;
 }
 
+static void kill_formats(struct acknowledged *acknowledged, int rounds)
+{
+    const char *format;
+    for (int f = 0; (format = ist_writer_format_name(f)); f++) {
+        int64_t frames = 0;
+        for (int i = 0; i < rounds; i++)
+            frames += round_of(format, acknowledged);
+        printf("%-10s %d kills, %lld frames %s, none lost\n", format, rounds, (long long)frames,
+               is_ring ? "kept" : "acknowledged");
+        fflush(stdout);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const int rounds = argc > 1 ? atoi(argv[1]) : 5;
@@ -196,13 +239,9 @@ int main(int argc, char **argv)
     snprintf(store, sizeof store, "%s/store", folder);
     struct acknowledged *acknowledged =
         mmap(NULL, sizeof *acknowledged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    const char *format;
-    for (int f = 0; (format = ist_writer_format_name(f)); f++) {
-        int64_t frames = 0;
-        for (int i = 0; i < rounds; i++)
-            frames += round_of(format, acknowledged);
-        printf("%-10s %d kills, %lld frames acknowledged, none lost\n", format, rounds, (long long)frames);
-        fflush(stdout);
+    for (int ring = 0; ring < 2; ring++) {
+        is_ring = ring;
+        kill_formats(acknowledged, rounds);
     }
     fs_remove_tree(folder);
     return 0;

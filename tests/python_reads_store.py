@@ -173,6 +173,39 @@ class PythonReads(ToolTest):
             self.assertEqual([row["frame_index"] for row in rows], list(range(47)))
             self.assertEqual(rows, self.info(path, "--extra")["extra_data"])
 
+    def test_ring(self):
+        """Chunk 0 opens and holds nothing, as imgstore needs it; the frames are in those that follow."""
+        for form in ("avc1/mp4", "mjpeg/avi", "npy", "png"):
+            with self.subTest(format=form):
+                store = self.record(form, 1, "--keep", "0.5")
+                about = store.store["removed"]
+                self.assertGreater(about["chunks"], 5)
+                self.assertEqual(store.chunks, [0] + list(range(about["chunks"], store.chunks[-1] + 1)))
+                self.assertEqual([len(values) for values in store.index(0)], [0, 0])
+                self.assertFalse(os.path.exists(store.beside(0, ".extra.json")))
+                if store.video:
+                    self.assertTrue(cv2.VideoCapture(os.path.join(store.path, "000000" + store.store["extension"])).isOpened())
+                else:
+                    self.assertEqual(os.listdir(os.path.join(store.path, "000000")), ["index.npz"])
+                expected = about["frames"]
+                for chunk in store.chunks[1:]:
+                    numbers, _ = store.index(chunk)
+                    images = list(store.frames(chunk))
+                    self.assertEqual(len(images), len(numbers))
+                    for number, image in zip(numbers, images):
+                        self.assertEqual((number, read_index(image)), (expected, expected))
+                        expected += 1
+                self.assertEqual(expected, COUNT)
+                database = sqlite3.connect(f"file:{store.path}/.index.sqlite?mode=ro", uri=True)
+                ask = lambda query: database.execute(query).fetchall()
+                self.assertEqual(ask("SELECT count(1) FROM frames"), [(COUNT - about["frames"],)])
+                self.assertEqual(dict(ask("SELECT name, value FROM summary"))["frame_min"], about["frames"])
+                self.assertEqual([row[0] for row in ask("SELECT chunk FROM chunks ORDER BY chunk")], store.chunks[1:])
+                self.assertEqual(ask("SELECT frame_number FROM frames ORDER BY rowid LIMIT 1 OFFSET 3"),
+                                 [(about["frames"] + 3,)])
+                shutil.rmtree(self.path("store"))
+                shutil.rmtree(self.path("images"))
+
     def test_index(self):
         """The queries of Python's ImgStoreIndex."""
         store = Store(self.save("store", "--chunksize", "20", source="test:frames=47,size=64x48"))

@@ -11,7 +11,7 @@ from toolkit import INFO, ToolTest, run
 
 KEYS = {"path", "class", "version", "format", "image_shape", "dtype", "encoding", "lossless", "uuid", "created",
         "unfinished", "chunksize", "chunks", "frame_count", "frame_min", "frame_max", "frame_time_min", "frame_time_max",
-        "duration", "created_local", "dropped", "problems", "user_metadata"}
+        "duration", "created_local", "dropped", "removed", "problems", "user_metadata"}
 
 
 def listing(directory):

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 import toolkit
-from toolkit import SAVE, ToolTest, run
+from toolkit import INFO, SAVE, ToolTest, run
 
 
 def start(*arguments):
@@ -92,6 +92,27 @@ class Live(ToolTest):
                                    source="test:frames=30,rate=10,size=64x48"))
         self.assertEqual((info["chunks"], info["chunksize"]), (list(range(6)), 200))
 
+    def test_ring(self):
+        result = run(SAVE, "--source", "test:frames=300,rate=10,size=64x48", "--keep", "5s", self.path("store"))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        info = self.info(self.path("store"), "--frames", "--extra")
+        removed = info["removed"]["frames"]
+        # Chunks of half a second: 5 frames.
+        self.assertEqual(removed, 5 * info["removed"]["chunks"])
+        self.assertTrue(50 <= info["frame_count"] <= 61, info["frame_count"])
+        self.assertEqual(info["frame_number"], list(range(removed, 300)))
+        self.assertEqual([row["frame_index"] for row in info["extra_data"]], list(range(info["frame_count"])))
+        self.assertEqual([row["frame_number"] for row in info["extra_data"]], info["frame_number"])
+        self.assertEqual((info["problems"], sum(info["dropped"].values())), ([], 0))
+        self.assertIn(f"{300 - removed} frames kept, 0 dropped", result.stdout)
+        self.assertIn(f"removed: {removed} older frames", result.stdout)
+        self.assertIn(f"removed   {removed} older frames", run(INFO, self.path("store")).stdout)
+
+    def test_chunks_of_a_ring_are_shorter_than_it(self):
+        self.assert_fails(run(SAVE, "--source", "test:frames=3", "--keep", "2h", "--chunk-duration", "3h",
+                              self.path("store")), 2, "--keep", "--chunk-duration")
+        self.assertEqual(os.listdir(self.dir), [])
+
     def test_ends_before_the_disk_is_full(self):
         result = run(SAVE, "--source", "test:size=64x48,frames=5000", "--format", "npy", "--free-stop", "1000000000",
                      self.path("store"))
@@ -101,6 +122,7 @@ class Live(ToolTest):
     def test_bad_times(self):
         for option, value in (("--until", "yesterday"), ("--until", "2001-01-01"), ("--start", "25:00"),
                               ("--start-delay", "-1"), ("--chunk-duration", "2w"), ("--duration", "0"),
+                              ("--keep", "0"),
                               ("--queue", "0"), ("--when-full", "wait")):
             self.assert_fails(run(SAVE, "--source", "test:frames=3", option, value, self.path("store")), 2, option)
 

@@ -639,6 +639,29 @@ class OnScreen(ViewTest):
             live.terminate()
             live.communicate()
 
+    def test_following_a_ring(self):
+        """Who stands at a frame stays with it while older ones are removed, until it is removed too."""
+        live = subprocess.Popen([SAVE, "--quiet", "--source", "test:live=1,rate=30,frames=100000,size=160x120",
+                                 "--keep", "3s", self.path("live")], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            end = time.monotonic() + 10
+            while run(toolkit.INFO, self.path("live")).returncode != 0 and time.monotonic() < end:
+                time.sleep(0.05)
+            window = self.open("--follow", self.path("live"))
+            window.key("End")
+            window.wait(lambda: window.title()[2] > 150, "frames, and that the first are removed")
+            window.key("Left")
+            first = window.title()
+            window.wait(lambda: window.title()[0] < first[0] - 20, "older frames are removed")
+            self.assertEqual(window.title()[2], first[2])
+            window.wait(lambda: window.title()[2] > first[2], "that frame is removed too")
+            self.assertEqual(window.index(), 0)
+            self.assertLess(window.title()[1], 150)
+            self.assertEqual(window.quit(), (0, ""))
+        finally:
+            live.terminate()
+            live.communicate()
+
 
 if __name__ == "__main__":
     toolkit.main()

@@ -193,6 +193,14 @@ static json_t *dropped_json(const ist_reader_info *info)
     return dropped;
 }
 
+static json_t *removed_json(const ist_reader_info *info)
+{
+    json_t *removed = json_object();
+    json_object_set_new(removed, "chunks", json_integer(info->removed_chunks));
+    json_object_set_new(removed, "frames", json_integer(info->removed_frames));
+    return removed;
+}
+
 static json_t *drops_json(const struct drop_list *list)
 {
     json_t *drops = json_array();
@@ -234,6 +242,7 @@ static json_t *describe(const ist_reader *reader)
     json_object_set_new(all, "frame_time_max", json_real(info->time_max_s));
     json_object_set_new(all, "duration", json_real(duration_s(info)));
     json_object_set_new(all, "dropped", dropped_json(info));
+    json_object_set_new(all, "removed", removed_json(info));
     json_object_set_new(all, "problems", problems_json(reader));
     json_object_set_new(all, "user_metadata", json_loads(info->user_metadata, JSON_ALLOW_NUL, NULL));
     return all;
@@ -326,6 +335,13 @@ static void print_dropped(const ist_reader_info *info)
                    ist_drop_cause_name(cause));
 }
 
+static void print_removed(const ist_reader_info *info)
+{
+    if (info->removed_chunks > 0)
+        printf("removed   %" PRId64 " older frames, in %d chunks (imgstore-save --keep)\n", info->removed_frames,
+               info->removed_chunks);
+}
+
 static void print_summary(const ist_reader *reader)
 {
     const ist_reader_info *info = ist_reader_get_info(reader);
@@ -342,6 +358,7 @@ static void print_summary(const ist_reader *reader)
     if (info->frame_count > 0)
         print_times(info);
     print_dropped(info);
+    print_removed(info);
     printf("created   %s, %s\n", created, info->timezone);
     printf("uuid      %s\n", *info->uuid ? info->uuid : "none");
     print_problems(reader);

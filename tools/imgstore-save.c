@@ -31,6 +31,7 @@ struct request {
     cli_list metadata;
     int64_t chunksize;       /* 0: the format's own */
     double chunk_duration_s; /* 0: only by chunksize */
+    double keep_s;           /* 0: all */
     int64_t quality;         /* 0: the format's own */
     const char *when_full;
     const char *start, *until; /* clock times; NULL: not given */
@@ -131,6 +132,7 @@ static int create_store(const struct request *request, const ist_source_info *in
         .type = first->type,
         .chunksize = (int)request->chunksize,
         .chunk_duration_s = request->chunk_duration_s,
+        .keep_s = request->keep_s,
         .frame_rate = info->frame_rate,
         // A mosaic of colours does not survive compression: raw data are kept exactly unless told otherwise.
         .quality = encoding && !decodes && !request->quality ? 100 : (int)request->quality,
@@ -279,6 +281,8 @@ static int read_plan(struct request *request)
         return cli_usage("--when-full %s: it must be drop or block", request->when_full);
     plan->block = request->when_full && strcmp(request->when_full, "block") == 0;
     int result = CLI_GO_ON;
+    if (request->keep_s > 0 && request->chunk_duration_s > request->keep_s)
+        return cli_usage("--keep removes whole chunks: --chunk-duration must not be longer than what is kept");
     if (request->start)
         result = read_clock("start", request->start, zone, &plan->start_s);
     if (request->start_delay_s > 0)
@@ -322,6 +326,10 @@ int main(int argc, char **argv)
         {"chunksize", CLI_INTEGER, &request.chunksize, "N",
          "frames in a file or folder (default: video 10000, images 200)", 1, INT_MAX},
         {"chunk-duration", CLI_TIME, &request.chunk_duration_s, "TIME", "a chunk also ends when it spans so much time",
+         1e-3, 1e9},
+        {"keep", CLI_TIME, &request.keep_s, "TIME",
+         "a ring: keep the last 30s, 10m, 2h, 3d and remove older chunks while recording; at most two chunks more than "
+         "that stay. Chunks then span a tenth of it, unless --chunk-duration says otherwise",
          1e-3, 1e9},
         {"durable", CLI_FLAG, &request.durable, NULL,
          "wait for the disk after every frame, so that even a loss of power loses none; else it may lose the last "

@@ -19,6 +19,7 @@ struct news {
     int64_t said_dropped;
     int64_t space_low_bytes; /* -1: not low */
     char stopped[512];       /* why; "": it goes on */
+    char warning[512];       /* "": none that was not said */
 };
 
 struct save_recording {
@@ -135,6 +136,9 @@ static void note_event(void *context, const ist_recorder_event *event)
     case IST_RECORDER_STOPPED:
         snprintf(news->stopped, sizeof news->stopped, "%s", event->message);
         break;
+    case IST_RECORDER_WARNING:
+        snprintf(news->warning, sizeof news->warning, "%s", event->message);
+        break;
     case IST_RECORDER_FAILED:
         break; // ist_recorder_finish() says it
     }
@@ -166,8 +170,11 @@ static void say_news(struct save_recording *rec, bool all)
 {
     enum { INTERVAL_S = 1 };
     struct news *news = &rec->news;
+    char warning[sizeof news->warning];
     const double now_s = clock_s(CLOCK_MONOTONIC);
     pthread_mutex_lock(&news->mutex);
+    memcpy(warning, news->warning, sizeof warning);
+    *news->warning = '\0';
     const int64_t space_low_bytes = news->space_low_bytes;
     news->space_low_bytes = -1;
     const int64_t dropped = sum_of_drops(news->dropped), more = dropped - news->said_dropped;
@@ -179,6 +186,8 @@ static void say_news(struct save_recording *rec, bool all)
     char size[CLI_NUMBER_SIZE];
     if (space_low_bytes >= 0)
         cli_note("the disk fills: %s are left", cli_format_size(size, space_low_bytes));
+    if (*warning)
+        cli_note("%s", warning);
     if (!due)
         return;
     rec->said_s = now_s;
@@ -202,9 +211,11 @@ static void measure_space(struct save_recording *rec, int64_t free_bytes)
 static void show_progress(struct save_recording *rec)
 {
     const ist_recorder_stats stats = ist_recorder_get_stats(rec->recorder);
-    char text[160], size[CLI_NUMBER_SIZE], left[CLI_NUMBER_SIZE];
+    char text[192], size[CLI_NUMBER_SIZE], left[CLI_NUMBER_SIZE];
     int length = snprintf(text, sizeof text, "dropped %" PRId64 "  queue %" PRId64, sum_of_drops(stats.dropped),
                           stats.queue_frames);
+    if (stats.removed > 0)
+        length += snprintf(text + length, sizeof text - (size_t)length, "  removed %" PRId64, stats.removed);
     measure_space(rec, stats.free_bytes);
     if (stats.free_bytes >= 0)
         length +=
@@ -300,9 +311,11 @@ static void print_summary(const struct save_recording *rec, const ist_recorder_s
         return;
     char size[CLI_NUMBER_SIZE];
     const int64_t dropped = sum_of_drops(stats->dropped);
-    printf("%" PRId64 " frames kept, %" PRId64 " dropped, %" PRId64 " lost; %.3f s, %s in %s\n", stats->written,
-           dropped, ist_source_lost(rec->source), rec->last_s - rec->first_s, cli_format_size(size, size_on_disk(path)),
-           path);
+    printf("%" PRId64 " frames kept, %" PRId64 " dropped, %" PRId64 " lost; %.3f s, %s in %s\n",
+           stats->written - stats->removed, dropped, ist_source_lost(rec->source), rec->last_s - rec->first_s,
+           cli_format_size(size, size_on_disk(path)), path);
+    if (stats->removed > 0)
+        printf("removed: %" PRId64 " older frames, as --keep asks\n", stats->removed);
     if (dropped > 0)
         printf("dropped: %" PRId64 " by the camera, %" PRId64 " on the bus, %" PRId64
                " by the queue; imgstore-info --drops says where\n",
@@ -320,18 +333,19 @@ static int conclude(struct save_recording *rec, enum ending ending, const ist_er
     ist_recorder_stats stats;
     ist_error error;
     const ist_status closed = ist_recorder_finish(&rec->recorder, &stats, &error);
+    const int64_t kept = stats.written - stats.removed;
     say_news(rec, true);
     cli_progress_finish();
 
     if (closed < 0 && (ending == STORE_FAILED || stats.lost > 0))
-        return cli_fail("%s; the %" PRId64 " frames before are safe in %s", error.message, stats.written, path);
+        return cli_fail("%s; the %" PRId64 " frames before are safe in %s", error.message, kept, path);
     if (closed < 0)
-        return cli_fail("%s; %" PRId64 " frames are safe in %s, which stays marked as unfinished", error.message,
-                        stats.written, path);
+        return cli_fail("%s; %" PRId64 " frames are safe in %s, which stays marked as unfinished", error.message, kept,
+                        path);
     if (ending == SOURCE_BROKE)
-        return cli_fail("%s; %" PRId64 " frames are sound and kept in %s", broke->message, stats.written, path);
+        return cli_fail("%s; %" PRId64 " frames are sound and kept in %s", broke->message, kept, path);
     if (*rec->news.stopped)
-        return cli_fail("%s; %" PRId64 " frames are kept in %s", rec->news.stopped, stats.written, path);
+        return cli_fail("%s; %" PRId64 " frames are kept in %s", rec->news.stopped, kept, path);
     print_summary(rec, &stats, path);
     return CLI_SUCCESS;
 }

@@ -22,7 +22,7 @@ struct movie {
     pthread_mutex_t mutex; /* of all that follows */
     pthread_cond_t asked;
     pthread_cond_t answered;
-    int64_t wanted; /* -1: nothing */
+    int64_t wanted; /* -1: nothing; counted from the first frame that was ever there, as every index below */
     bool glance;    /* a key frame near to it will do at first */
     bool reading;   /* the thread is at a frame that was asked for */
     bool refresh;   /* the thread is to look for more frames */
@@ -35,13 +35,20 @@ struct movie {
     int64_t last_index;
 };
 
+/* The two readers may know a recording that keeps only its newest frames at different moments. */
+static int64_t removed_from(const ist_reader *reader)
+{
+    return ist_reader_get_info(reader)->removed_frames;
+}
+
 static void read_frame(struct movie *movie, int64_t index, struct result *result)
 {
     result->error = (ist_error){0};
-    if (ist_reader_read_index(movie->pixels, index, &result->frame, &result->error) < 0) {
+    const int64_t removed = removed_from(movie->pixels);
+    const int64_t there = index > removed ? index - removed : 0; // in place of a frame that is gone the first one
+    if (ist_reader_read_index(movie->pixels, there, &result->frame, &result->error) < 0)
         result->frame.data = NULL;
-        result->frame.index = index;
-    }
+    result->frame.index = there + removed;
 }
 
 static void swap(struct result *a, struct result *b)
@@ -66,7 +73,8 @@ static void read_ahead(struct movie *movie, int64_t index)
 {
     const int64_t next = index + (index >= movie->last_index ? 1 : -1);
     movie->last_index = index;
-    if (next < 0 || next >= ist_reader_get_info(movie->pixels)->frame_count)
+    const int64_t there = next - removed_from(movie->pixels);
+    if (there < 0 || there >= ist_reader_get_info(movie->pixels)->frame_count)
         return;
     read_frame(movie, next, &movie->ahead);
     movie->ahead_index = next;
@@ -76,8 +84,10 @@ static void read_ahead(struct movie *movie, int64_t index)
 static int64_t near_key(struct movie *movie, int64_t index)
 {
     int64_t key;
-    const bool known = index != movie->ahead_index && ist_reader_find_key(movie->pixels, index, &key, NULL) >= 0;
-    return known && index - key >= LONG_WAY ? key : index;
+    const int64_t removed = removed_from(movie->pixels);
+    const bool known =
+        index != movie->ahead_index && ist_reader_find_key(movie->pixels, index - removed, &key, NULL) >= 0;
+    return known && index - removed - key >= LONG_WAY ? key + removed : index;
 }
 
 /* Reads a frame and hands it over. With the mutex, which it gives up meanwhile. */
@@ -228,7 +238,7 @@ const ist_reader_info *movie_info(const struct movie *movie)
 static void ask(struct movie *movie, int64_t index, bool glance)
 {
     pthread_mutex_lock(&movie->mutex);
-    movie->wanted = index;
+    movie->wanted = index + removed_from(movie->index);
     movie->glance = glance;
     pthread_cond_signal(&movie->asked);
     pthread_mutex_unlock(&movie->mutex);
@@ -252,6 +262,8 @@ bool movie_take(struct movie *movie, ist_frame *frame, ist_error *error)
         const ist_frame kept = *frame;
         *frame = movie->newest.frame;
         *error = movie->newest.error;
+        const int64_t removed = removed_from(movie->index);
+        frame->index = frame->index > removed ? frame->index - removed : 0;
         movie->newest.frame = kept;
         movie->has_newest = false;
     }
@@ -271,10 +283,12 @@ void movie_wait(struct movie *movie, double seconds)
     pthread_mutex_unlock(&movie->mutex);
 }
 
-bool movie_refresh(struct movie *movie)
+bool movie_refresh(struct movie *movie, int64_t *removed)
 {
-    const int64_t before = movie_info(movie)->frame_count;
-    if (ist_reader_refresh(movie->index, NULL) < 0 || movie_info(movie)->frame_count == before)
+    const int64_t count = movie_info(movie)->frame_count, removed_before = removed_from(movie->index);
+    const bool refreshed = ist_reader_refresh(movie->index, NULL) >= 0;
+    *removed = removed_from(movie->index) - removed_before;
+    if (!refreshed || (movie_info(movie)->frame_count == count && *removed == 0))
         return false;
     pthread_mutex_lock(&movie->mutex);
     movie->refresh = true;

@@ -41,7 +41,10 @@ bool movie_take(struct movie *movie, ist_frame *frame, ist_error *error);
 /* Waits until the last frame that was asked for has arrived, at most so long. */
 void movie_wait(struct movie *movie, double seconds);
 
-/* Looks whether a store that is being recorded has more frames now. Returns true if it has. */
-bool movie_refresh(struct movie *movie);
+/*
+ * Looks whether a store that is being recorded has other frames now. Returns true if it has. The index of every frame
+ * is smaller by *removed then: by as many as were removed from the front.
+ */
+bool movie_refresh(struct movie *movie, int64_t *removed);
 
 #endif

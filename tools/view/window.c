@@ -507,11 +507,12 @@ static void follow(struct window *w)
     if (!w->plan->follow || now_ms - w->refreshed_ms < REFRESH_MS)
         return;
     w->refreshed_ms = now_ms;
-    bool grew = false;
+    bool changed = false;
     const bool at_end = w->view.index >= view_frame_count(&w->view) - 1;
+    int64_t removed[PANES_MAX];
     for (int i = 0; i < w->view.pane_count; i++)
-        grew |= movie_refresh(w->view.panes[i].movie);
-    if (!grew)
+        changed |= movie_refresh(w->view.panes[i].movie, &removed[i]);
+    if (!changed)
         return;
     struct bar *bar = bar_create(movie_reader(w->view.panes[0].movie));
     if (bar) {
@@ -521,6 +522,8 @@ static void follow(struct window *w)
     show_title(w);
     if (at_end && !w->player.plays)
         view_go(&w->view, view_frame_count(&w->view) - 1);
+    else if (removed[0] > 0) // the frame that is shown has another index now; if it is gone, the first takes its place
+        go(w, w->view.index - removed[0]);
     w->dirty = true;
 }
 

@@ -47,6 +47,9 @@ typedef struct ist_reader_info {
     int64_t number_max;
     double time_min_s;
     double time_max_s;
+    int removed_chunks; /* the chunks below this number went, because the recording keeps only the newest frames */
+    int64_t
+        removed_frames; /* (writer.h, keep_s): so many; 0 in nearly all stores. Index 0 is the first that is there */
     int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came, by cause; of a store being recorded, those up to
                                               the frames that are known */
 } ist_reader_info;
@@ -94,6 +97,10 @@ IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const cha
  * Takes in what was recorded since the store was opened or last refreshed; ist_reader_get_info() says
  * what there is then. The place of ist_reader_next() stays, so that after IST_END it goes on with the
  * new frames. Of a finished store nothing changes.
+ *
+ * A recording may keep only its newest frames (writer.h, keep_s). Those that it removed since the last refresh are
+ * IST_ERROR_NOT_FOUND when they are asked for, unless their file is still open here. With the refresh the index of
+ * every frame becomes smaller by as many as were removed: by what ist_reader_info.removed_frames has grown.
  *
  * IST_ERROR_IO, IST_ERROR_DATA: the index cannot be read; the reader stays as it was.
  * Cost: well below a millisecond; the next read from a video chunk that has grown looks through it anew, 1 to 2 us a

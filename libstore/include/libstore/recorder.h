@@ -29,6 +29,7 @@ typedef enum ist_recorder_event_kind {
     IST_RECORDER_DROPPED,   /* `drop`: frames are missing here, for this cause */
     IST_RECORDER_SPACE_LOW, /* `free_bytes` are left on the disk; said once, and again after there was more */
     IST_RECORDER_STOPPED,   /* the recording ends in good order, for the reason in `message`: the disk is nearly full */
+    IST_RECORDER_WARNING,   /* `message`: ist_writer_warning(); said once, and again after all was well */
     IST_RECORDER_FAILED,    /* the store could not be written on: `message` */
 } ist_recorder_event_kind;
 
@@ -56,6 +57,7 @@ typedef struct ist_recorder_stats {
     int64_t added;                         /* frames taken into the queue */
     int64_t written;                       /* of these, in the store: acknowledged by ist_writer_add() */
     int64_t lost;                          /* of these, in the queue when the store failed */
+    int64_t removed;                       /* frames that were in the store, and went to keep no more than keep_s */
     int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames, by cause; never in the queue */
     int64_t queue_frames;                  /* waiting now */
     int64_t queue_bytes;

@@ -33,6 +33,7 @@ typedef struct ist_writer_params {
     ist_pixel_type type;         /* IST_PIXEL_U16: only formats that ist_writer_format_holds() it */
     int chunksize;               /* frames in a chunk; 0: 10000 for video, 200 for images */
     double chunk_duration_s;     /* a chunk also ends when its frames span so many seconds; 0: only by chunksize */
+    double keep_s;               /* a ring: removes the oldest chunks while it records, see below; 0: keeps all */
     double frame_rate;           /* frames per second noted in video files; 0: 25. Frame times are in the index. */
     int quality;                 /* video and jpg, 1 (small) .. 100; 0: 90 for avc1/mp4 and h264/mkv, 96 for mjpeg/avi,
                                     95 for jpg.
@@ -51,6 +52,19 @@ typedef struct ist_writer_params {
     const char *timezone;      /* IANA name of the place of recording; NULL: the machine's */
     bool durable;              /* every frame is on the disk before it is acknowledged; slow, see ist_writer */
 } ist_writer_params;
+
+/*
+ * A ring (keep_s) keeps at least the frames whose times are not more than keep_s before the last one, and at most what
+ * was recorded in two more chunks. chunk_duration_s 0 is then keep_s / 10; it may not be more than keep_s.
+ *
+ * Whole chunks go, the oldest first, with numbers, times, extra data and what was dropped around their frames. The
+ * index of a frame is its place among those that are there, so that it becomes smaller when older ones go: in a ring
+ * numbers and times are what frames can be known by. The numbers of chunks stay. Of chunk 0 something small stays,
+ * which Python's imgstore needs to open the store.
+ *
+ * Killed at any moment, what was removed stays removed; files of it that still lie there are no part of the store, and
+ * ist_repair() or the next writer removes them.
+ */
 
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
 IST_API const char *ist_writer_format_name(int i);
@@ -119,8 +133,18 @@ IST_API IST_MUST_CHECK ist_status ist_writer_note_drop(ist_writer *writer, const
 /* About how many bytes of the disk closing the store now would take: a video is written anew when its chunk ends. */
 IST_API int64_t ist_writer_closing_bytes(const ist_writer *writer);
 
-/* Frames acknowledged so far. */
+/* Frames in the store: acknowledged, and not removed. */
 IST_API int64_t ist_writer_frame_count(const ist_writer *writer);
+
+/* Frames that a ring has removed since the writer was opened. */
+IST_API int64_t ist_writer_removed_frames(const ist_writer *writer);
+
+/*
+ * What goes wrong without stopping the recording: files of chunks that a ring removed cannot be deleted, and take room
+ * on the disk until they can. It is tried again at the end of every chunk. NULL: nothing does. Valid until the next
+ * call.
+ */
+IST_API const char *ist_writer_warning(const ist_writer *writer);
 
 /*
  * Finishes the last chunk, closes the store, frees the writer and sets *writer to NULL, always.

@@ -1,0 +1,613 @@
+/* A store that keeps only its newest frames while it is recorded (ist_writer_params.keep_s). */
+#include <check.h>
+#include <errno.h>
+#include <libstore/libstore.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "barcode.h"
+#include "fs.h"
+
+enum { WIDTH = 96, HEIGHT = 48, RATE = 10, CHUNK = 5, KEPT = 20, FRAMES = 93 };
+static const double KEEP_S = (double)KEPT / RATE, CHUNK_S = (double)CHUNK / RATE;
+
+static const char *const formats[] = {"avc1/mp4", "mjpeg/avi", "h264/mkv", "png", "npy"};
+
+enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
+
+static char folder[64], store[128];
+static ist_error error;
+static struct fs_calls sound_calls;
+static int64_t repeats; /* frames with the same number */
+
+static void setup(void)
+{
+    strcpy(folder, "/tmp/ring-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(store, sizeof store, "%s/store", folder);
+    sound_calls = fs_calls;
+    repeats = 2;
+}
+
+static void teardown(void)
+{
+    fs_calls = sound_calls;
+    fs_remove_tree(folder);
+}
+
+static void check_ok(ist_status status)
+{
+    ck_assert_msg(status >= 0, "%s", error.message);
+}
+
+/* ---- recording ---- */
+
+/* Numbers repeat, so that extra data find their frames by the index alone. */
+static int64_t number_of(int64_t i)
+{
+    return i / repeats;
+}
+
+static double time_of(int64_t i)
+{
+    return 1.7e9 + (double)i / RATE;
+}
+
+static void add(ist_writer *writer, int64_t i)
+{
+    ist_frame frame = {0};
+    char extra[64];
+    check_ok(ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error));
+    memset(frame.data, 90, (size_t)frame.stride * HEIGHT);
+    barcode_draw(&frame, i);
+    frame.number = number_of(i);
+    frame.time_s = time_of(i);
+    frame.camera_time_s = 1 + (double)i / RATE;
+    if (i % 7 == 0)
+        check_ok(ist_writer_note_drop(
+            writer, &(ist_drop){.cause = IST_DROP_BUS, .first_number = i, .count = 1, .time_s = time_of(i)}, &error));
+    check_ok(ist_writer_add(writer, &frame, &error));
+    snprintf(extra, sizeof extra, "{\"i\": %lld}", (long long)i);
+    if (i % 3 == 0)
+        check_ok(ist_writer_add_extra(writer, extra, &error));
+    ist_frame_free(&frame);
+}
+
+static ist_writer *begin(const char *format)
+{
+    ist_writer *writer;
+    const ist_writer_params params = {
+        .format = format, .width = WIDTH, .height = HEIGHT, .keep_s = KEEP_S, .chunk_duration_s = CHUNK_S};
+    check_ok(ist_writer_create(&writer, store, &params, &error));
+    return writer;
+}
+
+static void record(const char *format)
+{
+    ist_writer *writer = begin(format);
+    for (int64_t i = 0; i < FRAMES; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+}
+
+/* ---- what must be there ---- */
+
+/* Of `frames` frames that were recorded. */
+static void check_kept(const ist_reader_info *info, int64_t frames)
+{
+    ck_assert_int_eq(info->removed_frames + info->frame_count, frames);
+    if (frames > KEPT)
+        ck_assert_int_ge(info->frame_count, KEPT);
+    ck_assert_int_le(info->frame_count, KEPT + 2 * CHUNK + 1);
+    ck_assert_int_eq(info->removed_frames, CHUNK * info->removed_chunks);
+}
+
+static int64_t rows_in(const char *extra)
+{
+    int64_t rows = 0;
+    for (const char *at = extra; (at = strstr(at, "\"i\": ")); at++)
+        rows++;
+    return rows;
+}
+
+/* Every row says which frame it was bound to. */
+static void check_extra(ist_reader *reader, int64_t removed, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        char *extra, row[48], place[48];
+        check_ok(ist_reader_extra(reader, i, 1, &extra, &error));
+        snprintf(row, sizeof row, "\"i\": %lld,", (long long)(removed + i));
+        snprintf(place, sizeof place, "\"frame_index\": %lld}", (long long)i);
+        ck_assert_int_eq(rows_in(extra), (removed + i) % 3 == 0);
+        if ((removed + i) % 3 == 0)
+            ck_assert_msg(strstr(extra, row) && strstr(extra, place), "frame %lld: %s", (long long)i, extra);
+        ist_free(extra);
+    }
+}
+
+/* Frame `index` is the one that was recorded as number `recorded`. */
+static void check_frame(ist_reader *reader, int64_t index, int64_t recorded)
+{
+    ist_frame frame = {0};
+    check_ok(ist_reader_read_index(reader, index, &frame, &error));
+    ck_assert_int_eq(barcode_read(&frame), recorded);
+    ck_assert_int_eq(frame.index, index);
+    ck_assert_int_eq(frame.number, number_of(recorded));
+    ck_assert(frame.time_s == time_of(recorded));
+    ist_frame_free(&frame);
+}
+
+/* Reads the store with the frames up to `frames`, by index, and finds them by time. Returns how many were removed. */
+static int64_t check_store(int64_t frames)
+{
+    ist_reader *reader;
+    check_ok(ist_reader_open(&reader, store, &error));
+    const ist_reader_info *info = ist_reader_get_info(reader);
+    const int64_t removed = info->removed_frames, count = info->frame_count;
+    ck_assert_int_eq(removed + count, frames);
+    ck_assert_ptr_null(ist_reader_problem(reader, 0));
+    for (int64_t i = 0; i < count; i++) {
+        int64_t found;
+        check_frame(reader, i, removed + i);
+        check_ok(ist_reader_find_time(reader, time_of(removed + i) + 0.02, &found, &error));
+        ck_assert_int_eq(found, i);
+    }
+    check_extra(reader, removed, count);
+    ist_reader_close(&reader);
+    return removed;
+}
+
+static bool is_there(int chunk, const char *ending)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s/%06d%s", store, chunk, ending);
+    return fs_exists(path);
+}
+
+/* Nothing is left of the chunks that were removed, but for what imgstore needs of chunk 0. */
+static void check_files(const char *format)
+{
+    ist_reader *reader;
+    check_ok(ist_reader_open(&reader, store, &error));
+    const int removed = ist_reader_get_info(reader)->removed_chunks;
+    ist_reader_close(&reader);
+    const char *slash = strchr(format, '/');
+    char video[16];
+    snprintf(video, sizeof video, ".%s", slash ? slash + 1 : "");
+    const char *const endings[] = {slash ? video : "", slash ? ".npz" : "/index.npz",
+                                   slash ? ".extra.json" : "/index.extra.json", slash ? "" : "/000000.png"};
+    ck_assert_int_gt(removed, 3);
+    for (int chunk = 0; chunk <= removed; chunk++)
+        for (int i = 0; i < 3; i++)
+            ck_assert_msg(is_there(chunk, endings[i]) == (chunk == removed || (chunk == 0 && i < 2)), "%06d%s", chunk,
+                          endings[i]);
+    if (!slash)
+        ck_assert(!is_there(0, endings[3]));
+}
+
+static void forget_index(void)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s/.index.sqlite", store);
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+/* ---- tests ---- */
+
+/* At every moment the newest frames are there, and not many more. Afterwards too, with the index and without. */
+START_TEST(test_newest_frames_stay)
+{
+    const char *format = formats[_i];
+    ist_writer *writer = begin(format);
+    for (int64_t i = 0; i < FRAMES; i++) {
+        ist_reader *reader;
+        add(writer, i);
+        check_ok(ist_reader_open(&reader, store, &error));
+        const ist_reader_info *info = ist_reader_get_info(reader);
+        check_kept(info, i + 1);
+        ck_assert_ptr_null(ist_reader_problem(reader, 0));
+        ck_assert_int_eq(ist_writer_frame_count(writer), info->frame_count);
+        ck_assert_int_eq(ist_writer_removed_frames(writer), info->removed_frames);
+        check_frame(reader, 0, info->removed_frames);
+        check_frame(reader, info->frame_count - 1, i);
+        ist_reader_close(&reader);
+    }
+    check_ok(ist_writer_close(&writer, &error));
+    check_files(format);
+    const int64_t removed = check_store(FRAMES);
+    ck_assert_int_gt(removed, FRAMES / 2);
+    forget_index();
+    ck_assert_int_eq(check_store(FRAMES), removed);
+}
+END_TEST
+
+static ist_status count_drop(const ist_drop *drops, int64_t count, int64_t removed)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (drops[i].first_number < removed)
+            return IST_ERROR_DATA;
+    return IST_OK;
+}
+
+/* Drops and the camera's times go with their frames. */
+START_TEST(test_what_is_bound_to_frames)
+{
+    record("png");
+    ist_reader *reader;
+    ist_drop *drops;
+    int64_t count;
+    check_ok(ist_reader_open(&reader, store, &error));
+    const ist_reader_info *info = ist_reader_get_info(reader);
+    check_ok(ist_reader_drops(reader, &drops, &count, &error));
+    ck_assert_int_eq(count_drop(drops, count, info->removed_frames), IST_OK);
+    int64_t expected = 0;
+    for (int64_t i = info->removed_frames; i < FRAMES; i++)
+        expected += i % 7 == 0;
+    ck_assert_int_eq(count, expected);
+    ck_assert_int_eq(info->dropped[IST_DROP_BUS], expected);
+    ist_free(drops);
+    double times_s[3];
+    check_ok(ist_reader_camera_times(reader, 1, 3, times_s, &error));
+    for (int i = 0; i < 3; i++)
+        ck_assert(times_s[i] == 1 + (double)(info->removed_frames + 1 + i) / RATE);
+    ist_reader_close(&reader);
+}
+END_TEST
+
+/* Who follows goes on where it was, and is told clearly what is no longer there. */
+START_TEST(test_follow)
+{
+    const char *format = formats[_i];
+    ist_writer *writer = begin(format);
+    ist_reader *reader, *late;
+    ist_frame frame = {0};
+    int64_t i = 0, next = 0;
+    for (; i < KEPT; i++)
+        add(writer, i);
+    check_ok(ist_reader_open(&late, store, &error));
+    check_ok(ist_reader_open(&reader, store, &error));
+    for (; next < KEPT / 2; next++) {
+        check_ok(ist_reader_next(reader, &frame, &error));
+        ck_assert_int_eq(barcode_read(&frame), next);
+    }
+    // Not refreshed: the first frames are removed meanwhile.
+    for (; ist_writer_removed_frames(writer) <= next - CHUNK; i++)
+        add(writer, i);
+    char *extra;
+    int64_t number;
+    double times_s[2];
+    ck_assert_int_eq(ist_reader_read_index(late, 0, &frame, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "frame 0 was removed"));
+    ck_assert_ptr_null(ist_reader_problem(late, 0));
+    ck_assert_int_eq(ist_reader_read_time(late, time_of(1), &frame, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "was removed"));
+    ist_reader_close(&late);
+    ck_assert_int_eq(ist_reader_frame_metadata(reader, 0, 1, &number, NULL, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_int_eq(ist_reader_extra(reader, 0, 2, &extra, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_ptr_null(extra);
+    ck_assert_int_eq(ist_reader_camera_times(reader, 0, 2, times_s, &error), IST_ERROR_NOT_FOUND);
+    ck_assert_ptr_null(ist_reader_problem(reader, 0));
+    check_frame(reader, next, next);
+
+    check_ok(ist_reader_refresh(reader, &error));
+    const int64_t removed = ist_reader_get_info(reader)->removed_frames;
+    ck_assert_int_eq(removed, ist_writer_removed_frames(writer));
+    check_frame(reader, 0, removed);
+    check_frame(reader, next - removed, next);
+    for (next++; next < i; next++) {
+        check_ok(ist_reader_next(reader, &frame, &error));
+        ck_assert_int_eq(barcode_read(&frame), next);
+    }
+    // Too slow: what was next is gone. It goes on with the first that is there.
+    for (; ist_writer_removed_frames(writer) <= next; i++)
+        add(writer, i);
+    check_ok(ist_reader_refresh(reader, &error));
+    check_ok(ist_reader_next(reader, &frame, &error));
+    ck_assert_int_eq(barcode_read(&frame), ist_reader_get_info(reader)->removed_frames);
+    check_ok(ist_writer_close(&writer, &error));
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+}
+END_TEST
+
+/* Going on with a ring: as a ring, or keeping all from then on. */
+START_TEST(test_append)
+{
+    const char *format = formats[_i];
+    ist_writer *writer;
+    record(format);
+    const int64_t removed = check_store(FRAMES);
+    check_ok(ist_writer_open(&writer, store, NULL, &error));
+    for (int64_t i = FRAMES; i < FRAMES + 3 * KEPT; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    ck_assert_int_eq(check_store(FRAMES + 3 * KEPT), removed);
+    check_ok(
+        ist_writer_open(&writer, store, &(ist_writer_params){.keep_s = KEEP_S, .chunk_duration_s = CHUNK_S}, &error));
+    for (int64_t i = FRAMES + 3 * KEPT; i < FRAMES + 5 * KEPT; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    ck_assert_int_gt(check_store(FRAMES + 5 * KEPT), FRAMES + 3 * KEPT);
+    forget_index();
+    check_store(FRAMES + 5 * KEPT);
+}
+END_TEST
+
+static int64_t first_number(void)
+{
+    ist_reader *reader;
+    int64_t number;
+    check_ok(ist_reader_open(&reader, store, &error));
+    check_ok(ist_reader_frame_metadata(reader, 0, 1, &number, NULL, &error));
+    ist_reader_close(&reader);
+    return number;
+}
+
+/* Changes to the whole store leave it the ring that it is, and empty it to one that begins anew. */
+START_TEST(test_edit)
+{
+    record("avc1/mp4");
+    const int64_t removed = check_store(FRAMES);
+    check_ok(ist_save_index(store, &error));
+    ck_assert_int_eq(check_store(FRAMES), removed);
+
+    // The only frame whose number no other has is the last.
+    const int64_t last = number_of(FRAMES - 1);
+    check_ok(ist_reindex(store, last, &error));
+    ck_assert_int_eq(first_number(), -(FRAMES - 1 - removed));
+    forget_index();
+    ck_assert_int_eq(first_number(), -(FRAMES - 1 - removed));
+    ist_reader *reader;
+    check_ok(ist_reader_open(&reader, store, &error));
+    check_extra(reader, removed, FRAMES - removed);
+    const int chunks = ist_reader_get_info(reader)->chunk_count;
+    ist_reader_close(&reader);
+
+    char file[192];
+    int64_t numbers[CHUNK];
+    double times_s[CHUNK];
+    for (int i = 0; i < CHUNK; i++) {
+        numbers[i] = 1000 + i;
+        times_s[i] = time_of(FRAMES + i);
+    }
+    int first_chunk;
+    check_ok(ist_reader_open(&reader, store, &error));
+    ist_reader_chunk(reader, 0, &first_chunk, NULL, NULL);
+    ist_reader_close(&reader);
+    snprintf(file, sizeof file, "%s/%06d.mp4", store, first_chunk);
+    check_ok(ist_insert_chunk(
+        store, &(ist_insertion){.file = file, .numbers = numbers, .times_s = times_s, .count = CHUNK}, &error));
+    check_ok(ist_reader_open(&reader, store, &error));
+    ck_assert_int_eq(ist_reader_get_info(reader)->removed_frames, removed);
+    ck_assert_int_eq(ist_reader_get_info(reader)->chunk_count, chunks + 1);
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, FRAMES - removed + CHUNK);
+    ck_assert_ptr_null(ist_reader_problem(reader, 0));
+    ist_reader_close(&reader);
+
+    check_ok(ist_empty(store, &error));
+    check_ok(ist_reader_open(&reader, store, &error));
+    ck_assert_int_eq(ist_reader_get_info(reader)->removed_chunks, 0);
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, 0);
+    ist_reader_close(&reader);
+    ist_writer *writer;
+    check_ok(ist_writer_open(&writer, store, NULL, &error));
+    for (int64_t i = 0; i < CHUNK; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    ck_assert_int_eq(check_store(CHUNK), 0);
+    forget_index();
+    check_store(CHUNK);
+}
+END_TEST
+
+/* A copy is a store like any other; beside it the ring has frames from the one on that it still has. */
+START_TEST(test_export_and_align)
+{
+    char whole[160], copy[160];
+    snprintf(whole, sizeof whole, "%s/whole", folder);
+    snprintf(copy, sizeof copy, "%s/copy", folder);
+    repeats = 1;
+    record(formats[_i]);
+    const int64_t removed = check_store(FRAMES);
+    ist_reader *reader, *readers[2];
+    check_ok(ist_reader_open(&reader, store, &error));
+    ist_export_report report;
+    check_ok(ist_export(reader, copy, &(ist_export_params){.store = &(ist_writer_params){.format = "npy"}}, &report,
+                        &error));
+    ck_assert_int_eq(report.frame_count, FRAMES - removed);
+    ist_reader_close(&reader);
+
+    ist_writer *writer;
+    check_ok(ist_writer_create(&writer, whole, &(ist_writer_params){.format = "npy", .width = WIDTH, .height = HEIGHT},
+                               &error));
+    for (int64_t i = 0; i < FRAMES; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    const char *const others[] = {copy, whole};
+    for (int o = 0; o < 2; o++) {
+        check_ok(ist_reader_open(&readers[0], store, &error));
+        check_ok(ist_reader_open(&readers[1], others[o], &error));
+        if (o == 0)
+            ck_assert_int_eq(ist_reader_get_info(readers[1])->removed_frames, 0);
+        ist_aligner *aligner;
+        const ist_aligned_frame *frames;
+        int64_t number, next = removed;
+        check_ok(ist_aligner_open(&aligner, readers, 2, IST_ALIGN_DROP, &error));
+        while (ist_aligner_next(aligner, &number, &frames, &error) == IST_OK) {
+            ck_assert_int_eq(number, next);
+            for (int r = 0; r < 2; r++)
+                ck_assert_int_eq(barcode_read(&frames[r].frame), next);
+            next++;
+        }
+        ck_assert_int_eq(next, FRAMES);
+        ist_aligner_close(&aligner);
+        ist_reader_close(&readers[0]);
+        ist_reader_close(&readers[1]);
+    }
+}
+END_TEST
+
+/* ---- what cannot be removed ---- */
+
+static int refuse(const char *path)
+{
+    errno = EIO;
+    return strstr(path, ".live") || strstr(path, ".part") || strstr(path, ".lock") ? sound_calls.unlink(path) : -1;
+}
+
+static int count_files(void)
+{
+    char command[256];
+    int count = 0;
+    snprintf(command, sizeof command, "ls %s | grep -c '^0'", store);
+    FILE *list = popen(command, "r");
+    ck_assert_int_eq(fscanf(list, "%d", &count), 1);
+    pclose(list);
+    return count;
+}
+
+struct told {
+    int warnings;
+    char text[512];
+};
+
+static void note(void *context, const ist_recorder_event *event)
+{
+    struct told *told = context;
+    ck_assert_int_ne(event->kind, IST_RECORDER_FAILED);
+    if (event->kind != IST_RECORDER_WARNING)
+        return;
+    told->warnings++;
+    snprintf(told->text, sizeof told->text, "%s", event->message);
+}
+
+static void record_some(ist_recorder *recorder, int64_t first, int64_t end)
+{
+    uint8_t pixels[WIDTH * HEIGHT];
+    for (int64_t i = first; i < end; i++) {
+        ist_frame frame = {.data = pixels, .stride = WIDTH, .width = WIDTH, .height = HEIGHT, .channels = 1};
+        memset(pixels, 90, sizeof pixels);
+        barcode_draw(&frame, i);
+        frame.number = number_of(i);
+        frame.time_s = time_of(i);
+        char extra[32];
+        snprintf(extra, sizeof extra, "{\"i\": %lld}", (long long)i);
+        check_ok(ist_recorder_add(recorder, &frame, (double)INFINITY, &error));
+        if (i % 3 == 0)
+            check_ok(ist_recorder_add_extra(recorder, extra, (double)INFINITY, &error));
+    }
+    while (ist_recorder_get_stats(recorder).written < end)
+        usleep(1000);
+}
+
+/* The recording goes on, says so once, and tries again at the end of every chunk. What stays is no part of the store.
+ */
+START_TEST(test_disk_that_does_not_remove)
+{
+    const char *format = formats[_i];
+    ist_writer *writer = begin(format);
+    ist_recorder *recorder;
+    struct told told = {0};
+    ist_recorder_stats stats;
+    check_ok(ist_recorder_start(&recorder, &writer, store,
+                                &(ist_recorder_params){.event = note, .context = &told, .free_stop_bytes = -1},
+                                &error));
+    fs_calls.unlink = refuse;
+    record_some(recorder, 0, FRAMES);
+    ck_assert_int_eq(told.warnings, 1);
+    ck_assert_msg(strstr(told.text, "cannot remove"), "%s", told.text);
+    const int files = count_files();
+    ck_assert_int_ge(files, FRAMES / CHUNK);
+    ck_assert_int_gt(check_store(FRAMES), FRAMES / 2);
+
+    fs_calls = sound_calls;
+    record_some(recorder, FRAMES, FRAMES + 3 * CHUNK);
+    stats = ist_recorder_get_stats(recorder);
+    check_ok(ist_recorder_finish(&recorder, NULL, &error));
+    ck_assert_int_eq(told.warnings, 1);
+    ck_assert_int_lt(count_files(), files);
+    check_files(format);
+    ck_assert_int_eq(check_store(FRAMES + 3 * CHUNK), stats.removed);
+}
+END_TEST
+
+/* Files that were left when the recorder ended are not taken for frames, and go with the next repair or recording. */
+START_TEST(test_leftovers)
+{
+    const char *format = formats[_i];
+    ist_writer *writer = begin(format);
+    fs_calls.unlink = refuse;
+    for (int64_t i = 0; i < FRAMES; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    fs_calls = sound_calls;
+    const int64_t removed = check_store(FRAMES);
+    const int files = count_files();
+    forget_index();
+    ck_assert_int_eq(check_store(FRAMES), removed);
+    check_ok(ist_save_index(store, &error));
+    ck_assert_int_eq(check_store(FRAMES), removed);
+    ck_assert_int_eq(count_files(), files);
+
+    char lock[160];
+    ist_repair_report report;
+    snprintf(lock, sizeof lock, "%s/.lock", store);
+    check_ok(fs_write_file(lock, "", 0, &error));
+    ck_assert_int_eq(check_store(FRAMES), removed);
+    check_ok(ist_repair(store, &report, &error));
+    ck_assert_int_gt(report.files_removed, 0);
+    ck_assert_int_eq(report.frame_count, FRAMES - removed);
+    check_files(format);
+    ck_assert_int_eq(check_store(FRAMES), removed);
+}
+END_TEST
+
+START_TEST(test_params)
+{
+    static const struct {
+        double keep_s, chunk_duration_s;
+    } wrong[] = {{-1, 0}, {(double)NAN, 0}, {(double)INFINITY, 0}, {2, 3}};
+    ist_writer *writer;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const ist_writer_params params = {
+            .width = WIDTH, .height = HEIGHT, .keep_s = wrong[i].keep_s, .chunk_duration_s = wrong[i].chunk_duration_s};
+        ck_assert_int_eq(ist_writer_create(&writer, store, &params, &error), IST_ERROR_ARGUMENT);
+    }
+    // Without a duration of chunks they span a tenth.
+    const ist_writer_params params = {.format = "npy", .width = WIDTH, .height = HEIGHT, .keep_s = KEEP_S};
+    check_ok(ist_writer_create(&writer, store, &params, &error));
+    for (int64_t i = 0; i < FRAMES; i++)
+        add(writer, i);
+    check_ok(ist_writer_close(&writer, &error));
+    ck_assert_int_le(FRAMES - check_store(FRAMES), KEPT + 2 * KEPT / 10 + 1);
+    check_ok(ist_empty(store, &error));
+    ck_assert_int_eq(ist_writer_open(&writer, store, &(ist_writer_params){.keep_s = 1, .chunk_duration_s = 2}, &error),
+                     IST_ERROR_ARGUMENT);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ring");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 120);
+    tcase_add_checked_fixture(all, setup, teardown);
+    tcase_add_loop_test(all, test_newest_frames_stay, 0, FORMAT_COUNT);
+    tcase_add_test(all, test_what_is_bound_to_frames);
+    tcase_add_loop_test(all, test_follow, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_append, 0, FORMAT_COUNT);
+    tcase_add_test(all, test_edit);
+    tcase_add_loop_test(all, test_export_and_align, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_disk_that_does_not_remove, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_leftovers, 0, FORMAT_COUNT);
+    tcase_add_test(all, test_params);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
