@@ -226,7 +226,11 @@ class WithoutScreen(ViewTest):
             level = ((gray - low) * 255 + (high - low) // 2) // (high - low)
             return numpy.where(gray <= low, 0, numpy.where(gray >= high, 255, level))
         numpy.testing.assert_array_equal(self.export("--contrast", "auto", store)[..., 0], stretched(low, high))
-        numpy.testing.assert_array_equal(self.export("--contrast", "100:140", store)[..., 0], stretched(100, 140))
+        for fixed in ("100:140", "100..140"):
+            numpy.testing.assert_array_equal(self.export("--contrast", fixed, store)[..., 0], stretched(100, 140))
+        low_percent, high_percent = (numpy.sort(gray, axis=None)[gray.size * part // 100] for part in (5, 60))
+        numpy.testing.assert_array_equal(self.export("--contrast", "5%..60%", store)[..., 0],
+                                         stretched(low_percent, high_percent))
         cut = self.export("--contrast", "5%", store)[..., 0]
         for end in (0, 255):
             self.assertLess(abs((cut == end).mean() - 0.05), 0.03)
@@ -240,8 +244,12 @@ class WithoutScreen(ViewTest):
         store = self.store(options="frames=2,size=320x240,depth=16")
         deep = numpy.load(store + "/000000/000001.npy").astype(int)
         self.assertEqual(deep.dtype.kind, "i")
-        shown = self.export("--frame", 1, store)[..., 0].astype(int)
+        shown = self.export("--contrast", "full", "--frame", 1, store)[..., 0].astype(int)
         self.assertLessEqual(numpy.abs(shown - deep / 257).max(), 0.51)
+        # Of 12 bits in 16 the whole range would be black.
+        shown = self.export("--frame", 1, store)[..., 0].astype(int)
+        stretched = (deep - deep.min()) * 255 / (deep.max() - deep.min())
+        self.assertLessEqual(numpy.abs(shown - stretched).max(), 0.51)
 
     def test_plain_files(self):
         """A video and a TIFF stack, and nothing beside them afterwards."""
@@ -511,6 +519,63 @@ class OnScreen(ViewTest):
         low, high = gray.min(), gray.max()
         level = (((gray - low) * 255 + (high - low) // 2) // (high - low)).astype(numpy.uint8)
         window.see(lambda shot: place_of(numpy.repeat(level[..., None], 3, axis=2), shot), "the contrast of the frame")
+        self.assertEqual(window.quit(), (0, ""))
+
+    def test_contrast(self):
+        """Of 8 and 16 bits side by side: the kind, the ends by keys and wheel, a range that is typed."""
+        stores = [self.store("eight", "frames=2,size=240x200"), self.store("deep", "frames=2,size=240x200,depth=16")]
+        samples = [numpy.load(store + "/000000/000000.npy").astype(int) for store in stores]
+        window = self.open("--size", "640x480", *stores)
+        window.key("1")
+        def shows(*ranges):
+            def condition(shot):
+                for gray, (low, high), half in zip(samples, ranges, (shot[:, :320], shot[:, 320:])):
+                    level = ((gray - low) * 255 + (high - low) // 2) // (high - low)
+                    level = numpy.where(gray <= low, 0, numpy.where(gray >= high, 255, level)).astype(numpy.uint8)
+                    if not place_of(numpy.repeat(level[..., None], 3, axis=2), half):
+                        return False
+                return True
+            window.see(condition, f"the contrasts {ranges}")
+        def percentiles(*percents):
+            return [[int(numpy.sort(gray, axis=None)[gray.size * percent // 100]) for percent in percents]
+                    for gray in samples]
+        def move(ends, low=0, high=0):
+            step = max(1, (ends[1] - ends[0]) // 32)
+            return ends[0] + low * step, ends[1] + high * step
+        extremes = [(gray.min(), gray.max()) for gray in samples]
+        shows((0, 255), extremes[1])
+        window.key("c")
+        shows(*extremes)
+        window.key("4")
+        ends = [move(pair, low=1) for pair in extremes]
+        shows(*ends)
+        window.key("5", "5")
+        ends = [move(move(pair, high=-1), high=-1) for pair in ends]
+        shows(*ends)
+        window.key("3", "6")
+        ends = [move(move(pair, low=-1), high=1) for pair in ends]
+        shows(*ends)
+        # The wheel is for the recording that it is over.
+        window.xdotool("mousemove", window.x + 480, window.y + 200, "keydown", "shift", "click", 4, "keyup", "shift",
+                       "keydown", "ctrl", "click", 5, "keyup", "ctrl")
+        ends[1] = move(move(ends[1], low=1), high=-1)
+        shows(*ends)
+        for text, ranges in [("40..180", [(40, 180)] * 2), ("20 30000", [(20, 30000)] * 2),
+                             ("10%..90%", percentiles(10, 90)), ("full", [(0, 255), (0, 65535)])]:
+            window.key("shift+c")
+            window.type(text)
+            window.key("Return")
+            shows(*ranges)
+        before = window.shot()
+        window.key("shift+c")
+        window.type("bright")
+        window.key("Return")
+        window.see(lambda shot: (shot[:18] != before[:18]).any(), "a line that says what is wrong")
+        shows((0, 255), (0, 65535))
+        window.key("F1")
+        window.see(lambda shot: (shot[100:400] != before[100:400]).any(), "the keys")
+        window.key("Escape")
+        shows((0, 255), (0, 65535))
         self.assertEqual(window.quit(), (0, ""))
 
     def rois(self, path):

@@ -27,10 +27,11 @@ START_TEST(percentiles_cut_off_what_they_say)
                              .channels = 1,
                              .type = IST_PIXEL_U16};
     for (int percent = 0; percent < 50; percent += 7) {
-        struct levels levels = {.contrast = CONTRAST_PERCENTILE, .percent = percent};
+        struct levels levels = {
+            .contrast = CONTRAST_PERCENTILE, .low_percent = percent, .high_percent = 100 - percent / 2};
         levels_apply(&levels, &frame, pixels);
         ck_assert_int_eq(levels.low, 1000 + percent * SIDE);
-        ck_assert_int_eq(levels.high, 10999 - percent * SIDE);
+        ck_assert_int_eq(levels.high, 10999 - percent / 2 * SIDE);
         for (int i = 0; i < SIDE * SIDE; i++)
             ck_assert_int_eq((pixels[i] & 0xff) == 0, samples[i] <= levels.low + (levels.high - levels.low) / 511);
     }
@@ -49,6 +50,76 @@ START_TEST(one_value_is_no_range)
         levels_apply(&levels, &frame, pixels);
         ck_assert_int_lt(levels.low, levels.high);
     }
+}
+END_TEST
+
+START_TEST(a_contrast_is_read_as_people_write_it)
+{
+    static const struct {
+        const char *text;
+        enum contrast contrast;
+        double low, high; /* samples or percent */
+    } cases[] = {
+        {"full", CONTRAST_FULL, 0, 0},
+        {"auto", CONTRAST_AUTO, 0, 0},
+        {"1%", CONTRAST_PERCENTILE, 1, 99},
+        {"0.5%..90%", CONTRAST_PERCENTILE, 0.5, 90},
+        {"2%:100%", CONTRAST_PERCENTILE, 2, 100},
+        {"0% 50%", CONTRAST_PERCENTILE, 0, 50},
+        {"100..2000", CONTRAST_FIXED, 100, 2000},
+        {"100:2000", CONTRAST_FIXED, 100, 2000},
+        {"0  65535", CONTRAST_FIXED, 0, 65535},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct levels levels;
+        levels_init(&levels);
+        ck_assert_msg(levels_read(&levels, cases[i].text), "%s", cases[i].text);
+        ck_assert_int_eq(levels.contrast, cases[i].contrast);
+        const bool has_percent = levels.contrast == CONTRAST_PERCENTILE;
+        if (has_percent || levels.contrast == CONTRAST_FIXED) {
+            ck_assert_double_eq(has_percent ? levels.low_percent : levels.low, cases[i].low);
+            ck_assert_double_eq(has_percent ? levels.high_percent : levels.high, cases[i].high);
+        }
+    }
+    static const char *const wrong[] = {"",         "high",       "5",     "%",       "50%",   "99%..1%",
+                                        "200..100", "3:3",        "-1:3",  "1:65536", "1%..5", "1..5%",
+                                        "1..5..9",  "101%..102%", "1 2 3", "auto "};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct levels levels = {.contrast = CONTRAST_AUTO, .low = 7, .high_percent = 3};
+        ck_assert_msg(!levels_read(&levels, wrong[i]), "%s", wrong[i]);
+        ck_assert(levels.contrast == CONTRAST_AUTO && levels.low == 7 && levels.high_percent == 3);
+    }
+}
+END_TEST
+
+/* Random steps leave a range; the end that moves goes where it should, and the other one makes room at most. */
+START_TEST(the_ends_of_the_contrast_move)
+{
+    uint16_t samples[2] = {1000, 3000};
+    uint32_t pixels[2];
+    const ist_frame frame = {
+        .data = (uint8_t *)samples, .stride = 4, .width = 2, .height = 1, .channels = 1, .type = IST_PIXEL_U16};
+    struct levels levels = {.contrast = CONTRAST_AUTO};
+    levels_move(&levels, 1, 0); // nothing was shown yet
+    ck_assert_int_eq(levels.contrast, CONTRAST_AUTO);
+    levels_apply(&levels, &frame, pixels);
+    levels_move(&levels, 2, 0);
+    ck_assert(levels.contrast == CONTRAST_FIXED && levels.low == 1000 + 2 * (2000 / 32) && levels.high == 3000);
+    levels_move(&levels, 0, -1);
+    ck_assert(levels.low == 1124 && levels.high == 3000 - 1876 / 32);
+    levels_apply(&levels, &frame, pixels);
+    ck_assert(pixels[0] == 0xff000000U && pixels[1] == 0xffffffffU && levels.low == 1124);
+    srand(6);
+    for (int i = 0; i < 100000; i++) {
+        const int before_low = levels.low, before_high = levels.high, steps = rand() % 9 - 4;
+        levels_move(&levels, i % 2 ? steps : 0, i % 2 ? 0 : steps);
+        ck_assert(0 <= levels.low && levels.low < levels.high && levels.high <= 65535);
+        ck_assert(i % 2 ? levels.high == before_high : levels.low <= before_low);
+    }
+    // Fixed before anything was shown: there is a picture all the same.
+    levels = (struct levels){.contrast = CONTRAST_FIXED};
+    levels_apply(&levels, &frame, pixels);
+    ck_assert(levels.low == 0 && levels.high == 65535);
 }
 END_TEST
 
@@ -191,6 +262,8 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, percentiles_cut_off_what_they_say);
     tcase_add_test(tests, one_value_is_no_range);
+    tcase_add_test(tests, a_contrast_is_read_as_people_write_it);
+    tcase_add_test(tests, the_ends_of_the_contrast_move);
     tcase_add_test(tests, maps_become_brighter_all_the_way);
     tcase_add_test(tests, frames_come_when_they_are_due);
     tcase_add_test(tests, steps_go_back_and_forth);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../cli.h"
+#include "keys.h"
 
 enum { TEXT_SIZE_PX = 14, PADDING_PX = 4, BAR_HEIGHT_PX = 18, STATUS_LINES = 2 };
 
@@ -36,7 +37,8 @@ void view_finish(struct view *view)
     text_destroy(&view->text);
 }
 
-static int add_recording(struct view *view, const char *path, void (*arrived)(void *context), void *context)
+static int add_recording(struct view *view, const char *path, const struct view_plan *plan,
+                         void (*arrived)(void *context), void *context)
 {
     ist_error error;
     struct pane *pane = &view->panes[view->pane_count];
@@ -44,6 +46,10 @@ static int add_recording(struct view *view, const char *path, void (*arrived)(vo
     if (movie_open(&pane->movie, path, arrived, context, &error) < 0)
         return cli_fail("%s", error.message);
     view->pane_count++;
+    pane->levels = plan->levels;
+    // Cameras of 10 or 12 bits fill but the lowest part of 16, which would be black.
+    if (!plan->contrast_is_given && movie_info(pane->movie)->type == IST_PIXEL_U16)
+        pane->levels.contrast = CONTRAST_AUTO;
     return CLI_GO_ON;
 }
 
@@ -61,10 +67,8 @@ int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(v
 {
     int result = CLI_GO_ON;
     view->alignment = plan->alignment;
-    for (int i = 0; result == CLI_GO_ON && i < plan->path_count; i++) {
-        view->panes[i].levels = plan->levels;
-        result = add_recording(view, plan->paths[i], arrived, context);
-    }
+    for (int i = 0; result == CLI_GO_ON && i < plan->path_count; i++)
+        result = add_recording(view, plan->paths[i], plan, arrived, context);
     if (result == CLI_GO_ON)
         result = read_rois(view, plan->rois);
     if (result == CLI_GO_ON && !overlay_choose(&view->overlay, plan->layers))
@@ -315,15 +319,32 @@ static const char *name_of(const struct pane *pane)
     return name;
 }
 
-/* One of several recordings: its name, where it is, and how much later than the first. */
+/* The end of a name, so that what stands behind it has its place, too. */
+static void shorten_name(const struct view *view, const char *name, int width_px, char *text, size_t size)
+{
+    enum { LEAST = 12 };
+    const size_t fitting = (size_t)SDL_max(LEAST, width_px / text_width(view->text, "m"));
+    const size_t length = strlen(name);
+    const char *end = length > fitting ? name + length - fitting + 1 : name;
+    while ((*end & 0xc0) == 0x80) // not within a letter
+        end++;
+    snprintf(text, size, "%s%s", end > name ? "\u2026" : "", end);
+}
+
+/* One of several recordings: its name, where it is, how much later than the first, its contrast. */
 static void describe_pane(const struct view *view, const struct pane *pane, char *text, size_t size)
 {
     const ist_frame *frame = &pane->frame, *first = &view->panes[0].frame;
-    if (!pane->has_frame || pane == view->panes)
-        snprintf(text, size, "%s", name_of(pane));
-    else
-        snprintf(text, size, "%s  %" PRId64 "  number %" PRId64 "  %+.6g s", name_of(pane), frame->index, frame->number,
-                 frame->time_s - first->time_s);
+    char contrast[LEVELS_TEXT_SIZE], where[LEVELS_TEXT_SIZE + 120] = "", name[NAME_MAX + 8];
+    levels_describe(&pane->levels, contrast, sizeof contrast);
+    if (pane->has_frame && pane == view->panes)
+        snprintf(where, sizeof where, "  %s", contrast);
+    else if (pane->has_frame)
+        snprintf(where, sizeof where, "  %" PRId64 "  number %" PRId64 "  %+.6g s  %s", frame->index, frame->number,
+                 frame->time_s - first->time_s, contrast);
+    const int width_px = pane->place.w - text_width(view->text, where) - 2 * PADDING_PX;
+    shorten_name(view, name_of(pane), width_px, name, sizeof name);
+    snprintf(text, size, "%s%s", name, where);
 }
 
 static void draw_pane(const struct view *view, const struct pane *pane)
@@ -352,7 +373,7 @@ void view_draw_picture(struct view *view, SDL_Rect place)
     SDL_RenderSetClipRect(view->renderer, NULL);
 }
 
-/* Sample values under the mouse: "  123,45: 87", or with three channels "R G B". */
+/* Sample values under the mouse: "123,45: 87", or with three channels "R G B". */
 static void describe_point(struct view *view, char *text, size_t size)
 {
     double x, y;
@@ -369,9 +390,9 @@ static void describe_point(struct view *view, char *text, size_t size)
         value[c] = frame->type == IST_PIXEL_U8 ? row[i] : row16[i];
     }
     if (frame->channels == 3)
-        snprintf(text, size, "  %d,%d: R %d G %d B %d", (int)x, (int)y, value[2], value[1], value[0]);
+        snprintf(text, size, "%d,%d: R %d G %d B %d", (int)x, (int)y, value[2], value[1], value[0]);
     else
-        snprintf(text, size, "  %d,%d: %d", (int)x, (int)y, value[0]);
+        snprintf(text, size, "%d,%d: %d", (int)x, (int)y, value[0]);
 }
 
 /* "2026-11-20T14:03:05.500000+01:00" without what a person does not need; seconds where they are not since 1970. */
@@ -411,6 +432,17 @@ void view_describe_briefly(const struct view *view, char *text, size_t size)
     snprintf(text, size, "%" PRId64 "  %s", view->panes[0].frame.index, blank && blank[1] != 's' ? blank + 1 : local);
 }
 
+/* Text that ends at the right edge of the screen, over what is there. */
+static void draw_at_right(const struct view *view, int top, const char *string)
+{
+    const SDL_Rect screen = screen_of(view);
+    const int left = screen.w - text_width(view->text, string) - 2 * PADDING_PX;
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 255);
+    SDL_RenderFillRect(view->renderer, &(SDL_Rect){left, top, screen.w - left, text_height(view->text)});
+    SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
+    text_draw(view->text, view->renderer, left + PADDING_PX, top, string);
+}
+
 static void draw_status(struct view *view)
 {
     if (!view->shows_status)
@@ -418,17 +450,20 @@ static void draw_status(struct view *view)
     const SDL_Rect screen = screen_of(view);
     const int height = status_height(view), line = text_height(view->text), top = screen.h - height + PADDING_PX;
     const struct levels *levels = &view->panes[0].levels;
-    char where[192], point[80], layers[120], how[640];
+    char where[192], point[80], layers[120], contrast[LEVELS_TEXT_SIZE], how[640];
     view_describe(view, where, sizeof where);
     describe_point(view, point, sizeof point);
     overlay_describe(&view->overlay, layers, sizeof layers);
-    snprintf(how, sizeof how, "%s%s %d..%d%s%s%s%s", view->note, contrast_name(levels->contrast), levels->low,
-             levels->high, levels->map ? " " : "", levels->map ? colour_map_name(levels->map) : "", layers, point);
+    levels_describe(levels, contrast, sizeof contrast);
+    snprintf(how, sizeof how, "%s%s%s%s%s", view->note, contrast, levels->map ? " " : "",
+             levels->map ? colour_map_name(levels->map) : "", layers);
     SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 255);
     SDL_RenderFillRect(view->renderer, &(SDL_Rect){0, screen.h - height, screen.w, height});
     SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
     text_draw(view->text, view->renderer, PADDING_PX, top, where);
     text_draw(view->text, view->renderer, PADDING_PX, top + line, how);
+    if (*point)
+        draw_at_right(view, top + line, point);
 }
 
 /* What is asked, or what the mouse does. */
@@ -443,6 +478,33 @@ static void draw_hint(const struct view *view)
         draw_line(view, screen_of(view), (SDL_Color){240, 200, 90, 255}, hint);
 }
 
+/* Line by line; smaller where the screen is. */
+static void draw_keys(const struct view *view)
+{
+    enum { LINE_SIZE = 100, COLUMNS = 80 };
+    const SDL_Rect screen = screen_of(view);
+    const int line = text_height(view->text);
+    int count = 1, width;
+    for (const char *c = keys_help; *c; c++)
+        count += *c == '\n';
+    const int wanted_width = COLUMNS * text_width(view->text, "m") + 2 * PADDING_PX;
+    const int wanted_height = count * line + 2 * PADDING_PX;
+    const double scale = fmin(1, fmin((double)screen.w / wanted_width, (double)screen.h / wanted_height));
+    SDL_RenderSetScale(view->renderer, (float)scale, (float)scale);
+    SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 248);
+    SDL_RenderFillRect(view->renderer, &(SDL_Rect){0, 0, wanted_width, wanted_height});
+    SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
+    const char *text = keys_help;
+    for (int i = 0; i < count; i++, text += width + 1) {
+        char part[LINE_SIZE];
+        width = (int)strcspn(text, "\n");
+        snprintf(part, sizeof part, "%.*s", width, text);
+        text_draw(view->text, view->renderer, PADDING_PX, PADDING_PX + i * line, part);
+    }
+    SDL_RenderSetScale(view->renderer, 1, 1);
+}
+
 void view_draw(struct view *view)
 {
     lay_out(view);
@@ -454,4 +516,6 @@ void view_draw(struct view *view)
         bar_draw(view->bar, view->renderer, view_bar_place(view), view->index);
     draw_status(view);
     draw_hint(view);
+    if (view->shows_keys)
+        draw_keys(view);
 }

@@ -49,6 +49,7 @@ struct view {
     int mouse_x, mouse_y;      /* -1: not over the window */
     char note[160];            /* behind the status, such as the speed */
     char question[512];        /* above the pictures, instead of what the sketch says */
+    bool shows_keys;           /* over everything */
 
     struct bar *bar; /* these three are of the first recording */
     struct overlay overlay;
@@ -62,9 +63,10 @@ struct view_plan {
     int path_count;
     enum alignment alignment;
     struct levels levels;
-    const char *tracks; /* movement.csv over the first recording; NULL: none */
-    const char *layers; /* of the tracks, as for overlay_choose() */
-    const char *rois;   /* file of ROIs over the first recording; NULL: none */
+    bool contrast_is_given; /* else it is found by the type of each recording's samples */
+    const char *tracks;     /* movement.csv over the first recording; NULL: none */
+    const char *layers;     /* of the tracks, as for overlay_choose() */
+    const char *rois;       /* file of ROIs over the first recording; NULL: none */
 };
 
 /* Makes an empty view, which needs its renderer only to draw. Returns false, with the reason in SDL_GetError(). */

@@ -14,6 +14,15 @@ enum { STEP_SHIFT = 10, REFRESH_MS = 200, IDLE_MS = 500, PLAY_MS = 4, PROMPT_SIZ
 
 static const double ZOOM_STEP = 1.25, ARROW_STEP = 2;
 
+struct window;
+
+/* Something to be typed. */
+struct question {
+    const char *key; /* that asks it */
+    const char *text;
+    void (*answer)(struct window *window, const char *answer);
+};
+
 struct window {
     SDL_Window *window;
     SDL_Renderer *renderer;
@@ -26,7 +35,7 @@ struct window {
 
     struct player player;
     bool drags_bar, drags_picture;
-    bool asks; /* for a place to go to */
+    const struct question *question; /* NULL: nothing is asked */
     char prompt[PROMPT_SIZE];
     char message[512]; /* why a place was not found, and the like */
     Uint32 refreshed_ms;
@@ -53,8 +62,8 @@ static void show_state(struct window *w)
         snprintf(speed, sizeof speed, "x%g ", player->speed);
     snprintf(w->view.note, sizeof w->view.note, "%s%s%s", player->plays ? "> " : "", speed,
              player->loops ? "loop " : "");
-    if (w->asks)
-        snprintf(w->view.question, sizeof w->view.question, "Go to index, #number or time: %s_", w->prompt);
+    if (w->question)
+        snprintf(w->view.question, sizeof w->view.question, "%s: %s_", w->question->text, w->prompt);
     else
         snprintf(w->view.question, sizeof w->view.question, "%s", w->message);
     w->dirty = true;
@@ -101,50 +110,82 @@ static void change_speed(struct window *w, int steps)
     show_state(w);
 }
 
-static void ask(struct window *w, bool asks)
+/* ---- questions ---- */
+
+static void answer_place(struct window *w, const char *answer)
 {
-    w->asks = asks;
+    ist_error error;
+    int64_t index;
+    if (place_find(movie_reader(w->view.panes[0].movie), answer, &index, &error) >= 0)
+        go(w, index);
+    else
+        say(w, error.message);
+}
+
+static void answer_contrast(struct window *w, const char *answer)
+{
+    bool understood = true;
+    for (int i = 0; i < w->view.pane_count && understood; i++)
+        understood = levels_read(&w->view.panes[i].levels, answer);
+    if (!understood)
+        say(w, "a contrast is full, auto, 1%, 1%..99%, or two samples such as 100..2000");
+    view_recolour(&w->view);
+}
+
+static const struct question for_place = {"g", "Go to index, #number or time", answer_place};
+static const struct question for_contrast = {"C", "Contrast: LOW HIGH, 1%..99%, auto or full", answer_contrast};
+
+/* NULL ends the question. */
+static void ask(struct window *w, const struct question *question)
+{
+    w->question = question;
     w->prompt[0] = '\0';
-    if (asks)
+    if (question)
         SDL_StartTextInput();
     else
         SDL_StopTextInput();
     say(w, "");
 }
 
-static void answer_prompt(struct window *w)
+static void answer(struct window *w)
 {
-    ist_error error;
-    int64_t index;
-    ist_reader *reader = movie_reader(w->view.panes[0].movie);
-    const bool given = *w->prompt;
-    const bool found = given && place_find(reader, w->prompt, &index, &error) >= 0;
-    ask(w, false);
-    if (found)
-        go(w, index);
-    else if (given)
-        say(w, error.message);
+    const struct question *question = w->question;
+    char text[PROMPT_SIZE];
+    snprintf(text, sizeof text, "%s", w->prompt);
+    ask(w, NULL);
+    if (*text)
+        question->answer(w, text);
 }
 
-static void prompt_key(struct window *w, SDL_Keycode key)
+/* Drops the last letter, which may have several bytes. */
+static void erase_letter(char *text)
 {
-    const size_t length = strlen(w->prompt);
+    size_t length = strlen(text);
+    while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+        length--;
+    text[length > 0 ? length - 1 : 0] = '\0';
+}
+
+static void question_key(struct window *w, SDL_Keycode key)
+{
     if (key == SDLK_ESCAPE)
-        ask(w, false);
+        ask(w, NULL);
     else if (key == SDLK_RETURN || key == SDLK_KP_ENTER)
-        answer_prompt(w);
-    else if (key == SDLK_BACKSPACE && length > 0)
-        w->prompt[length - 1] = '\0';
+        answer(w);
+    else if (key == SDLK_BACKSPACE)
+        erase_letter(w->prompt);
     show_state(w);
 }
 
-static void prompt_text(struct window *w, const char *text)
+static void question_text(struct window *w, const char *text)
 {
     const size_t length = strlen(w->prompt);
-    // The "g" that asked comes as text, too.
-    if (length == 0 && strcmp(text, "g") == 0)
+    // The key that asked may come as text, too.
+    if (length == 0 && SDL_strcasecmp(text, w->question->key) == 0)
         return;
-    snprintf(w->prompt + length, sizeof w->prompt - length, "%s", text);
+    // A letter that does not fit is left out whole.
+    if (length + strlen(text) < sizeof w->prompt)
+        strcat(w->prompt, text);
     show_state(w);
 }
 
@@ -163,17 +204,30 @@ static void step(struct window *w, int64_t frames)
     go(w, w->view.index + frames);
 }
 
-static void recolour(struct window *w, bool next_contrast, bool next_map)
+static void next_map(struct window *w)
 {
+    const enum colour_map map = (w->view.panes[0].levels.map + 1) % COLOUR_MAP_COUNT;
+    for (int i = 0; i < w->view.pane_count; i++)
+        w->view.panes[i].levels.map = map;
+    view_recolour(&w->view);
+}
+
+/* All recordings get the kind that is next for the first; each finds a range of its own. */
+static void next_contrast(struct window *w)
+{
+    const enum contrast now = w->view.panes[0].levels.contrast;
     for (int i = 0; i < w->view.pane_count; i++) {
-        struct levels *levels = &w->view.panes[i].levels;
-        if (next_contrast)
-            levels->contrast = (levels->contrast + 1) % CONTRAST_COUNT;
-        if (next_map)
-            levels->map = (levels->map + 1) % COLOUR_MAP_COUNT;
+        w->view.panes[i].levels.contrast = now;
+        levels_next(&w->view.panes[i].levels);
     }
     view_recolour(&w->view);
-    w->dirty = true;
+}
+
+static void move_contrast(struct window *w, int low_steps, int high_steps)
+{
+    for (int i = 0; i < w->view.pane_count; i++)
+        levels_move(&w->view.panes[i].levels, low_steps, high_steps);
+    view_recolour(&w->view);
 }
 
 static void fit(struct window *w, double zoom)
@@ -218,7 +272,9 @@ static void quit(struct window *w)
 
 static void leave(struct window *w)
 {
-    if (w->view.sketch.draws)
+    if (w->view.shows_keys)
+        w->view.shows_keys = false;
+    else if (w->view.sketch.draws)
         sketch_leave(&w->view.sketch);
     else
         quit(w);
@@ -333,7 +389,7 @@ static void press_for_view(struct window *w, SDL_Keycode key, Uint16 modifiers)
         go(w, bar_chunk_behind(bar, w->view.index));
         break;
     case SDLK_g:
-        ask(w, true);
+        ask(w, &for_place);
         break;
     case SDLK_l:
         w->player.loops = !w->player.loops;
@@ -348,16 +404,36 @@ static void press_for_view(struct window *w, SDL_Keycode key, Uint16 modifiers)
         change_speed(w, -1);
         break;
     case SDLK_c:
-        recolour(w, true, false);
+        if (modifiers & KMOD_SHIFT)
+            ask(w, &for_contrast);
+        else
+            next_contrast(w);
+        break;
+    case SDLK_3:
+        move_contrast(w, -1, 0);
+        break;
+    case SDLK_4:
+        move_contrast(w, 1, 0);
+        break;
+    case SDLK_5:
+        move_contrast(w, 0, -1);
+        break;
+    case SDLK_6:
+        move_contrast(w, 0, 1);
         break;
     case SDLK_m:
-        recolour(w, false, true);
+        next_map(w);
         break;
     case SDLK_f:
         fit(w, 0);
         break;
     case SDLK_1:
         fit(w, 1);
+        break;
+    case SDLK_F1:
+    case SDLK_QUESTION:
+    case SDLK_SLASH: // the question mark's key on many keyboards
+        w->view.shows_keys = !w->view.shows_keys;
         break;
     case SDLK_ESCAPE:
         leave(w);
@@ -446,6 +522,22 @@ static void move_mouse(struct window *w, const SDL_MouseMotionEvent *event)
         sketch_drag(&w->view.sketch, x, y);
 }
 
+/* Zooms; with Shift and Ctrl it moves the ends of the contrast of what is under the pointer. */
+static void turn_wheel(struct window *w, const SDL_MouseWheelEvent *event)
+{
+    double x, y;
+    const SDL_Keymod modifiers = SDL_GetModState();
+    const int mouse_x = w->view.mouse_x, mouse_y = w->view.mouse_y;
+    struct pane *pane = view_pane_at(&w->view, mouse_x, mouse_y, &x, &y);
+    w->dirty = true;
+    if (pane && modifiers & (KMOD_SHIFT | KMOD_CTRL)) {
+        levels_move(&pane->levels, modifiers & KMOD_SHIFT ? event->y : 0, modifiers & KMOD_CTRL ? event->y : 0);
+        view_recolour(&w->view);
+    } else {
+        view_zoom_at(&w->view, pow(ZOOM_STEP, event->y), mouse_x, mouse_y);
+    }
+}
+
 /* ---- the loop ---- */
 
 static void handle_window(struct window *w, const SDL_WindowEvent *event)
@@ -465,18 +557,17 @@ static void handle(struct window *w, const SDL_Event *event)
         handle_window(w, &event->window);
         break;
     case SDL_KEYDOWN:
-        if (w->asks)
-            prompt_key(w, event->key.keysym.sym);
+        if (w->question)
+            question_key(w, event->key.keysym.sym);
         else
             press(w, &event->key);
         break;
     case SDL_TEXTINPUT:
-        if (w->asks)
-            prompt_text(w, event->text.text);
+        if (w->question)
+            question_text(w, event->text.text);
         break;
     case SDL_MOUSEWHEEL:
-        view_zoom_at(&w->view, pow(ZOOM_STEP, event->wheel.y), w->view.mouse_x, w->view.mouse_y);
-        w->dirty = true;
+        turn_wheel(w, &event->wheel);
         break;
     case SDL_MOUSEBUTTONDOWN:
         press_button(w, &event->button);
