@@ -142,23 +142,39 @@ END_TEST
 
 /* ---- playing ---- */
 
+/* 50 frames a second; frame 20 is shown ten times as long. */
+static double interval_s(const void *context, int64_t index)
+{
+    (void)context;
+    return index == 20 ? 0.2 : 0.02;
+}
+
+static int64_t due(struct player *player, double now_s)
+{
+    return player_due(player, now_s, interval_s, NULL, 99);
+}
+
 START_TEST(frames_come_when_they_are_due)
 {
     struct player player = {.plays = true, .speed = 1};
     player_restart(&player, 100, 7);
-    ck_assert_int_eq(player_due(&player, 100, 50, 99), 7);
-    ck_assert_int_eq(player_due(&player, 100.019, 50, 99), 7);
-    ck_assert_int_eq(player_due(&player, 100.021, 50, 99), 8);
-    ck_assert_int_eq(player_due(&player, 101.01, 50, 99), 57);
+    ck_assert_int_eq(due(&player, 100), 7);
+    ck_assert_int_eq(due(&player, 100.019), 7);
+    ck_assert_int_eq(due(&player, 100.021), 8);
+    ck_assert_int_eq(due(&player, 100.27), 20);
+    ck_assert_int_eq(due(&player, 100.45), 20);
+    ck_assert_int_eq(due(&player, 100.47), 21);
+    ck_assert_int_eq(due(&player, 101.19), 57);
     player_change_speed(&player, 1);
     player_restart(&player, 101.01, 57);
-    ck_assert_int_eq(player_due(&player, 101.215, 50, 99), 77);
-    ck_assert_int_eq(player_due(&player, 105, 50, 99), 99);
+    ck_assert_int_eq(due(&player, 101.215), 77);
+    ck_assert_int_eq(due(&player, 105), 99);
     ck_assert(!player.plays);
     player = (struct player){.plays = true, .loops = true, .speed = 1};
     player_restart(&player, 0, 90);
-    ck_assert_int_eq(player_due(&player, 0.21, 50, 99), 0);
-    ck_assert_int_eq(player_due(&player, 0.25, 50, 99), 2);
+    ck_assert_int_eq(due(&player, 0.21), 0);
+    ck_assert_int_eq(due(&player, 0.245), 1);
+    ck_assert_int_eq(due(&player, 0.255), 2);
     ck_assert(player.plays);
     for (int i = 0; i < 20; i++)
         player_change_speed(&player, -1);

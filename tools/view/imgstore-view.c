@@ -157,6 +157,8 @@ static int write_picture(const struct request *request)
     struct snapshot snapshot;
     const struct window_plan *plan = &request->plan;
     const int sheet = (int)request->contact_sheet;
+    if (sheet > 0 && request->path_count > 1)
+        return cli_usage("--contact-sheet: is made of one recording, but there are %d", request->path_count);
     int result = snapshot_begin(&snapshot);
     if (result == CLI_GO_ON)
         result = view_open(&snapshot.view, &plan->view, NULL, NULL);
@@ -212,7 +214,8 @@ int main(int argc, char **argv)
          "of the tracks: boxes (ROIs where they are), paths (so\nfar) or latest (of two seconds), arrows, heat;\n"
          "default: boxes,paths,arrows",
          0, 0},
-        {"rois", CLI_TEXT, &request.plan.view.rois, "FILE", "ROIs to begin with, .yaml or .csv", 0, 0},
+        {"rois", CLI_TEXT, &request.plan.view.rois, "FILE",
+         "ROIs to begin with, .yaml or .csv (default in a window:\nwhat was saved earlier)", 0, 0},
         {"save-rois", CLI_TEXT, &request.plan.save_rois, "FILE",
          "where the key s saves what was drawn (default: the file\nof --rois, or RECORDING-rois.yaml)", 0, 0},
         {"size", CLI_TEXT, &request.size, "WxH", "of the window or the picture", 0, 0},

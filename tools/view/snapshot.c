@@ -81,7 +81,7 @@ int snapshot_export(struct snapshot *snapshot, int64_t index, int width, int hei
     const ist_reader_info *info = movie_info(view->panes[0].movie);
     const int columns = view_columns(view->pane_count), rows = view_rows(view->pane_count);
     int result = stretch_canvas(snapshot, width ? width : columns * info->width,
-                                (height ? height : rows * info->height) + view_footer_height(view));
+                                (height ? height : rows * info->height) + view_height_beside(view));
     if (result == CLI_GO_ON)
         result = fetch(view, index);
     if (result != CLI_GO_ON)

@@ -28,8 +28,7 @@ void view_finish(struct view *view)
         movie_close(&pane->movie);
         ist_frame_free(&pane->frame);
         free(pane->pixels);
-        if (pane->texture)
-            SDL_DestroyTexture(pane->texture);
+        SDL_DestroyTexture(pane->texture);
     }
     tracks_free(&view->overlay.tracks);
     regions_destroy(&view->regions);
@@ -80,8 +79,7 @@ int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(v
         overlay_fit_arrows(&view->overlay);
     if (result != CLI_GO_ON)
         return result;
-    view->bar = bar_create(movie_reader(view->panes[0].movie));
-    return view->bar ? CLI_GO_ON : cli_fail("out of memory");
+    return view_survey(view) ? CLI_GO_ON : cli_fail("out of memory");
 }
 
 /* ---- where we are ---- */
@@ -91,12 +89,49 @@ int64_t view_frame_count(const struct view *view)
     return movie_info(view->panes[0].movie)->frame_count;
 }
 
-double view_frame_rate(const struct view *view)
+static int compare(const void *a, const void *b)
 {
-    enum { DEFAULT_HZ = 25 };
-    const ist_reader_info *info = movie_info(view->panes[0].movie);
-    const double duration_s = info->time_max_s - info->time_min_s;
-    return duration_s > 0 && info->frame_count > 1 ? (double)(info->frame_count - 1) / duration_s : DEFAULT_HZ;
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Frames a second by the median of the first intervals, for a pause would spoil a mean; 25 where times do not say. */
+static double find_frame_rate(ist_reader *reader)
+{
+    enum { FRAMES = 1000, DEFAULT_HZ = 25 };
+    double times_s[FRAMES];
+    const int64_t all = ist_reader_get_info(reader)->frame_count;
+    const int count = all < FRAMES ? (int)all : FRAMES;
+    if (count < 2 || ist_reader_frame_metadata(reader, 0, count, NULL, times_s, NULL) < 0)
+        return DEFAULT_HZ;
+    for (int i = 0; i + 1 < count; i++)
+        times_s[i] = times_s[i + 1] - times_s[i];
+    qsort(times_s, (size_t)count - 1, sizeof *times_s, compare);
+    const double median_s = times_s[(count - 1) / 2];
+    return median_s > 0 ? 1 / median_s : DEFAULT_HZ;
+}
+
+bool view_survey(struct view *view)
+{
+    ist_reader *reader = movie_reader(view->panes[0].movie);
+    struct bar *bar = bar_create(reader);
+    if (!bar)
+        return false;
+    bar_destroy(&view->bar);
+    view->bar = bar;
+    view->frame_rate = find_frame_rate(reader);
+    return true;
+}
+
+double view_interval_s(const struct view *view, int64_t index)
+{
+    enum { LONGEST = 10 }; // usual intervals: dropped frames take their time, a pause of an hour does not
+    double times_s[2];
+    const double usual_s = 1 / view->frame_rate;
+    if (ist_reader_frame_metadata(movie_reader(view->panes[0].movie), index, 2, NULL, times_s, NULL) < 0)
+        return usual_s;
+    const double interval_s = times_s[1] - times_s[0];
+    return interval_s > 0 && interval_s <= LONGEST * usual_s ? interval_s : usual_s;
 }
 
 /* The frame of another recording that belongs to one of the first. */
@@ -142,24 +177,35 @@ void view_glance(struct view *view, int64_t index)
 
 /* ---- pictures ---- */
 
+/* Makes a texture of the frame's size. Returns false if there can be none. */
+static bool fit_texture(const struct view *view, struct pane *pane)
+{
+    const ist_frame *frame = &pane->frame;
+    if (pane->texture && pane->texture_width == frame->width && pane->texture_height == frame->height)
+        return true;
+    SDL_DestroyTexture(pane->texture);
+    free(pane->pixels);
+    pane->pixels = malloc((size_t)frame->width * (size_t)frame->height * sizeof *pane->pixels);
+    pane->texture = SDL_CreateTexture(view->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
+                                      frame->width, frame->height);
+    pane->texture_width = frame->width;
+    pane->texture_height = frame->height;
+    if (pane->texture && pane->pixels)
+        return true;
+    SDL_DestroyTexture(pane->texture);
+    pane->texture = NULL;
+    snprintf(pane->error.message, sizeof pane->error.message, "%d x %d px cannot be shown: %s", frame->width,
+             frame->height, pane->pixels ? SDL_GetError() : "out of memory");
+    return false;
+}
+
 /* Brings the frame's colours into the texture. */
 static void upload(const struct view *view, struct pane *pane)
 {
-    const ist_frame *frame = &pane->frame;
-    if (!pane->texture || pane->texture_width != frame->width || pane->texture_height != frame->height) {
-        if (pane->texture)
-            SDL_DestroyTexture(pane->texture);
-        free(pane->pixels);
-        pane->pixels = malloc((size_t)frame->width * (size_t)frame->height * sizeof *pane->pixels);
-        pane->texture = SDL_CreateTexture(view->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
-                                          frame->width, frame->height);
-        pane->texture_width = frame->width;
-        pane->texture_height = frame->height;
-    }
-    if (!pane->texture || !pane->pixels)
+    if (!pane->frame.data || !fit_texture(view, pane))
         return;
-    levels_apply(&pane->levels, frame, pane->pixels);
-    SDL_UpdateTexture(pane->texture, NULL, pane->pixels, frame->width * (int)sizeof *pane->pixels);
+    levels_apply(&pane->levels, &pane->frame, pane->pixels);
+    SDL_UpdateTexture(pane->texture, NULL, pane->pixels, pane->frame.width * (int)sizeof *pane->pixels);
 }
 
 bool view_take(struct view *view)
@@ -170,8 +216,7 @@ bool view_take(struct view *view)
         if (!movie_take(pane->movie, &pane->frame, &pane->error))
             continue;
         pane->has_frame = changed = true;
-        if (pane->frame.data)
-            upload(view, pane);
+        upload(view, pane);
     }
     return changed;
 }
@@ -179,8 +224,7 @@ bool view_take(struct view *view)
 void view_recolour(struct view *view)
 {
     for (int i = 0; i < view->pane_count; i++)
-        if (view->panes[i].frame.data)
-            upload(view, &view->panes[i]);
+        upload(view, &view->panes[i]);
 }
 
 /* ---- layout ---- */
@@ -202,15 +246,30 @@ static int bar_height(const struct view *view)
     return view->shows_bar ? BAR_HEIGHT_PX : 0;
 }
 
-int view_footer_height(const struct view *view)
+static int line_height(const struct view *view)
+{
+    return text_height(view->text) + PADDING_PX;
+}
+
+static int heading_height(const struct view *view)
+{
+    return view->pane_count > 1 ? line_height(view) : 0;
+}
+
+static int footer_height(const struct view *view)
 {
     return status_height(view) + bar_height(view);
+}
+
+int view_height_beside(const struct view *view)
+{
+    return view_rows(view->pane_count) * heading_height(view) + footer_height(view);
 }
 
 SDL_Rect view_bar_place(const struct view *view)
 {
     const SDL_Rect screen = screen_of(view);
-    return (SDL_Rect){0, screen.h - view_footer_height(view), screen.w, bar_height(view)};
+    return (SDL_Rect){0, screen.h - footer_height(view), screen.w, bar_height(view)};
 }
 
 int view_columns(int count)
@@ -230,11 +289,10 @@ static void lay_out(struct view *view)
     const int columns = view_columns(view->pane_count), rows = view_rows(view->pane_count);
     for (int i = 0; i < view->pane_count; i++) {
         const int column = i % columns, row = i / columns;
-        SDL_Rect *place = &view->panes[i].place;
-        place->x = bar.w * column / columns;
-        place->y = bar.y * row / rows;
-        place->w = bar.w * (column + 1) / columns - place->x;
-        place->h = bar.y * (row + 1) / rows - place->y;
+        const int left = bar.w * column / columns, right = bar.w * (column + 1) / columns;
+        const int top = bar.y * row / rows, bottom = bar.y * (row + 1) / rows, below = top + heading_height(view);
+        view->panes[i].heading = (SDL_Rect){left, top, right - left, below - top};
+        view->panes[i].place = (SDL_Rect){left, below, right - left, SDL_max(1, bottom - below)};
     }
 }
 
@@ -286,14 +344,12 @@ static void draw_strip(const struct view *view, SDL_Rect place)
     SDL_RenderFillRect(view->renderer, &place);
 }
 
-/* A line at the upper edge of a place on the screen, and what lies below it. */
-static SDL_Rect draw_line(const struct view *view, SDL_Rect place, SDL_Color colour, const char *line)
+/* A line at the upper edge of a place on the screen. */
+static void draw_line(const struct view *view, SDL_Rect place, SDL_Color colour, const char *line)
 {
-    const int height = text_height(view->text) + PADDING_PX;
-    draw_strip(view, (SDL_Rect){place.x, place.y, place.w, height});
+    draw_strip(view, (SDL_Rect){place.x, place.y, place.w, line_height(view)});
     SDL_SetRenderDrawColor(view->renderer, colour.r, colour.g, colour.b, colour.a);
     text_draw(view->text, view->renderer, place.x + PADDING_PX, place.y + PADDING_PX / 2, line);
-    return (SDL_Rect){place.x, place.y + height, place.w, place.h - height};
 }
 
 static void draw_frame(const struct view *view, const struct pane *pane)
@@ -305,7 +361,7 @@ static void draw_frame(const struct view *view, const struct pane *pane)
     SDL_RenderCopyF(view->renderer, pane->texture, NULL, &to);
     if (pane != view->panes)
         return;
-    overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view_frame_rate(view));
+    overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view->frame_rate);
     sketch_draw(&view->sketch, view->renderer, lens);
 }
 
@@ -347,21 +403,27 @@ static void describe_pane(const struct view *view, const struct pane *pane, char
     snprintf(text, size, "%s%s", name, where);
 }
 
+static void draw_heading(const struct view *view, const struct pane *pane)
+{
+    char text[NAME_MAX + 300];
+    describe_pane(view, pane, text, sizeof text);
+    SDL_RenderSetClipRect(view->renderer, &pane->heading);
+    draw_line(view, pane->heading, (SDL_Color){225, 225, 225, 255}, text);
+}
+
 static void draw_pane(const struct view *view, const struct pane *pane)
 {
-    static const SDL_Color name_colour = {225, 225, 225, 255}, failure_colour = {240, 200, 90, 255};
-    char name[PATH_MAX + 100];
-    SDL_Rect place = pane->place;
-    SDL_RenderSetClipRect(view->renderer, &place);
-    if (pane->has_frame && pane->frame.data && pane->texture)
-        draw_frame(view, pane);
-    describe_pane(view, pane, name, sizeof name);
+    static const SDL_Color failure_colour = {240, 200, 90, 255};
     if (view->pane_count > 1)
-        place = draw_line(view, place, name_colour, name);
-    if (pane->has_frame && !pane->frame.data)
-        draw_line(view, place, failure_colour, pane->error.message);
+        draw_heading(view, pane);
+    SDL_RenderSetClipRect(view->renderer, &pane->place);
+    const bool has_picture = pane->frame.data && pane->texture;
+    if (has_picture)
+        draw_frame(view, pane);
+    else if (pane->has_frame)
+        draw_line(view, pane->place, failure_colour, pane->error.message);
     else if (movie_info(pane->movie)->frame_count == 0)
-        draw_line(view, place, failure_colour, "no frames yet");
+        draw_line(view, pane->place, failure_colour, "no frames yet");
     SDL_RenderSetClipRect(view->renderer, NULL);
 }
 
@@ -421,7 +483,7 @@ void view_describe(const struct view *view, char *text, size_t size)
     }
     describe_time(view, local);
     snprintf(text, size, "%" PRId64 "/%" PRId64 "  number %" PRId64 "  %s  %.2f fps", pane->frame.index,
-             movie_info(pane->movie)->frame_count, pane->frame.number, local, view_frame_rate(view));
+             movie_info(pane->movie)->frame_count, pane->frame.number, local, view->frame_rate);
 }
 
 void view_describe_briefly(const struct view *view, char *text, size_t size)

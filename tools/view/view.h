@@ -31,7 +31,8 @@ struct pane {
     uint32_t *pixels; /* of the frame, as they go to the texture */
     SDL_Texture *texture;
     int texture_width, texture_height;
-    SDL_Rect place; /* on the screen */
+    SDL_Rect heading; /* on the screen: its name; without height where it is the only one */
+    SDL_Rect place;   /* its picture, below that */
 };
 
 struct view {
@@ -48,6 +49,7 @@ struct view {
     double centre_x, centre_y; /* of the picture, in the middle of a pane; px */
     int mouse_x, mouse_y;      /* -1: not over the window */
     char note[160];            /* behind the status, such as the speed */
+    double frame_rate;         /* usual frames a second of the first recording */
     char question[512];        /* above the pictures, instead of what the sketch says */
     bool shows_keys;           /* over everything */
 
@@ -97,13 +99,16 @@ void view_draw_picture(struct view *view, SDL_Rect place);
 int view_columns(int count);
 int view_rows(int count);
 
-/* Height of the status and the bar, as far as they are shown. */
-int view_footer_height(const struct view *view);
+/* Height of everything but the pictures: names of several, and the status and the bar as far as they are shown. */
+int view_height_beside(const struct view *view);
 
 int64_t view_frame_count(const struct view *view);
 
-/* Mean frames a second of the first recording; 25 where its times do not say. */
-double view_frame_rate(const struct view *view);
+/* Takes note of the first recording's frames: to be called when it has grown. Returns false if memory ran out. */
+bool view_survey(struct view *view);
+
+/* How long a frame of the first recording is shown, seconds: until the next one came, but gaps are shortened. */
+double view_interval_s(const struct view *view, int64_t index);
 
 /* Sets the zoom so that the picture's point under x, y stays there. */
 void view_zoom_at(struct view *view, double factor, int x, int y);

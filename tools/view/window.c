@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../cli.h"
 #include "place.h"
@@ -28,6 +29,7 @@ struct window {
     SDL_Renderer *renderer;
     struct view view;
     const struct window_plan *plan;
+    char rois[PATH_MAX + 16]; /* where they are saved */
     Uint32 arrived_event;
     bool quit;
     bool warned; /* that ROIs are not saved */
@@ -35,6 +37,7 @@ struct window {
 
     struct player player;
     bool drags_bar, drags_picture;
+    bool plays_on;                   /* when the bar is let go */
     const struct question *question; /* NULL: nothing is asked */
     char prompt[PROMPT_SIZE];
     char message[512]; /* why a place was not found, and the like */
@@ -93,10 +96,14 @@ static void set_playing(struct window *w, bool plays)
     show_state(w);
 }
 
+static double interval_s(const void *view, int64_t index)
+{
+    return view_interval_s(view, index);
+}
+
 static void play(struct window *w)
 {
-    const int64_t last = view_frame_count(&w->view) - 1;
-    const int64_t index = player_due(&w->player, now_s(), view_frame_rate(&w->view), last);
+    const int64_t index = player_due(&w->player, now_s(), interval_s, &w->view, view_frame_count(&w->view) - 1);
     if (index != w->view.index)
         view_go(&w->view, index);
     if (!w->player.plays)
@@ -194,7 +201,7 @@ static void question_text(struct window *w, const char *text)
 static int64_t step_of(const struct window *w, Uint16 modifiers)
 {
     if (modifiers & KMOD_CTRL)
-        return (int64_t)fmax(1, round(view_frame_rate(&w->view)));
+        return (int64_t)fmax(1, round(w->view.frame_rate));
     return modifiers & KMOD_SHIFT ? STEP_SHIFT : 1;
 }
 
@@ -242,9 +249,8 @@ static void fit(struct window *w, double zoom)
 /* ---- ROIs and tracks ---- */
 
 /* Where what was drawn is saved. */
-static void name_rois(const struct window *w, char *path, size_t size)
+static void name_rois(const struct window_plan *plan, char *path, size_t size)
 {
-    const struct window_plan *plan = w->plan;
     const char *recording = plan->view.paths[0];
     size_t length = strlen(recording);
     while (length > 1 && recording[length - 1] == '/')
@@ -253,13 +259,6 @@ static void name_rois(const struct window *w, char *path, size_t size)
         snprintf(path, size, "%s", plan->save_rois ? plan->save_rois : plan->view.rois);
     else
         snprintf(path, size, "%.*s-rois.yaml", (int)length, recording);
-}
-
-static void save_rois(struct window *w)
-{
-    char path[PATH_MAX + 16];
-    name_rois(w, path, sizeof path);
-    sketch_save(&w->view.sketch, path);
 }
 
 static void quit(struct window *w)
@@ -319,7 +318,7 @@ static bool press_for_sketch(struct window *w, SDL_Keycode key, Uint16 modifiers
         sketch_redo(sketch);
         break;
     case SDLK_s:
-        save_rois(w);
+        sketch_save(sketch, w->rois);
         break;
     default:
         return false;
@@ -491,6 +490,7 @@ static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
     w->dirty = true;
     if (SDL_PointInRect(&(SDL_Point){event->x, event->y}, &bar)) {
         w->drags_bar = true;
+        w->plays_on = w->player.plays;
         drag_bar(w, event->x);
         return;
     }
@@ -501,8 +501,10 @@ static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
 
 static void release_button(struct window *w)
 {
-    if (w->drags_bar)
+    if (w->drags_bar) {
+        w->player.plays = w->plays_on;
         go(w, w->view.index);
+    }
     w->drags_bar = w->drags_picture = false;
     sketch_release(&w->view.sketch);
     w->dirty = true;
@@ -604,11 +606,7 @@ static void follow(struct window *w)
         grew |= movie_refresh(w->view.panes[i].movie);
     if (!grew)
         return;
-    struct bar *bar = bar_create(movie_reader(w->view.panes[0].movie));
-    if (bar) {
-        bar_destroy(&w->view.bar);
-        w->view.bar = bar;
-    }
+    view_survey(&w->view); // without memory the old bar stays
     show_title(w);
     if (at_end && !w->player.plays)
         view_go(&w->view, view_frame_count(&w->view) - 1);
@@ -649,7 +647,7 @@ static void choose_size(const struct window_plan *plan, const struct view *view,
     SDL_GetDisplayUsableBounds(0, &usable);
     const ist_reader_info *info = movie_info(view->panes[0].movie);
     const int wanted_width = view_columns(view->pane_count) * info->width;
-    const int wanted_height = view_rows(view->pane_count) * info->height + view_footer_height(view);
+    const int wanted_height = view_rows(view->pane_count) * info->height + view_height_beside(view);
     *width = plan->width ? plan->width : SDL_max(WIDTH_MIN, SDL_min(wanted_width, usable.w));
     *height = plan->height ? plan->height : SDL_max(HEIGHT_MIN, SDL_min(wanted_height, usable.h));
 }
@@ -670,20 +668,37 @@ static int init_video(struct window *w)
     if (!has_display())
         return fail_to_open("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
     SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("DISPLAY") ? "x11" : "wayland");
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0"); // this is no game
     if (SDL_Init(SDL_INIT_VIDEO) < 0 || !view_init(&w->view))
         return fail_to_open(SDL_GetError());
     w->arrived_event = SDL_RegisterEvents(1);
     return CLI_GO_ON;
 }
 
+/* ROIs that were saved earlier are there again, and saving does not lose them. */
 static int open_recordings(struct window *w)
 {
     const struct window_plan *plan = w->plan;
-    const int result = view_open(&w->view, &plan->view, wake, w);
+    struct view_plan view = plan->view;
+    name_rois(plan, w->rois, sizeof w->rois);
+    if (!view.rois && access(w->rois, F_OK) == 0)
+        view.rois = w->rois;
+    const int result = view_open(&w->view, &view, wake, w);
     if (result == CLI_GO_ON && plan->index >= view_frame_count(&w->view) && plan->index > 0)
         return cli_fail("%s: there is no frame %lld; the last is %lld", plan->view.paths[0], (long long)plan->index,
                         (long long)view_frame_count(&w->view) - 1);
     return result;
+}
+
+/* Of ROIs that nobody asked for it is said where they come from. */
+static void say_found_rois(struct window *w)
+{
+    char text[sizeof w->message];
+    const int count = trk_roi_set_count(regions_now(w->view.regions));
+    if (count == 0 || w->plan->view.rois)
+        return;
+    snprintf(text, sizeof text, "%d ROIs from %.400s", count, w->rois);
+    say(w, text);
 }
 
 static int create_window(struct window *w)
@@ -714,6 +729,7 @@ int window_run(const struct window_plan *plan)
         // Who follows wants to see what comes.
         go(&w, plan->follow && plan->index == 0 ? view_frame_count(&w.view) - 1 : plan->index);
         set_playing(&w, plan->plays);
+        say_found_rois(&w);
         loop(&w);
         result = CLI_SUCCESS;
     }
