@@ -1,6 +1,7 @@
 /*
- * How fast the viewer's reading is: movie_speed FILE. Prints a line for a drag along the bar, one for the same way
- * back, and one for playing at 60 frames a second.
+ * How fast the viewer's reading is: movie_speed FILE. Prints a line each for a drag along the bar, for the same way
+ * back (each step is to show something within 50 ms; how many were late?), for jumps to exactly one frame, and for
+ * playing at 60 frames a second (how many frames were there when they were due?).
  */
 #include "view/movie.h"
 
@@ -11,7 +12,7 @@
 
 enum { DRAG_STEPS = 100, PLAY_FRAMES = 180 };
 
-static const double PLAY_HZ = 60, LONGEST_WAIT_S = 10;
+static const double PLAY_HZ = 60, LATE_MS = 50, LONGEST_WAIT_S = 10;
 
 static double now_s(void)
 {
@@ -57,9 +58,12 @@ static double go_ms(struct movie *movie, ist_frame *frame, int64_t index)
 
 static void print(const char *name, double *ms)
 {
+    int late = 0;
+    for (int i = 0; i < DRAG_STEPS; i++)
+        late += ms[i] > LATE_MS;
     qsort(ms, DRAG_STEPS, sizeof *ms, compare);
-    printf("%s median_ms %.2f p95_ms %.2f max_ms %.2f\n", name, ms[DRAG_STEPS / 2], ms[DRAG_STEPS * 95 / 100],
-           ms[DRAG_STEPS - 1]);
+    printf("%s median_ms %.2f p95_ms %.2f max_ms %.2f late %d\n", name, ms[DRAG_STEPS / 2], ms[DRAG_STEPS * 95 / 100],
+           ms[DRAG_STEPS - 1], late);
 }
 
 /* Here and there, each to exactly that frame. */

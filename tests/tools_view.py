@@ -383,19 +383,20 @@ class WithoutScreen(ViewTest):
 
     @unittest.skipUnless(MOVIE_SPEED, "movie_speed was not built")
     def test_speed(self):
-        """Issue: a frame within 50 ms in a mp4 of 10,000 frames, and 60 a second; other work shares this machine."""
-        part = self.clip("part.mp4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", frames=250,
-                         size="640x480")
-        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "39", "-i", part, "-c", "copy", self.path("long.mp4")],
-                       check=True, stdin=subprocess.DEVNULL)
+        """10,000 frames as imgstore-save writes them unless told otherwise: a drag along the bar has 50 ms for each
+        step, playing 60 frames a second. Other work may share this machine."""
+        store = self.save("store", "--chunksize", "250", source="test:frames=250,size=640x480")
+        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "39", "-i", store + "/000000.mp4", "-c", "copy",
+                        self.path("long.mp4")], check=True, stdin=subprocess.DEVNULL)
         self.assertEqual(self.info(self.path("long.mp4"))["frame_count"], 10000)
         result = run(MOVIE_SPEED, self.path("long.mp4"))
         print(result.stdout)
         self.assertEqual(result.returncode, 0, result.stderr)
         figures = {words[0]: dict(zip(words[1::2], map(float, words[2::2])))
                    for words in map(str.split, result.stdout.splitlines())}
-        self.assertLess(figures["drag"]["p95_ms"], 150)
-        self.assertLess(figures["back"]["p95_ms"], 150)
+        for way in ("drag", "back"):
+            self.assertLess(figures[way]["median_ms"], 50)
+            self.assertLess(figures[way]["p95_ms"], 150)
         self.assertGreater(figures["play"]["in_time"], 0.8 * figures["play"]["frames"])
 
 
