@@ -1,10 +1,11 @@
-"""imgstore-view as a person uses it: keys and mouse on a screen of its own, what is then to be seen, and pictures
-without a screen."""
+"""imgstore-view as a person uses it: keys and mouse on a screen of its own, what is then to be seen; pictures without a
+screen; and how fast it is. Each of these three classes is a test of its own."""
 import glob
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -20,6 +21,7 @@ from toolkit import ANALYZE, SAVE, ToolTest, run
 VIEW = os.environ.get("IMGSTORE_VIEW")
 EDIT = os.environ.get("IMGSTORE_EDIT")
 MOVIE_SPEED = os.environ.get("MOVIE_SPEED")
+FILM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data/real/cup.mp4")  # 640 x 480 px
 SCREEN = (800, 640)
 # Drivers of displays keep memory when they are unloaded; a sanitizer is not to count that.
 DRIVERS_LEAK = {"ASAN_OPTIONS": "detect_leaks=0"}
@@ -381,12 +383,13 @@ class WithoutScreen(ViewTest):
         del settings["rois"]
         refuse("settings.json", "mm-analyze")
 
-    @unittest.skipUnless(MOVIE_SPEED, "movie_speed was not built")
+
+class Speed(ViewTest):
     def test_speed(self):
         """10,000 frames as imgstore-save writes them unless told otherwise: a drag along the bar has 50 ms for each
         step, playing 60 frames a second. Other work may share this machine."""
-        store = self.save("store", "--chunksize", "250", source="test:frames=250,size=640x480")
-        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "39", "-i", store + "/000000.mp4", "-c", "copy",
+        store = self.save("store", "--frames", "200", source=FILM)
+        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "49", "-i", store + "/000000.mp4", "-c", "copy",
                         self.path("long.mp4")], check=True, stdin=subprocess.DEVNULL)
         self.assertEqual(self.info(self.path("long.mp4"))["frame_count"], 10000)
         result = run(MOVIE_SPEED, self.path("long.mp4"))
@@ -476,14 +479,14 @@ class OnScreen(ViewTest):
         self.assertEqual(window.quit("Escape"), (0, ""))
 
     def test_a_pause_is_not_waited_for(self):
-        """60 frames at 25 a second, and 100 s of nothing in the middle."""
-        clip = self.clip("clip.mkv", "-c:v", "ffv1", "-vf", "setpts='(N/25+gte(N,30)*100)/TB'", "-fps_mode", "vfr",
-                         frames=60, size="160x120")
+        """40 frames at 25 a second, and 100 s of nothing in the middle."""
+        clip = self.clip("clip.mkv", "-c:v", "ffv1", "-vf", "setpts='(N/25+gte(N,20)*100)/TB'", "-fps_mode", "vfr",
+                         frames=40, size="160x120")
         window = self.open("--play", clip)
-        self.assertEqual(window.title()[1], 60)
+        self.assertEqual(window.title()[1], 40)
         self.assertIn(" 25.00 fps", window.xdotool("getwindowname", window.id))
-        window.wait(lambda: window.index() == 59, "the end")
-        self.assertEqual(window.title()[3], "102.360000 s")
+        window.wait(lambda: window.index() == 39, "the end")
+        self.assertEqual(window.title()[3], "101.560000 s")
         self.assertEqual(window.quit(), (0, ""))
 
     def test_bar(self):
@@ -698,18 +701,19 @@ class OnScreen(ViewTest):
 
     def test_preview(self):
         """imgstore-save --preview: the window follows at the end, and goes with the recording."""
-        saving = subprocess.Popen([SAVE, "--quiet", "--source", "test:live=1,rate=30,size=160x120", "--duration", "5",
-                                   "--preview", self.path("live")], env=self.screen.env, stdin=subprocess.DEVNULL,
+        saving = subprocess.Popen([SAVE, "--quiet", "--source", "test:live=1,rate=30,size=160x120", "--preview", self.path("live")], env=self.screen.env, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
         search = ["xdotool", "search", "--onlyvisible", "--name", "live - .* - imgstore-view$"]
         seen = 0
-        while saving.poll() is None:
+        end = time.monotonic() + 20
+        while saving.poll() is None and seen < 10 and time.monotonic() < end:
             for window in run(*search, env=self.screen.env).stdout.split():
                 title = TITLE.match(run("xdotool", "getwindowname", window, env=self.screen.env).stdout.strip("\n"))
                 seen = max(seen, int(title.group(1)) if title else 0)
-            time.sleep(0.1)
-        self.assertEqual((saving.returncode, saving.communicate()), (0, ("", "")))
-        self.assertGreater(seen, 10)
+            time.sleep(0.02)
+        saving.send_signal(signal.SIGINT)
+        self.assertEqual((saving.communicate(), saving.returncode), (("", ""), 0))
+        self.assertGreaterEqual(seen, 10)
         self.assertEqual(run(*search, env=self.screen.env).stdout, "")
 
     def test_following(self):
