@@ -206,6 +206,9 @@ class WithoutScreen(ViewTest):
         self.assertGreater(with_status[258:].max(), 200)  # letters
         twice = self.export("--frame", 37, "--size", "640x480", store)
         numpy.testing.assert_array_equal(twice, pixels(store, 37).repeat(2, axis=0).repeat(2, axis=1))
+        half = self.export("--frame", 37, "--size", "160x120", store)
+        mean = pixels(store, 37).reshape(120, 2, 160, 2, 3).mean(axis=(1, 3))
+        self.assertLessEqual(numpy.abs(half - mean).max(), 0.5)
 
     def test_bar(self):
         """Ticks between chunks, red where one is missing."""

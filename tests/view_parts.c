@@ -8,6 +8,7 @@
 #include "view/levels.h"
 #include "view/player.h"
 #include "view/regions.h"
+#include "view/shrink.h"
 
 static ist_error error;
 
@@ -136,6 +137,29 @@ START_TEST(maps_become_brighter_all_the_way)
         }
         enum colour_map found;
         ck_assert(colour_map_find(colour_map_name((enum colour_map)map), &found) && (int)found == map);
+    }
+}
+END_TEST
+
+START_TEST(a_smaller_picture_is_the_mean)
+{
+    enum { SIDE = 23 };
+    static uint32_t pixels[SIDE * SIDE], small[SIDE * SIDE];
+    for (int factor = 1; factor <= SIDE + 2; factor++) {
+        const int side = shrink_side(SIDE, factor);
+        ck_assert(side * factor >= SIDE && (side - 1) * factor < SIDE);
+        // A slope of 2 to the right in red and 3 down in green: a mean is the value in the middle.
+        for (int i = 0; i < SIDE * SIDE; i++)
+            pixels[i] = 0xff000000U | (uint32_t)(i % SIDE * 2) << 16 | (uint32_t)(i / SIDE * 3) << 8 | 77;
+        shrink(pixels, SIDE, SIDE, factor, small);
+        for (int i = 0; i < side * side; i++) {
+            const int left = i % side * factor, top = i / side * factor;
+            const int right = left + factor < SIDE ? left + factor : SIDE;
+            const int bottom = top + factor < SIDE ? top + factor : SIDE;
+            ck_assert_int_eq(small[i] >> 16, 0xff00 + (left + right - 1));
+            ck_assert_int_eq(small[i] >> 8 & 0xff, (3 * (top + bottom - 1) + 1) / 2);
+            ck_assert_int_eq(small[i] & 0xff, 77);
+        }
     }
 }
 END_TEST
@@ -281,6 +305,7 @@ int main(void)
     tcase_add_test(tests, a_contrast_is_read_as_people_write_it);
     tcase_add_test(tests, the_ends_of_the_contrast_move);
     tcase_add_test(tests, maps_become_brighter_all_the_way);
+    tcase_add_test(tests, a_smaller_picture_is_the_mean);
     tcase_add_test(tests, frames_come_when_they_are_due);
     tcase_add_test(tests, steps_go_back_and_forth);
     tcase_add_test(tests, saved_is_what_is_in_the_file);

@@ -12,6 +12,7 @@
 
 enum { TEXT_SIZE_PX = 14, PADDING_PX = 4, BAR_HEIGHT_PX = 18, STATUS_LINES = 2 };
 
+static const SDL_Color failure_colour = {240, 200, 90, 255};
 static const double ZOOM_MIN = 1.0 / 64, ZOOM_MAX = 64;
 
 bool view_init(struct view *view)
@@ -27,8 +28,7 @@ void view_finish(struct view *view)
         struct pane *pane = &view->panes[i];
         movie_close(&pane->movie);
         ist_frame_free(&pane->frame);
-        free(pane->pixels);
-        SDL_DestroyTexture(pane->texture);
+        picture_finish(&pane->picture);
     }
     tracks_free(&view->overlay.tracks);
     regions_destroy(&view->regions);
@@ -177,35 +177,11 @@ void view_glance(struct view *view, int64_t index)
 
 /* ---- pictures ---- */
 
-/* Makes a texture of the frame's size. Returns false if there can be none. */
-static bool fit_texture(const struct view *view, struct pane *pane)
+/* Finds the colours of a frame; without memory drawing it will say so. */
+static void colour(struct pane *pane)
 {
-    const ist_frame *frame = &pane->frame;
-    if (pane->texture && pane->texture_width == frame->width && pane->texture_height == frame->height)
-        return true;
-    SDL_DestroyTexture(pane->texture);
-    free(pane->pixels);
-    pane->pixels = malloc((size_t)frame->width * (size_t)frame->height * sizeof *pane->pixels);
-    pane->texture = SDL_CreateTexture(view->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
-                                      frame->width, frame->height);
-    pane->texture_width = frame->width;
-    pane->texture_height = frame->height;
-    if (pane->texture && pane->pixels)
-        return true;
-    SDL_DestroyTexture(pane->texture);
-    pane->texture = NULL;
-    snprintf(pane->error.message, sizeof pane->error.message, "%d x %d px cannot be shown: %s", frame->width,
-             frame->height, pane->pixels ? SDL_GetError() : "out of memory");
-    return false;
-}
-
-/* Brings the frame's colours into the texture. */
-static void upload(const struct view *view, struct pane *pane)
-{
-    if (!pane->frame.data || !fit_texture(view, pane))
-        return;
-    levels_apply(&pane->levels, &pane->frame, pane->pixels);
-    SDL_UpdateTexture(pane->texture, NULL, pane->pixels, pane->frame.width * (int)sizeof *pane->pixels);
+    if (pane->frame.data)
+        picture_set(&pane->picture, &pane->levels, &pane->frame);
 }
 
 bool view_take(struct view *view)
@@ -216,7 +192,7 @@ bool view_take(struct view *view)
         if (!movie_take(pane->movie, &pane->frame, &pane->error))
             continue;
         pane->has_frame = changed = true;
-        upload(view, pane);
+        colour(pane);
     }
     return changed;
 }
@@ -224,7 +200,7 @@ bool view_take(struct view *view)
 void view_recolour(struct view *view)
 {
     for (int i = 0; i < view->pane_count; i++)
-        upload(view, &view->panes[i]);
+        colour(&view->panes[i]);
 }
 
 /* ---- layout ---- */
@@ -352,13 +328,15 @@ static void draw_line(const struct view *view, SDL_Rect place, SDL_Color colour,
     text_draw(view->text, view->renderer, place.x + PADDING_PX, place.y + PADDING_PX / 2, line);
 }
 
-static void draw_frame(const struct view *view, const struct pane *pane)
+static void draw_frame(const struct view *view, struct pane *pane)
 {
     const struct lens lens = view_lens(view, pane);
-    SDL_SetTextureScaleMode(pane->texture, lens.scale < 1 ? SDL_ScaleModeLinear : SDL_ScaleModeNearest);
-    const SDL_FRect to = {(float)lens.left, (float)lens.top, (float)(pane->frame.width * lens.scale),
-                          (float)(pane->frame.height * lens.scale)};
-    SDL_RenderCopyF(view->renderer, pane->texture, NULL, &to);
+    if (!picture_draw(&pane->picture, view->renderer, lens)) {
+        char text[200];
+        snprintf(text, sizeof text, "%d x %d px cannot be shown: %s", pane->frame.width, pane->frame.height,
+                 SDL_GetError());
+        draw_line(view, pane->place, failure_colour, text);
+    }
     if (pane != view->panes)
         return;
     overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view->frame_rate);
@@ -411,14 +389,12 @@ static void draw_heading(const struct view *view, const struct pane *pane)
     draw_line(view, pane->heading, (SDL_Color){225, 225, 225, 255}, text);
 }
 
-static void draw_pane(const struct view *view, const struct pane *pane)
+static void draw_pane(const struct view *view, struct pane *pane)
 {
-    static const SDL_Color failure_colour = {240, 200, 90, 255};
     if (view->pane_count > 1)
         draw_heading(view, pane);
     SDL_RenderSetClipRect(view->renderer, &pane->place);
-    const bool has_picture = pane->frame.data && pane->texture;
-    if (has_picture)
+    if (pane->frame.data)
         draw_frame(view, pane);
     else if (pane->has_frame)
         draw_line(view, pane->place, failure_colour, pane->error.message);

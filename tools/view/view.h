@@ -12,6 +12,7 @@
 #include "levels.h"
 #include "movie.h"
 #include "overlay.h"
+#include "picture.h"
 #include "sketch.h"
 #include "text.h"
 
@@ -28,11 +29,9 @@ struct pane {
     ist_error error;
     bool has_frame; /* something has arrived */
     struct levels levels;
-    uint32_t *pixels; /* of the frame, as they go to the texture */
-    SDL_Texture *texture;
-    int texture_width, texture_height;
-    SDL_Rect heading; /* on the screen: its name; without height where it is the only one */
-    SDL_Rect place;   /* its picture, below that */
+    struct picture picture; /* of the frame */
+    SDL_Rect heading;       /* on the screen: its name; without height where it is the only one */
+    SDL_Rect place;         /* its picture, below that */
 };
 
 struct view {
