@@ -277,8 +277,8 @@ struct lens view_lens(const struct view *view, const struct pane *pane)
     const ist_reader_info *info = movie_info(pane->movie);
     const double fit = fmin((double)pane->place.w / info->width, (double)pane->place.h / info->height);
     const double scale = view->zoom > 0 ? view->zoom : fit;
-    const double x = view->zoom > 0 ? view->centre_x : info->width / 2.0;
-    const double y = view->zoom > 0 ? view->centre_y : info->height / 2.0;
+    const double x = info->width * (view->zoom > 0 ? view->centre_x : 0.5);
+    const double y = info->height * (view->zoom > 0 ? view->centre_y : 0.5);
     return (struct lens){.left = pane->place.x + pane->place.w / 2.0 - x * scale,
                          .top = pane->place.y + pane->place.h / 2.0 - y * scale,
                          .scale = scale};
@@ -305,10 +305,11 @@ void view_zoom_at(struct view *view, double factor, int x, int y)
     const struct pane *pane = view_pane_at(view, x, y, &picture_x, &picture_y);
     if (!pane)
         return;
+    const ist_reader_info *info = movie_info(pane->movie);
     view->zoom = fmin(ZOOM_MAX, fmax(ZOOM_MIN, view_lens(view, pane).scale * factor));
     // Solve view_lens() for the centre that leaves the point where it is.
-    view->centre_x = picture_x - (x + 0.5 - pane->place.x - pane->place.w / 2.0) / view->zoom;
-    view->centre_y = picture_y - (y + 0.5 - pane->place.y - pane->place.h / 2.0) / view->zoom;
+    view->centre_x = (picture_x - (x + 0.5 - pane->place.x - pane->place.w / 2.0) / view->zoom) / info->width;
+    view->centre_y = (picture_y - (y + 0.5 - pane->place.y - pane->place.h / 2.0) / view->zoom) / info->height;
 }
 
 /* ---- drawing ---- */

@@ -45,7 +45,7 @@ struct view {
 
     int64_t index;             /* where we are, in the first recording */
     double zoom;               /* screen pixels a picture pixel; 0: so that it fits */
-    double centre_x, centre_y; /* of the picture, in the middle of a pane; px */
+    double centre_x, centre_y; /* of the picture, in the middle of a pane; of its width and height, 0..1 */
     int mouse_x, mouse_y;      /* -1: not over the window */
     char note[160];            /* behind the status, such as the speed */
     double frame_rate;         /* usual frames a second of the first recording */

@@ -239,10 +239,8 @@ static void move_contrast(struct window *w, int low_steps, int high_steps)
 
 static void fit(struct window *w, double zoom)
 {
-    const ist_reader_info *info = movie_info(w->view.panes[0].movie);
     w->view.zoom = zoom;
-    w->view.centre_x = info->width / 2.0;
-    w->view.centre_y = info->height / 2.0;
+    w->view.centre_x = w->view.centre_y = 0.5;
     w->dirty = true;
 }
 
@@ -471,10 +469,11 @@ static void drag_bar(struct window *w, int x)
 static void drag_picture(struct window *w, int dx, int dy)
 {
     const struct lens lens = view_lens(&w->view, &w->view.panes[0]);
+    const ist_reader_info *info = movie_info(w->view.panes[0].movie);
     if (w->view.zoom <= 0)
         fit(w, lens.scale);
-    w->view.centre_x -= dx / lens.scale;
-    w->view.centre_y -= dy / lens.scale;
+    w->view.centre_x -= dx / lens.scale / info->width;
+    w->view.centre_y -= dy / lens.scale / info->height;
 }
 
 /* The mouse over the first recording, whose ROIs are drawn. False: it is elsewhere. */
