@@ -550,13 +550,14 @@ static double device_time(struct state *state, double time_s)
 }
 
 // The stream's clock, of which only is known when its frames came. Pictures one by one over http have none.
-static double network_time(ist_source *source, double time_s)
+static void set_network_time(struct state *state, ist_frame *frame, double time_s)
 {
-    struct state *state = source->state;
-    const double now_s = host_time_s();
+    frame->time_s = host_time_s();
     if (format_is(state, "mpjpeg"))
-        return now_s;
-    return (double)camera_clock_tie(&state->clock, (int64_t)(time_s * 1e9), (int64_t)(now_s * 1e9)) / 1e9;
+        return;
+    frame->camera_time_s = time_s;
+    frame->time_s =
+        (double)camera_clock_tie(&state->clock, (int64_t)(time_s * 1e9), (int64_t)(frame->time_s * 1e9)) / 1e9;
 }
 
 static void set_time(ist_source *source, ist_frame *frame)
@@ -569,7 +570,7 @@ static void set_time(ist_source *source, ist_frame *frame)
     if (!source->info.live)
         frame->time_s = isnan(source->info.creation_time_s) ? time_s : source->info.creation_time_s + time_s;
     else if (state->is_network)
-        frame->time_s = network_time(source, time_s);
+        set_network_time(state, frame, time_s);
     else
         frame->time_s = device_time(state, time_s);
 }

@@ -5,6 +5,7 @@ import http.server
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -213,7 +214,17 @@ class Rtsp(NetworkTest):
                 _, err = process.communicate(timeout=30)
                 self.assertEqual(process.returncode, 0, err)
                 self.assert_true_times(self.begin, 0.3)
+                self.assert_the_camera_s_times_are_kept()
                 os.rename(self.path("store"), self.path(transport))
+
+    def assert_the_camera_s_times_are_kept(self):
+        with contextlib.closing(sqlite3.connect(self.path("store/.index.sqlite"))) as index:
+            rows = index.execute("SELECT frames.frame_time, camera_times.time FROM frames JOIN camera_times "
+                                 "ON frames.rowid = camera_times.frame ORDER BY frames.rowid").fetchall()
+        self.assertGreaterEqual(len(rows), self.info(self.path("store"))["frame_count"] - 1)  # 0 is none
+        times, camera_times = numpy.array(rows).T
+        self.assertTrue((numpy.diff(camera_times) > 0).all())
+        self.assertLess(numpy.ptp(times - camera_times), 0.2)
 
     def test_nothing_there(self):
         self.serve()

@@ -77,9 +77,10 @@ typedef struct ist_source_info {
  *              see camera_clock.h; times always rise. Network time in the camera (PTP) is kept in camera_time_s.
  *     network  (rtsp, rtp, udp, srt, rtmp) the stream's own times, tied to the machine's clock as those of GenICam are:
  *              late by the way that a picture takes at least, coding and decoding included (some hundredths of a second
- *              in a local network, and more where pictures are coded out of their order). Of JPEGs one by one over http
- *              (multipart) the time is when they came. There are no numbers in such streams: they count what came,
- *              and what was lost on the way shows only as a gap in the times.
+ *              in a local network, and more where pictures are coded out of their order). camera_time_s is the stream's
+ *              time, from about its beginning. Of JPEGs one by one over http (multipart) the time is when they came.
+ *              There are no numbers in such streams: they count what came, and what was lost on the way shows only as a
+ *              gap in the times.
  *     others   FFmpeg's; where these do not count from 1970, they are moved so that the first frame is now.
  *   Gray cameras give gray, 9 to 16 bits as they are; colour cameras BGR, or with a filter of colours (Bayer) their raw
  *   data and info.encoding; JPEGs are decoded, unless `encoded`.
