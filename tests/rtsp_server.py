@@ -25,12 +25,25 @@ def number_of(picture):
     return sum(int(value > 127) << (BITS - 1 - i) for i, value in enumerate(middle))
 
 
-def main():
+def load():
+    """GLib, Gst and GstRtspServer, or ImportError."""
     import gi
-    gi.require_version("Gst", "1.0")
-    gi.require_version("GstRtspServer", "1.0")
+    try:
+        gi.require_version("Gst", "1.0")
+        gi.require_version("GstRtspServer", "1.0")
+    except ValueError as error:
+        raise ImportError(error) from error
     from gi.repository import GLib, Gst, GstRtspServer
     Gst.init(None)
+    missing = [name for name in ("appsrc", "videoconvert", "x264enc", "rtph264pay")
+               if not Gst.ElementFactory.find(name)]
+    if missing:
+        raise ImportError(f"GStreamer has no {', '.join(missing)}")
+    return GLib, Gst, GstRtspServer
+
+
+def main():
+    GLib, Gst, GstRtspServer = load()
     begin = time.time()
 
     def give(source, _size):

@@ -20,11 +20,10 @@ import toolkit
 from toolkit import INFO, SAVE, ToolTest, run
 
 try:
-    import gi
-    gi.require_version("GstRtspServer", "1.0")
-    HAS_RTSP = True
-except (ImportError, ValueError):
-    HAS_RTSP = False
+    rtsp_server.load()
+    NO_RTSP = None
+except ImportError as error:
+    NO_RTSP = f"there is no RTSP server: {error}; the README names its packages"
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -192,7 +191,7 @@ class Http(NetworkTest):
         self.assert_true_times(self.server.begin, 0.15)
 
 
-@unittest.skipUnless(HAS_RTSP, "GStreamer's RTSP server is not installed; the README names its packages")
+@unittest.skipIf(NO_RTSP, NO_RTSP)
 class Rtsp(NetworkTest):
     def serve(self):
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rtsp_server.py")
