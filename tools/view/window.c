@@ -147,10 +147,6 @@ static void ask(struct window *w, const struct question *question)
 {
     w->question = question;
     w->prompt[0] = '\0';
-    if (question)
-        SDL_StartTextInput();
-    else
-        SDL_StopTextInput();
     say(w, "");
 }
 
@@ -187,7 +183,7 @@ static void question_key(struct window *w, SDL_Keycode key)
 static void question_text(struct window *w, const char *text)
 {
     const size_t length = strlen(w->prompt);
-    // The key that asked may come as text, too.
+    // The key that asked comes as text, too.
     if (length == 0 && SDL_strcasecmp(text, w->question->key) == 0)
         return;
     // A letter that does not fit is left out whole.
@@ -711,7 +707,7 @@ static int create_window(struct window *w)
     if (!w->renderer)
         return fail_to_open(SDL_GetError());
     w->view.renderer = w->renderer;
-    SDL_StopTextInput();
+    SDL_StartTextInput(); // all the time: what is typed right behind the key that asks is in the queue already
     return CLI_GO_ON;
 }
 
