@@ -18,6 +18,13 @@ def picture_of(number):
     return numpy.tile(numpy.repeat(numpy.array(bits, numpy.uint8), BLOCK), (HEIGHT, 1))
 
 
+def wait_for_next(begin):
+    """Until the next picture is to be taken. Returns its number."""
+    number = int((time.time() - begin) * RATE + 0.01) + 1  # the clock is not quite as fine as a double
+    time.sleep(max(0, begin + number / RATE - time.time()))
+    return number
+
+
 def number_of(picture):
     """The number of a picture, gray or colour."""
     gray = picture if picture.ndim == 2 else picture[..., 1]
@@ -48,9 +55,7 @@ def main():
 
     def give(source, _size):
         """Called when the encoder wants a picture: waits for the next and hands it over."""
-        number = int((time.time() - begin) * RATE) + 1
-        time.sleep(max(0, begin + number / RATE - time.time()))
-        source.emit("push-buffer", Gst.Buffer.new_wrapped(picture_of(number).tobytes()))
+        source.emit("push-buffer", Gst.Buffer.new_wrapped(picture_of(wait_for_next(begin)).tobytes()))
 
     def begin_to_give(_factory, media):
         media.get_element().get_by_name("source").connect("need-data", give)

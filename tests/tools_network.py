@@ -62,11 +62,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
         self.end_headers()
-        begin = self.server.begin
         while not self.server.stopped.is_set():
-            number = int((time.time() - begin) * rtsp_server.RATE) + 1
-            time.sleep(max(0, begin + number / rtsp_server.RATE - time.time()))
-            jpeg = cv2.imencode(".jpg", rtsp_server.picture_of(number))[1].tobytes()
+            picture = rtsp_server.picture_of(rtsp_server.wait_for_next(self.server.begin))
+            jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
             self.wfile.write(b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg))
             self.wfile.write(jpeg + b"\r\n")
 
