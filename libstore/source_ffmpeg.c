@@ -18,11 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "camera_clock.h"
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "ffmpeg_pipe.h"
 #include "library.h"
 #include "media_io.h"
+#include "network_wait.h"
 #include "pixels.h"
 #include "source_kind.h"
 
@@ -38,19 +40,25 @@ struct state {
     struct pixel_converter *converter;
     struct pixel_layout layout; // of the first frame, kept for all
     bool is_live;
-    bool drained;         // the decoder was told that nothing more comes
-    int64_t packets;      // video packets read
-    int64_t end_pts;      // where the latest of them ends, in the stream's time base
-    int64_t end_position; // byte behind the last of them
-    double next_time_s;   // for a frame without a time
+    bool is_network;
+    struct network_wait wait;
+    const AVIOContext *opened; // while the input is open; NULL: it reads in another way
+    bool drained;              // the decoder was told that nothing more comes
+    int64_t packets;           // video packets read
+    int64_t end_pts;           // where the latest of them ends, in the stream's time base
+    int64_t end_position;      // byte behind the last of them
+    double next_time_s;        // for a frame without a time
     bool has_begun;
-    double begin_s;      // of a live source that does not count from 1970: what is added to its times
-    char complaint[128]; // why reading ended, if not because of the end
+    double begin_s;            // of a live source that does not count from 1970: what is added to its times
+    struct camera_clock clock; // of one in the network
+    char complaint[128];       // why reading ended, if not because of the end
 };
 
 static int check_interrupt(void *opaque)
 {
-    return source_is_interrupted(opaque);
+    const ist_source *source = opaque;
+    struct state *state = source->state;
+    return source_is_interrupted(source) || network_wait_is_over(&state->wait, state->opened);
 }
 
 static ist_status fail(const ist_source *source, int code, const struct ffmpeg_log *log, ist_error *error)
@@ -65,6 +73,9 @@ static ist_status fail(const ist_source *source, int code, const struct ffmpeg_l
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
     av_strerror(code, reason, sizeof reason);
     const struct state *state = source->state;
+    if (state->wait.is_over)
+        return error_set(error, IST_ERROR_IO, "%s: nothing came for %g s (the option wait=SECONDS sets how long)",
+                         source->location, state->wait.limit_s);
     const bool explained = log->message[0] && status != IST_ERROR_NOT_FOUND;
     if (state->is_live && explained)
         return error_set(error, status, "%s: %s", source->location, log->message);
@@ -143,11 +154,37 @@ static bool is_live(const char *location, const AVInputFormat *device)
     return device && strcmp(device->name, "lavfi") != 0;
 }
 
+static bool is_network(const char *location, const AVInputFormat *device)
+{
+    struct stat info;
+    const char *rest = strstr(location, "://");
+    return rest && !device && strncmp(location, "file:", 5) != 0 && stat(location, &info) < 0;
+}
+
+// Takes wait=SECONDS out of the options.
+static ist_status take_wait(struct state *state, AVDictionary **options, ist_error *error)
+{
+    enum { DEFAULT_S = 10, LONGEST_S = 1000000 };
+    const AVDictionaryEntry *entry = av_dict_get(*options, "wait", NULL, AV_DICT_MATCH_CASE);
+    struct source_option option = {.key = "wait"};
+    state->wait.limit_s = DEFAULT_S;
+    if (!entry)
+        return IST_OK;
+    snprintf(option.value, sizeof option.value, "%s", entry->value);
+    av_dict_set(options, "wait", NULL, 0);
+    return source_option_number(&option, 0, LONGEST_S, &state->wait.limit_s, error);
+}
+
 static ist_status parse_options(const char *options, AVDictionary **dictionary, ist_error *error)
 {
     if (options && av_dict_parse_string(dictionary, options, "=", ":", 0) < 0)
         return error_set(error, IST_ERROR_ARGUMENT, "options '%s' are not of the form KEY=VALUE:KEY=VALUE", options);
     return IST_OK;
+}
+
+static bool format_is(const struct state *state, const char *name)
+{
+    return strcmp(state->input->iformat->name, name) == 0;
 }
 
 static ist_status open_input(ist_source *source, const char *location, AVDictionary **options, struct ffmpeg_log *log,
@@ -166,14 +203,19 @@ static ist_status open_input(ist_source *source, const char *location, AVDiction
         device = av_find_input_format("rawvideo");
     struct stat info;
     char *file_url = NULL;
+    state->is_network = fd < 0 && is_network(location, device);
+    const ist_status taken = state->is_network ? take_wait(state, options, error) : IST_OK;
+    if (taken < 0)
+        return taken;
 
-    AVFormatContext *input = avformat_alloc_context();
-    if (!input)
+    state->input = avformat_alloc_context();
+    if (!state->input)
         return error_memory(error);
-    input->interrupt_callback = (AVIOInterruptCB){check_interrupt, source};
+    state->input->interrupt_callback = (AVIOInterruptCB){check_interrupt, source};
+    network_wait_begin(&state->wait);
     if (fd >= 0) {
         state->pipe = ffmpeg_pipe_open(fd, &source->interrupted);
-        input->pb = state->pipe;
+        state->input->pb = state->pipe;
         url = "";
     } else if (!device && stat(location, &info) == 0) {
         // A file may be called "10:30.avi" or "http:x": what is there is a file.
@@ -181,20 +223,18 @@ static ist_status open_input(ist_source *source, const char *location, AVDiction
         url = file_url;
     }
     const int code =
-        !url || (fd >= 0 && !state->pipe) ? AVERROR(ENOMEM) : avformat_open_input(&input, url, device, options);
+        !url || (fd >= 0 && !state->pipe) ? AVERROR(ENOMEM) : avformat_open_input(&state->input, url, device, options);
     av_free(file_url);
-    if (code < 0) {
-        avformat_free_context(input); // freed and NULL already if it was avformat_open_input() that failed
+    if (code < 0)
         return fail(source, code, log, error);
-    }
-    state->input = input;
+    state->opened = state->input->pb;
 
     const AVDictionaryEntry *unknown = av_dict_get(*options, "", NULL, AV_DICT_IGNORE_SUFFIX);
     if (unknown)
         return error_set(error, IST_ERROR_ARGUMENT, "%s: unknown option '%s' for %s", location, unknown->key,
-                         input->iformat->name);
+                         state->input->iformat->name);
     // It paints text as pictures, and takes every .txt for one.
-    if (strcmp(input->iformat->name, "tty") == 0)
+    if (format_is(state, "tty"))
         return error_set(error, IST_ERROR_DATA, "%s: text, not a video or picture that FFmpeg can read", location);
     return IST_OK;
 }
@@ -248,7 +288,7 @@ static ist_status open_decoder(ist_source *source, struct ffmpeg_log *log, ist_e
     state->decoder->thread_count = 0;
     if (is_still(state->input)) // half a picture is none; in a video the rest is made up from the one before
         state->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
-    if (state->is_live) // frame threads hold back as many frames as there are threads
+    if (state->is_live || source->info.live) // frame threads hold back as many frames as there are threads
         state->decoder->thread_type = FF_THREAD_SLICE;
     if (code >= 0)
         code = avcodec_open2(state->decoder, codec, NULL);
@@ -286,6 +326,19 @@ static void fill_info(ist_source *source)
         source->info.creation_time_s = time_s;
 }
 
+// Finds out what the streams hold. What is read for that of a live one is old when it is delivered; so it is as little
+// as can be, and nothing where RTSP has said it already.
+static int probe(ist_source *source)
+{
+    struct state *state = source->state;
+    if (format_is(state, "rtsp"))
+        return 0;
+    if (source->info.live && state->is_network)
+        state->input->fps_probe_size = 0;
+    network_wait_begin(&state->wait);
+    return avformat_find_stream_info(state->input, NULL);
+}
+
 static ist_status open_all(ist_source *source, const char *location, AVDictionary **options, struct ffmpeg_log *log,
                            ist_error *error)
 {
@@ -293,8 +346,10 @@ static ist_status open_all(ist_source *source, const char *location, AVDictionar
     const ist_status status = open_input(source, location, options, log, error);
     if (status < 0)
         return status;
-    const int code = avformat_find_stream_info(state->input, NULL);
-    if (code < 0)
+    // Pictures of a camera, one after the other.
+    source->info.live |= format_is(state, "mpjpeg");
+    const int code = probe(source);
+    if (code < 0 || state->wait.is_over)
         return fail(source, code, log, error);
     state->stream = choose_stream(state->input);
     if (!state->stream)
@@ -327,8 +382,11 @@ static ist_status open_ffmpeg(ist_source *source, const char *location, const is
 static int read_packet(ist_source *source, AVPacket *packet)
 {
     struct state *state = source->state;
+    network_wait_begin(&state->wait);
     for (;;) {
         const int code = av_read_frame(state->input, packet);
+        if (code < 0 && state->wait.is_over)
+            return AVERROR(ETIMEDOUT);
         if (code == AVERROR(EAGAIN) && !source_is_interrupted(source)) {
             av_usleep(1000); // a device that has nothing yet
             continue;
@@ -380,6 +438,22 @@ static void lose_frame(ist_source *source, int code, ist_error *error)
     source_lose(source, error);
 }
 
+// Why no packet came. At a sound end a demuxer has nothing to complain of, and what is live does not end.
+static void complain(ist_source *source, int code, const struct ffmpeg_log *log)
+{
+    struct state *state = source->state;
+    char *text = state->complaint;
+    const size_t size = sizeof state->complaint;
+    if (state->wait.is_over)
+        snprintf(text, size, "nothing came for %g s", state->wait.limit_s);
+    else if (log->by_demuxer)
+        snprintf(text, size, "%.*s", (int)size - 1, log->message);
+    else if (code != AVERROR_EOF)
+        av_strerror(code, text, size);
+    else if (source->info.live && !*text)
+        snprintf(text, size, "the stream ended");
+}
+
 // Gives the decoder one more packet, or tells it that there are none.
 static ist_status feed(ist_source *source, ist_error *error)
 {
@@ -389,11 +463,8 @@ static ist_status feed(ist_source *source, ist_error *error)
     const int code = next_packet(source);
     if (code >= 0)
         note_packet(state, state->packet);
-    else if (code != AVERROR_EOF)
-        av_strerror(code, state->complaint, sizeof state->complaint);
-    // At a sound end a demuxer has nothing to complain of.
-    if (code < 0 && log.by_demuxer)
-        snprintf(state->complaint, sizeof state->complaint, "%.*s", (int)sizeof state->complaint - 1, log.message);
+    else
+        complain(source, code, &log);
     int sent = 0;
     if (code != AVERROR_EXIT) {
         sent = avcodec_send_packet(state->decoder, code < 0 ? NULL : state->packet);
@@ -409,11 +480,6 @@ static ist_status feed(ist_source *source, ist_error *error)
     if (sent < 0 && code >= 0)
         lose_frame(source, sent, error);
     return IST_OK;
-}
-
-static bool format_is(const struct state *state, const char *name)
-{
-    return strcmp(state->input->iformat->name, name) == 0;
 }
 
 // Frames that the container promised but did not hold; 0 if it kept its word, or gave none.
@@ -452,38 +518,58 @@ static ist_status finish(const ist_source *source, ist_error *error)
     const struct state *state = source->state;
     const int64_t missing = missing_frames(state);
     if (missing > 0)
-        return error_set(error, IST_ERROR_DATA, "%s: breaks off: %" PRId64 " of %" PRId64 " frames could be read",
-                         source->location, source->delivered, state->packets + missing);
+        return error_set(error, IST_ERROR_DATA, "%s: breaks off: %" PRId64 " of %" PRId64 " frames could be read%s%s",
+                         source->location, source->delivered, state->packets + missing, state->complaint[0] ? ": " : "",
+                         state->complaint);
     if (state->complaint[0] || ends_early(state, source->info.frame_rate) || has_rest(state))
         return error_set(error, IST_ERROR_DATA, "%s: breaks off after %" PRId64 " frames%s%s", source->location,
                          source->delivered, state->complaint[0] ? ": " : "", state->complaint);
     return IST_END;
 }
 
+static double host_time_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 // Most devices count from 1970; of those that count from some other moment the first frame is now.
-static double live_time(struct state *state, double time_s)
+static double device_time(struct state *state, double time_s)
 {
     enum { A_DAY_S = 86400 };
-    struct timespec now;
     if (!state->has_begun) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        const double now_s = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+        const double now_s = host_time_s();
         state->begin_s = fabs(now_s - time_s) < A_DAY_S ? 0 : now_s - time_s;
         state->has_begun = true;
     }
     return state->begin_s + time_s;
 }
 
-static double time_of_picture(ist_source *source)
+// The stream's clock, of which only is known when its frames came. Pictures one by one over http have none.
+static void set_network_time(struct state *state, ist_frame *frame, double time_s)
+{
+    frame->time_s = host_time_s();
+    if (format_is(state, "mpjpeg"))
+        return;
+    frame->camera_time_s = time_s;
+    frame->time_s =
+        (double)camera_clock_tie(&state->clock, (int64_t)(time_s * 1e9), (int64_t)(frame->time_s * 1e9)) / 1e9;
+}
+
+static void set_time(ist_source *source, ist_frame *frame)
 {
     struct state *state = source->state;
     const AVFrame *picture = state->picture;
     const int64_t pts = picture->pts != AV_NOPTS_VALUE ? picture->pts : picture->best_effort_timestamp;
     const double time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(state->stream->time_base) : state->next_time_s;
     state->next_time_s = time_s + (source->info.frame_rate > 0 ? 1 / source->info.frame_rate : 0);
-    if (source->info.live)
-        return live_time(state, time_s);
-    return isnan(source->info.creation_time_s) ? time_s : source->info.creation_time_s + time_s;
+    if (!source->info.live)
+        frame->time_s = isnan(source->info.creation_time_s) ? time_s : source->info.creation_time_s + time_s;
+    else if (state->is_network)
+        set_network_time(state, frame, time_s);
+    else
+        frame->time_s = device_time(state, time_s);
 }
 
 static ist_status deliver(ist_source *source, ist_frame *frame, ist_error *error)
@@ -492,7 +578,7 @@ static ist_status deliver(ist_source *source, ist_frame *frame, ist_error *error
     if (!state->layout.channels)
         state->layout = pixel_layout_for(state->picture->format, source->gray);
     const ist_status status = pixel_converter_convert(state->converter, state->picture, state->layout, frame, error);
-    frame->time_s = time_of_picture(source);
+    set_time(source, frame);
     av_frame_unref(state->picture);
     if (status < 0)
         return error_prefix(error, status, "%s: frame %" PRId64, source->location, source->delivered);
@@ -539,6 +625,7 @@ static void close_ffmpeg(ist_source *source)
     av_packet_free(&state->packet);
     av_packet_free(&state->held);
     avcodec_free_context(&state->decoder);
+    state->opened = NULL;
     avformat_close_input(&state->input);
     ffmpeg_pipe_close(&state->pipe);
     ffmpeg_log_end(&log);

@@ -1,6 +1,7 @@
 /*
- * How fast the viewer's reading is: movie_speed FILE. Prints a line for a drag along the bar, one for the same way
- * back, and one for playing at 60 frames a second.
+ * How fast the viewer's reading is: movie_speed FILE. Prints a line each for a drag along the bar, for the same way
+ * back (each step is to show something within 50 ms; how many were late?), for jumps to exactly one frame, and for
+ * playing at 60 frames a second (how many frames were there when they were due?).
  */
 #include "view/movie.h"
 
@@ -9,9 +10,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { DRAG_STEPS = 100, PLAY_FRAMES = 180 };
+enum { DRAG_STEPS = 100, JUMPS = 30, PLAY_FRAMES = 180 };
 
-static const double PLAY_HZ = 60, LONGEST_WAIT_S = 10;
+static const double PLAY_HZ = 60, LATE_MS = 50, LONGEST_WAIT_S = 10;
 
 static double now_s(void)
 {
@@ -55,20 +56,23 @@ static double go_ms(struct movie *movie, ist_frame *frame, int64_t index)
     return (now_s() - begin_s) * 1000;
 }
 
-static void print(const char *name, double *ms)
+static void print(const char *name, double *ms, int count)
 {
-    qsort(ms, DRAG_STEPS, sizeof *ms, compare);
-    printf("%s median_ms %.2f p95_ms %.2f max_ms %.2f\n", name, ms[DRAG_STEPS / 2], ms[DRAG_STEPS * 95 / 100],
-           ms[DRAG_STEPS - 1]);
+    int late = 0;
+    for (int i = 0; i < count; i++)
+        late += ms[i] > LATE_MS;
+    qsort(ms, (size_t)count, sizeof *ms, compare);
+    printf("%s median_ms %.2f p95_ms %.2f max_ms %.2f late %d\n", name, ms[count / 2], ms[count * 95 / 100],
+           ms[count - 1], late);
 }
 
 /* Here and there, each to exactly that frame. */
 static void jump(struct movie *movie, ist_frame *frame)
 {
-    double ms[DRAG_STEPS];
-    for (int i = 0; i < DRAG_STEPS; i++)
+    double ms[JUMPS];
+    for (int i = 0; i < JUMPS; i++)
         ms[i] = go_ms(movie, frame, i * 7919 % movie_info(movie)->frame_count);
-    print("jump", ms);
+    print("jump", ms, JUMPS);
 }
 
 static void drag(struct movie *movie, ist_frame *frame, const char *name, bool back)
@@ -77,7 +81,7 @@ static void drag(struct movie *movie, ist_frame *frame, const char *name, bool b
     const int64_t last = movie_info(movie)->frame_count - 1;
     for (int i = 0; i < DRAG_STEPS; i++)
         ms[i] = glance_ms(movie, frame, last * (back ? DRAG_STEPS - 1 - i : i) / (DRAG_STEPS - 1));
-    print(name, ms);
+    print(name, ms, DRAG_STEPS);
     // Left alone, the frame itself comes.
     ist_error error;
     movie_wait(movie, LONGEST_WAIT_S);

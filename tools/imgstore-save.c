@@ -302,7 +302,9 @@ int main(int argc, char **argv)
         {"source", CLI_TEXT, &request.source, "SRC",
          "what to record: a camera, a file, a folder, a URL, a screen; see below (default: the first camera)", 0, 0},
         {"source-options", CLI_TEXT, &request.source_options, "K=V:K=V",
-         "handed to FFmpeg's demuxer or device; rate=HZ for a folder or a TIFF stack (default: 25)", 0, 0},
+         "handed to FFmpeg's demuxer or device; rate=HZ for a folder or a TIFF stack (default: 25), "
+         "wait=SECONDS for the network (default: 10)",
+         0, 0},
         {"camera", CLI_LIST, &request.camera, "KEY=VALUE", "a setting of the camera, see below. May be repeated", 0, 0},
         {"list-sources", CLI_FLAG, &request.list_sources, NULL, "show the cameras with their modes, and record nothing",
          0, 0},

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../cli.h"
+#include "keys.h"
 #include "snapshot.h"
 #include "window.h"
 
@@ -71,35 +72,13 @@ static int add_recording(struct request *request, const char *path)
 
 /* ---- options ---- */
 
-static int read_contrast(struct levels *levels, const char *text)
+static int read_contrast(struct view_plan *plan, const char *text)
 {
-    cli_range range;
-    double percent;
-    *levels = (struct levels){.contrast = CONTRAST_FULL, .percent = 1};
-    char number[CLI_NUMBER_SIZE] = "";
-    const size_t length = text ? strlen(text) : 0;
-    if (!text || strcmp(text, "full") == 0)
-        return CLI_GO_ON;
-    if (strcmp(text, "auto") == 0) {
-        levels->contrast = CONTRAST_AUTO;
-        return CLI_GO_ON;
-    }
-    if (cli_read_range(text, &range) && range.first != CLI_OPEN && range.end != CLI_OPEN && range.first < range.end &&
-        range.end <= 65535) {
-        levels->contrast = CONTRAST_FIXED;
-        levels->low = (int)range.first;
-        levels->high = (int)range.end;
-        return CLI_GO_ON;
-    }
-    if (length > 1 && length < sizeof number && text[length - 1] == '%') {
-        memcpy(number, text, length - 1);
-        if (cli_read_number(number, 0, 49, &percent)) {
-            levels->contrast = CONTRAST_PERCENTILE;
-            levels->percent = percent;
-            return CLI_GO_ON;
-        }
-    }
-    return cli_usage("--contrast %s: it must be full, auto, LOW:HIGH or PERCENT%%, such as 1%%", text);
+    levels_init(&plan->levels);
+    plan->contrast_is_given = text;
+    if (text && !levels_read(&plan->levels, text))
+        return cli_usage("--contrast %s: it must be full, auto, 1%%, 1%%..99%% or LOW..HIGH, such as 100..2000", text);
+    return CLI_GO_ON;
 }
 
 static int read_alignment(enum alignment *alignment, const char *text)
@@ -126,7 +105,7 @@ static int read_size(struct window_plan *plan, const char *text)
 static int read_options(struct request *request)
 {
     struct window_plan *plan = &request->plan;
-    int result = read_contrast(&plan->view.levels, request->contrast);
+    int result = read_contrast(&plan->view, request->contrast);
     if (result == CLI_GO_ON)
         result = read_alignment(&plan->view.alignment, request->align);
     if (result == CLI_GO_ON)
@@ -178,6 +157,8 @@ static int write_picture(const struct request *request)
     struct snapshot snapshot;
     const struct window_plan *plan = &request->plan;
     const int sheet = (int)request->contact_sheet;
+    if (sheet > 0 && request->path_count > 1)
+        return cli_usage("--contact-sheet: is made of one recording, but there are %d", request->path_count);
     int result = snapshot_begin(&snapshot);
     if (result == CLI_GO_ON)
         result = view_open(&snapshot.view, &plan->view, NULL, NULL);
@@ -221,8 +202,9 @@ int main(int argc, char **argv)
         {"align", CLI_TEXT, &request.align, "HOW",
          "what several recordings have in common: index (default),\nnumber or time", 0, 0},
         {"contrast", CLI_TEXT, &request.contrast, "RANGE",
-         "what goes from black to white: full (default), auto\n(each frame's own), 1% (without the darkest and the\n"
-         "brightest 1 %), LOW:HIGH",
+         "what goes from black to white: full (default of 8 bits),\nauto (each frame's own; default of 16), 1% "
+         "(without the\n"
+         "darkest and the brightest 1 %), 1%..99%, LOW..HIGH",
          0, 0},
         {"map", CLI_TEXT, &request.map, "NAME", "colours of gray pictures: gray (default), viridis,\nmagma, inferno", 0,
          0},
@@ -232,7 +214,8 @@ int main(int argc, char **argv)
          "of the tracks: boxes (ROIs where they are), paths (so\nfar) or latest (of two seconds), arrows, heat;\n"
          "default: boxes,paths,arrows",
          0, 0},
-        {"rois", CLI_TEXT, &request.plan.view.rois, "FILE", "ROIs to begin with, .yaml or .csv", 0, 0},
+        {"rois", CLI_TEXT, &request.plan.view.rois, "FILE",
+         "ROIs to begin with, .yaml or .csv (default in a window:\nwhat was saved earlier)", 0, 0},
         {"save-rois", CLI_TEXT, &request.plan.save_rois, "FILE",
          "where the key s saves what was drawn (default: the file\nof --rois, or RECORDING-rois.yaml)", 0, 0},
         {"size", CLI_TEXT, &request.size, "WxH", "of the window or the picture", 0, 0},
@@ -254,33 +237,7 @@ int main(int argc, char **argv)
         .options = options,
         .argument_min = 1,
         .argument_max = PANES_MAX + 1,
-        .more = "Keys:\n"
-                "  Space                   play, pause\n"
-                "  Left, Right             a frame back, on; with Shift 10, with Ctrl a second\n"
-                "  Home, End               first, last frame\n"
-                "  Page up, Page down      chunk before, behind\n"
-                "  g                       go to an index, a #number, 12.5s, a time or a\n"
-                "                          date and time\n"
-                "  ], [  (Up, Down)        faster, slower\n"
-                "  l                       loop\n"
-                "  c, m                    next contrast, next colour map\n"
-                "  f, 1                    fit the window, one to one\n"
-                "  Esc, q                  quit\n"
-                "Mouse: the wheel zooms about the pointer, a drag moves the picture, the bar\n"
-                "goes to a frame.\n"
-                "On the bar: ticks between chunks, red where frames are missing.\n"
-                "\n"
-                "ROIs, over the first recording:\n"
-                "  r, e, i, b              draw a rectangle, an ellipse, a line, a grid\n"
-                "                          of blocks with the mouse\n"
-                "  , .                     smaller, larger blocks\n"
-                "  Click, drag             select, move a ROI with its group\n"
-                "  Delete                  remove it\n"
-                "  u, Shift+u              undo, redo (Ctrl+z, Ctrl+y)\n"
-                "  s                       save\n"
-                "Tracks:\n"
-                "  o, p, a, h              boxes, paths (so far, latest, none), arrows, heat map\n"
-                "  +, -                    longer, shorter arrows",
+        .more = keys_help,
     };
     char **arguments;
     int count;

@@ -1,8 +1,11 @@
 #include "levels.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { STOPS = 17, VALUES_MAX = 65536 };
+#include "../cli.h"
+
+enum { STOPS = 17, VALUES_MAX = 65536, STEPS_A_RANGE = 32 };
 
 /*
  * Every sixteenth colour of the maps of S. van der Walt and N. Smith, "A better default colormap for Matplotlib", SciPy
@@ -70,11 +73,6 @@ const char *colour_map_name(enum colour_map map)
     return map_names[map];
 }
 
-const char *contrast_name(enum contrast contrast)
-{
-    return contrast_names[contrast];
-}
-
 bool colour_map_find(const char *name, enum colour_map *map)
 {
     for (int i = 0; i < COLOUR_MAP_COUNT; i++)
@@ -95,6 +93,100 @@ uint32_t colour_map_colour(enum colour_map map, int value)
     for (int c = 0; c < 3; c++)
         colour = colour << 8 | (uint32_t)((a[c] * (255 - rest) + b[c] * rest + 127) / 255);
     return colour;
+}
+
+/* ---- what is asked for ---- */
+
+void levels_init(struct levels *levels)
+{
+    *levels = (struct levels){.low_percent = 1, .high_percent = 99};
+}
+
+/* Cuts "LOW..HIGH" in two. Returns false if there is but one. */
+static bool split(char *text, char **high)
+{
+    static const char *const between[] = {"..", ":", " "};
+    for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
+        char *found = strstr(text, between[i]);
+        if (!found)
+            continue;
+        *found = '\0';
+        *high = found + strlen(between[i]);
+        *high += strspn(*high, " ");
+        return true;
+    }
+    return false;
+}
+
+static bool read_percent(char *text, double *percent)
+{
+    const size_t length = strlen(text);
+    if (length < 2 || text[length - 1] != '%')
+        return false;
+    text[length - 1] = '\0';
+    return cli_read_number(text, 0, 100, percent);
+}
+
+bool levels_read(struct levels *levels, const char *text)
+{
+    char low[64], *high;
+    int64_t first, last;
+    struct levels wanted = *levels;
+    if (strcmp(text, contrast_names[CONTRAST_FULL]) == 0 || strcmp(text, contrast_names[CONTRAST_AUTO]) == 0) {
+        levels->contrast = *text == 'a' ? CONTRAST_AUTO : CONTRAST_FULL;
+        return true;
+    }
+    if (snprintf(low, sizeof low, "%s", text) >= (int)sizeof low)
+        return false;
+    const bool has_two = split(low, &high);
+    if (has_two && cli_read_integer(low, 0, VALUES_MAX - 1, &first) &&
+        cli_read_integer(high, first + 1, VALUES_MAX - 1, &last)) {
+        levels->contrast = CONTRAST_FIXED;
+        levels->low = (int)first;
+        levels->high = (int)last;
+        return true;
+    }
+    if (!read_percent(low, &wanted.low_percent))
+        return false;
+    wanted.high_percent = 100 - wanted.low_percent;
+    if ((has_two && !read_percent(high, &wanted.high_percent)) || !(wanted.low_percent < wanted.high_percent))
+        return false;
+    wanted.contrast = CONTRAST_PERCENTILE;
+    *levels = wanted;
+    return true;
+}
+
+void levels_describe(const struct levels *levels, char *text, size_t size)
+{
+    char percent[64] = "";
+    if (levels->contrast == CONTRAST_PERCENTILE)
+        snprintf(percent, sizeof percent, " %g%%..%g%%", levels->low_percent, levels->high_percent);
+    snprintf(text, size, "%s%s %d..%d", contrast_names[levels->contrast], percent, levels->low, levels->high);
+}
+
+void levels_next(struct levels *levels)
+{
+    levels->contrast = (levels->contrast + 1) % CONTRAST_COUNT;
+}
+
+static int clamp(int value, int low, int high)
+{
+    return value > high ? high : value < low ? low : value;
+}
+
+void levels_move(struct levels *levels, int low_steps, int high_steps)
+{
+    const int span = levels->high - levels->low, step = span > STEPS_A_RANGE ? span / STEPS_A_RANGE : 1;
+    if (levels->largest == 0)
+        return;
+    levels->contrast = CONTRAST_FIXED;
+    // A range that was given may lie beyond what the samples can hold.
+    levels->high = clamp(levels->high + high_steps * step, 1, levels->largest);
+    levels->low = clamp(levels->low + low_steps * step, 0, levels->largest - 1);
+    if (high_steps)
+        levels->high = levels->high > levels->low ? levels->high : levels->low + 1;
+    else
+        levels->low = levels->low < levels->high ? levels->low : levels->high - 1;
 }
 
 /* ---- the range ---- */
@@ -123,12 +215,13 @@ static void find_range(struct levels *levels, const ist_frame *frame)
     const int last = frame->type == IST_PIXEL_U8 ? 255 : VALUES_MAX - 1;
     memset(counts, 0, ((size_t)last + 1) * sizeof *counts);
     const int64_t total = count_samples(frame, counts);
-    const double percent = levels->contrast == CONTRAST_PERCENTILE ? levels->percent : 0;
-    const int64_t beyond = (int64_t)((double)total * percent / 100);
+    const bool cuts = levels->contrast == CONTRAST_PERCENTILE;
+    const int64_t darkest = cuts ? (int64_t)((double)total * levels->low_percent / 100) : 0;
+    const int64_t brightest = cuts ? (int64_t)((double)total * (100 - levels->high_percent) / 100) : 0;
     int low = 0, high = last;
-    for (int64_t below = counts[0]; low < last && below <= beyond; below += counts[low])
+    for (int64_t below = counts[0]; low < last && below <= darkest; below += counts[low])
         low++;
-    for (int64_t above = counts[last]; high > 0 && above <= beyond; above += counts[high])
+    for (int64_t above = counts[last]; high > 0 && above <= brightest; above += counts[high])
         high--;
     levels->low = low;
     levels->high = high > low ? high : low + 1;
@@ -147,8 +240,9 @@ static void make_table(const struct levels *levels, int last, uint8_t *table)
 void levels_apply(struct levels *levels, const ist_frame *frame, uint32_t *pixels)
 {
     static uint8_t table[VALUES_MAX];
-    const int last = frame->type == IST_PIXEL_U8 ? 255 : VALUES_MAX - 1;
-    if (levels->contrast == CONTRAST_FULL) {
+    const int last = levels->largest = frame->type == IST_PIXEL_U8 ? 255 : VALUES_MAX - 1;
+    // Fixed before there was a range to fix is the whole one.
+    if (levels->contrast == CONTRAST_FULL || (levels->contrast == CONTRAST_FIXED && levels->high == 0)) {
         levels->low = 0;
         levels->high = last;
     } else if (levels->contrast != CONTRAST_FIXED) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LONG_WAY = 12, GLANCE_NS = 60000000, NS_PER_S = 1000000000 };
+enum { LONG_WAY = 4, GLANCE_NS = 60000000, NS_PER_S = 1000000000 };
 
 /* A frame, or why there is none. */
 struct result {
@@ -143,6 +143,9 @@ static void fulfil(struct movie *movie, struct result *work)
         return;
     movie->reading = false;
     pthread_cond_broadcast(&movie->answered);
+    // In a drag the next frame is not the one that is wanted next.
+    if (glance)
+        return;
     pthread_mutex_unlock(&movie->mutex);
     read_ahead(movie, index);
     pthread_mutex_lock(&movie->mutex);

@@ -9,7 +9,7 @@
 
 #include "../cli.h"
 
-enum { WAIT_S = 60, SIDE_MAX_PX = 16384, CELL_PX = 320, CELL_GAP_PX = 6, LABEL_GAP_PX = 2 };
+enum { WAIT_S = 60, SIDE_MAX_PX = 16384, CELL_WIDTH_PX = 320, CELL_HEIGHT_PX = 480, CELL_GAP_PX = 6, LABEL_GAP_PX = 2 };
 
 int snapshot_begin(struct snapshot *snapshot)
 {
@@ -81,7 +81,7 @@ int snapshot_export(struct snapshot *snapshot, int64_t index, int width, int hei
     const ist_reader_info *info = movie_info(view->panes[0].movie);
     const int columns = view_columns(view->pane_count), rows = view_rows(view->pane_count);
     int result = stretch_canvas(snapshot, width ? width : columns * info->width,
-                                (height ? height : rows * info->height) + view_footer_height(view));
+                                (height ? height : rows * info->height) + view_height_beside(view));
     if (result == CLI_GO_ON)
         result = fetch(view, index);
     if (result != CLI_GO_ON)
@@ -118,7 +118,7 @@ int snapshot_contact_sheet(struct snapshot *snapshot, int count, int width, int 
     if (count > last + 1)
         count = (int)last + 1;
     const int label = text_height(view->text) + LABEL_GAP_PX;
-    const double scale = fmin(1, (double)CELL_PX / info->width);
+    const double scale = fmin(1, fmin((double)CELL_WIDTH_PX / info->width, (double)CELL_HEIGHT_PX / info->height));
     const int cell_width = (int)(info->width * scale) + CELL_GAP_PX;
     const int cell_height = (int)(info->height * scale) + label + CELL_GAP_PX;
     int result = stretch_canvas(snapshot, width ? width : view_columns(count) * cell_width,

@@ -18,7 +18,7 @@ void snapshot_end(struct snapshot *snapshot);
 
 /*
  * Writes one frame, as it is on the screen, into a PNG file, which appears when it is whole. Width and height are those
- * of the pictures together, 0: their own; what the view shows below them comes on top.
+ * of the pictures together, 0: their own; names of several, status and bar come on top.
  */
 int snapshot_export(struct snapshot *snapshot, int64_t index, int width, int height, const char *path);
 

@@ -73,6 +73,8 @@ void text_draw(const struct text *text, SDL_Renderer *renderer, int x, int y, co
     SDL_Surface *surface = *string ? TTF_RenderUTF8_Blended(text->font, string, colour) : NULL;
     SDL_Texture *texture = surface ? SDL_CreateTextureFromSurface(renderer, surface) : NULL;
     if (texture)
+        SDL_SetTextureScaleMode(texture, SDL_ScaleModeLinear); // of a renderer that scales
+    if (texture)
         SDL_RenderCopy(renderer, texture, NULL, &(SDL_Rect){x, y, surface->w, surface->h});
     SDL_DestroyTexture(texture);
     SDL_FreeSurface(surface);

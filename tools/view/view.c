@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "../cli.h"
+#include "keys.h"
 
 enum { TEXT_SIZE_PX = 14, PADDING_PX = 4, BAR_HEIGHT_PX = 18, STATUS_LINES = 2 };
 
+static const SDL_Color failure_colour = {240, 200, 90, 255};
 static const double ZOOM_MIN = 1.0 / 64, ZOOM_MAX = 64;
 
 bool view_init(struct view *view)
@@ -26,9 +28,7 @@ void view_finish(struct view *view)
         struct pane *pane = &view->panes[i];
         movie_close(&pane->movie);
         ist_frame_free(&pane->frame);
-        free(pane->pixels);
-        if (pane->texture)
-            SDL_DestroyTexture(pane->texture);
+        picture_finish(&pane->picture);
     }
     tracks_free(&view->overlay.tracks);
     regions_destroy(&view->regions);
@@ -36,7 +36,8 @@ void view_finish(struct view *view)
     text_destroy(&view->text);
 }
 
-static int add_recording(struct view *view, const char *path, void (*arrived)(void *context), void *context)
+static int add_recording(struct view *view, const char *path, const struct view_plan *plan,
+                         void (*arrived)(void *context), void *context)
 {
     ist_error error;
     struct pane *pane = &view->panes[view->pane_count];
@@ -44,6 +45,10 @@ static int add_recording(struct view *view, const char *path, void (*arrived)(vo
     if (movie_open(&pane->movie, path, arrived, context, &error) < 0)
         return cli_fail("%s", error.message);
     view->pane_count++;
+    pane->levels = plan->levels;
+    // Cameras of 10 or 12 bits fill but the lowest part of 16, which would be black.
+    if (!plan->contrast_is_given && movie_info(pane->movie)->type == IST_PIXEL_U16)
+        pane->levels.contrast = CONTRAST_AUTO;
     return CLI_GO_ON;
 }
 
@@ -61,10 +66,8 @@ int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(v
 {
     int result = CLI_GO_ON;
     view->alignment = plan->alignment;
-    for (int i = 0; result == CLI_GO_ON && i < plan->path_count; i++) {
-        view->panes[i].levels = plan->levels;
-        result = add_recording(view, plan->paths[i], arrived, context);
-    }
+    for (int i = 0; result == CLI_GO_ON && i < plan->path_count; i++)
+        result = add_recording(view, plan->paths[i], plan, arrived, context);
     if (result == CLI_GO_ON)
         result = read_rois(view, plan->rois);
     if (result == CLI_GO_ON && !overlay_choose(&view->overlay, plan->layers))
@@ -76,8 +79,7 @@ int view_open(struct view *view, const struct view_plan *plan, void (*arrived)(v
         overlay_fit_arrows(&view->overlay);
     if (result != CLI_GO_ON)
         return result;
-    view->bar = bar_create(movie_reader(view->panes[0].movie));
-    return view->bar ? CLI_GO_ON : cli_fail("out of memory");
+    return view_survey(view) ? CLI_GO_ON : cli_fail("out of memory");
 }
 
 /* ---- where we are ---- */
@@ -87,12 +89,49 @@ int64_t view_frame_count(const struct view *view)
     return movie_info(view->panes[0].movie)->frame_count;
 }
 
-double view_frame_rate(const struct view *view)
+static int compare(const void *a, const void *b)
 {
-    enum { DEFAULT_HZ = 25 };
-    const ist_reader_info *info = movie_info(view->panes[0].movie);
-    const double duration_s = info->time_max_s - info->time_min_s;
-    return duration_s > 0 && info->frame_count > 1 ? (double)(info->frame_count - 1) / duration_s : DEFAULT_HZ;
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Frames a second by the median of the first intervals, for a pause would spoil a mean; 25 where times do not say. */
+static double find_frame_rate(ist_reader *reader)
+{
+    enum { FRAMES = 1000, DEFAULT_HZ = 25 };
+    double times_s[FRAMES];
+    const int64_t all = ist_reader_get_info(reader)->frame_count;
+    const int count = all < FRAMES ? (int)all : FRAMES;
+    if (count < 2 || ist_reader_frame_metadata(reader, 0, count, NULL, times_s, NULL) < 0)
+        return DEFAULT_HZ;
+    for (int i = 0; i + 1 < count; i++)
+        times_s[i] = times_s[i + 1] - times_s[i];
+    qsort(times_s, (size_t)count - 1, sizeof *times_s, compare);
+    const double median_s = times_s[(count - 1) / 2];
+    return median_s > 0 ? 1 / median_s : DEFAULT_HZ;
+}
+
+bool view_survey(struct view *view)
+{
+    ist_reader *reader = movie_reader(view->panes[0].movie);
+    struct bar *bar = bar_create(reader);
+    if (!bar)
+        return false;
+    bar_destroy(&view->bar);
+    view->bar = bar;
+    view->frame_rate = find_frame_rate(reader);
+    return true;
+}
+
+double view_interval_s(const struct view *view, int64_t index)
+{
+    enum { LONGEST = 10 }; // usual intervals: dropped frames take their time, a pause of an hour does not
+    double times_s[2];
+    const double usual_s = 1 / view->frame_rate;
+    if (ist_reader_frame_metadata(movie_reader(view->panes[0].movie), index, 2, NULL, times_s, NULL) < 0)
+        return usual_s;
+    const double interval_s = times_s[1] - times_s[0];
+    return interval_s > 0 && interval_s <= LONGEST * usual_s ? interval_s : usual_s;
 }
 
 /* The frame of another recording that belongs to one of the first. */
@@ -138,24 +177,11 @@ void view_glance(struct view *view, int64_t index)
 
 /* ---- pictures ---- */
 
-/* Brings the frame's colours into the texture. */
-static void upload(const struct view *view, struct pane *pane)
+/* Finds the colours of a frame; without memory drawing it will say so. */
+static void colour(struct pane *pane)
 {
-    const ist_frame *frame = &pane->frame;
-    if (!pane->texture || pane->texture_width != frame->width || pane->texture_height != frame->height) {
-        if (pane->texture)
-            SDL_DestroyTexture(pane->texture);
-        free(pane->pixels);
-        pane->pixels = malloc((size_t)frame->width * (size_t)frame->height * sizeof *pane->pixels);
-        pane->texture = SDL_CreateTexture(view->renderer, SDL_PIXELFORMAT_ARGB8888, SDL_TEXTUREACCESS_STREAMING,
-                                          frame->width, frame->height);
-        pane->texture_width = frame->width;
-        pane->texture_height = frame->height;
-    }
-    if (!pane->texture || !pane->pixels)
-        return;
-    levels_apply(&pane->levels, frame, pane->pixels);
-    SDL_UpdateTexture(pane->texture, NULL, pane->pixels, frame->width * (int)sizeof *pane->pixels);
+    if (pane->frame.data)
+        picture_set(&pane->picture, &pane->levels, &pane->frame);
 }
 
 bool view_take(struct view *view)
@@ -166,8 +192,7 @@ bool view_take(struct view *view)
         if (!movie_take(pane->movie, &pane->frame, &pane->error))
             continue;
         pane->has_frame = changed = true;
-        if (pane->frame.data)
-            upload(view, pane);
+        colour(pane);
     }
     return changed;
 }
@@ -175,8 +200,7 @@ bool view_take(struct view *view)
 void view_recolour(struct view *view)
 {
     for (int i = 0; i < view->pane_count; i++)
-        if (view->panes[i].frame.data)
-            upload(view, &view->panes[i]);
+        colour(&view->panes[i]);
 }
 
 /* ---- layout ---- */
@@ -198,15 +222,30 @@ static int bar_height(const struct view *view)
     return view->shows_bar ? BAR_HEIGHT_PX : 0;
 }
 
-int view_footer_height(const struct view *view)
+static int line_height(const struct view *view)
+{
+    return text_height(view->text) + PADDING_PX;
+}
+
+static int heading_height(const struct view *view)
+{
+    return view->pane_count > 1 ? line_height(view) : 0;
+}
+
+static int footer_height(const struct view *view)
 {
     return status_height(view) + bar_height(view);
+}
+
+int view_height_beside(const struct view *view)
+{
+    return view_rows(view->pane_count) * heading_height(view) + footer_height(view);
 }
 
 SDL_Rect view_bar_place(const struct view *view)
 {
     const SDL_Rect screen = screen_of(view);
-    return (SDL_Rect){0, screen.h - view_footer_height(view), screen.w, bar_height(view)};
+    return (SDL_Rect){0, screen.h - footer_height(view), screen.w, bar_height(view)};
 }
 
 int view_columns(int count)
@@ -226,11 +265,10 @@ static void lay_out(struct view *view)
     const int columns = view_columns(view->pane_count), rows = view_rows(view->pane_count);
     for (int i = 0; i < view->pane_count; i++) {
         const int column = i % columns, row = i / columns;
-        SDL_Rect *place = &view->panes[i].place;
-        place->x = bar.w * column / columns;
-        place->y = bar.y * row / rows;
-        place->w = bar.w * (column + 1) / columns - place->x;
-        place->h = bar.y * (row + 1) / rows - place->y;
+        const int left = bar.w * column / columns, right = bar.w * (column + 1) / columns;
+        const int top = bar.y * row / rows, bottom = bar.y * (row + 1) / rows, below = top + heading_height(view);
+        view->panes[i].heading = (SDL_Rect){left, top, right - left, below - top};
+        view->panes[i].place = (SDL_Rect){left, below, right - left, SDL_max(1, bottom - below)};
     }
 }
 
@@ -239,8 +277,8 @@ struct lens view_lens(const struct view *view, const struct pane *pane)
     const ist_reader_info *info = movie_info(pane->movie);
     const double fit = fmin((double)pane->place.w / info->width, (double)pane->place.h / info->height);
     const double scale = view->zoom > 0 ? view->zoom : fit;
-    const double x = view->zoom > 0 ? view->centre_x : info->width / 2.0;
-    const double y = view->zoom > 0 ? view->centre_y : info->height / 2.0;
+    const double x = info->width * (view->zoom > 0 ? view->centre_x : 0.5);
+    const double y = info->height * (view->zoom > 0 ? view->centre_y : 0.5);
     return (struct lens){.left = pane->place.x + pane->place.w / 2.0 - x * scale,
                          .top = pane->place.y + pane->place.h / 2.0 - y * scale,
                          .scale = scale};
@@ -267,10 +305,11 @@ void view_zoom_at(struct view *view, double factor, int x, int y)
     const struct pane *pane = view_pane_at(view, x, y, &picture_x, &picture_y);
     if (!pane)
         return;
+    const ist_reader_info *info = movie_info(pane->movie);
     view->zoom = fmin(ZOOM_MAX, fmax(ZOOM_MIN, view_lens(view, pane).scale * factor));
     // Solve view_lens() for the centre that leaves the point where it is.
-    view->centre_x = picture_x - (x + 0.5 - pane->place.x - pane->place.w / 2.0) / view->zoom;
-    view->centre_y = picture_y - (y + 0.5 - pane->place.y - pane->place.h / 2.0) / view->zoom;
+    view->centre_x = (picture_x - (x + 0.5 - pane->place.x - pane->place.w / 2.0) / view->zoom) / info->width;
+    view->centre_y = (picture_y - (y + 0.5 - pane->place.y - pane->place.h / 2.0) / view->zoom) / info->height;
 }
 
 /* ---- drawing ---- */
@@ -282,26 +321,26 @@ static void draw_strip(const struct view *view, SDL_Rect place)
     SDL_RenderFillRect(view->renderer, &place);
 }
 
-/* A line at the upper edge of a place on the screen, and what lies below it. */
-static SDL_Rect draw_line(const struct view *view, SDL_Rect place, SDL_Color colour, const char *line)
+/* A line at the upper edge of a place on the screen. */
+static void draw_line(const struct view *view, SDL_Rect place, SDL_Color colour, const char *line)
 {
-    const int height = text_height(view->text) + PADDING_PX;
-    draw_strip(view, (SDL_Rect){place.x, place.y, place.w, height});
+    draw_strip(view, (SDL_Rect){place.x, place.y, place.w, line_height(view)});
     SDL_SetRenderDrawColor(view->renderer, colour.r, colour.g, colour.b, colour.a);
     text_draw(view->text, view->renderer, place.x + PADDING_PX, place.y + PADDING_PX / 2, line);
-    return (SDL_Rect){place.x, place.y + height, place.w, place.h - height};
 }
 
-static void draw_frame(const struct view *view, const struct pane *pane)
+static void draw_frame(const struct view *view, struct pane *pane)
 {
     const struct lens lens = view_lens(view, pane);
-    SDL_SetTextureScaleMode(pane->texture, lens.scale < 1 ? SDL_ScaleModeLinear : SDL_ScaleModeNearest);
-    const SDL_FRect to = {(float)lens.left, (float)lens.top, (float)(pane->frame.width * lens.scale),
-                          (float)(pane->frame.height * lens.scale)};
-    SDL_RenderCopyF(view->renderer, pane->texture, NULL, &to);
+    if (!picture_draw(&pane->picture, view->renderer, lens)) {
+        char text[200];
+        snprintf(text, sizeof text, "%d x %d px cannot be shown: %s", pane->frame.width, pane->frame.height,
+                 SDL_GetError());
+        draw_line(view, pane->place, failure_colour, text);
+    }
     if (pane != view->panes)
         return;
-    overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view_frame_rate(view));
+    overlay_draw(&view->overlay, view->renderer, lens, pane->frame.index, view->frame_rate);
     sketch_draw(&view->sketch, view->renderer, lens);
 }
 
@@ -315,32 +354,53 @@ static const char *name_of(const struct pane *pane)
     return name;
 }
 
-/* One of several recordings: its name, where it is, and how much later than the first. */
+/* The end of a name, so that what stands behind it has its place, too. */
+static void shorten_name(const struct view *view, const char *name, int width_px, char *text, size_t size)
+{
+    enum { LEAST = 12 };
+    const size_t fitting = (size_t)SDL_max(LEAST, width_px / text_width(view->text, "m"));
+    const size_t length = strlen(name);
+    const char *end = length > fitting ? name + length - fitting + 1 : name;
+    while ((*end & 0xc0) == 0x80) // not within a letter
+        end++;
+    snprintf(text, size, "%s%s", end > name ? "\u2026" : "", end);
+}
+
+/* One of several recordings: its name, where it is, how much later than the first, its contrast. */
 static void describe_pane(const struct view *view, const struct pane *pane, char *text, size_t size)
 {
     const ist_frame *frame = &pane->frame, *first = &view->panes[0].frame;
-    if (!pane->has_frame || pane == view->panes)
-        snprintf(text, size, "%s", name_of(pane));
-    else
-        snprintf(text, size, "%s  %" PRId64 "  number %" PRId64 "  %+.6g s", name_of(pane), frame->index, frame->number,
-                 frame->time_s - first->time_s);
+    char contrast[LEVELS_TEXT_SIZE], where[LEVELS_TEXT_SIZE + 120] = "", name[NAME_MAX + 8];
+    levels_describe(&pane->levels, contrast, sizeof contrast);
+    if (pane->has_frame && pane == view->panes)
+        snprintf(where, sizeof where, "  %s", contrast);
+    else if (pane->has_frame)
+        snprintf(where, sizeof where, "  %" PRId64 "  number %" PRId64 "  %+.6g s  %s", frame->index, frame->number,
+                 frame->time_s - first->time_s, contrast);
+    const int width_px = pane->place.w - text_width(view->text, where) - 2 * PADDING_PX;
+    shorten_name(view, name_of(pane), width_px, name, sizeof name);
+    snprintf(text, size, "%s%s", name, where);
 }
 
-static void draw_pane(const struct view *view, const struct pane *pane)
+static void draw_heading(const struct view *view, const struct pane *pane)
 {
-    static const SDL_Color name_colour = {225, 225, 225, 255}, failure_colour = {240, 200, 90, 255};
-    char name[PATH_MAX + 100];
-    SDL_Rect place = pane->place;
-    SDL_RenderSetClipRect(view->renderer, &place);
-    if (pane->has_frame && pane->frame.data && pane->texture)
-        draw_frame(view, pane);
-    describe_pane(view, pane, name, sizeof name);
+    char text[NAME_MAX + 300];
+    describe_pane(view, pane, text, sizeof text);
+    SDL_RenderSetClipRect(view->renderer, &pane->heading);
+    draw_line(view, pane->heading, (SDL_Color){225, 225, 225, 255}, text);
+}
+
+static void draw_pane(const struct view *view, struct pane *pane)
+{
     if (view->pane_count > 1)
-        place = draw_line(view, place, name_colour, name);
-    if (pane->has_frame && !pane->frame.data)
-        draw_line(view, place, failure_colour, pane->error.message);
+        draw_heading(view, pane);
+    SDL_RenderSetClipRect(view->renderer, &pane->place);
+    if (pane->frame.data)
+        draw_frame(view, pane);
+    else if (pane->has_frame)
+        draw_line(view, pane->place, failure_colour, pane->error.message);
     else if (movie_info(pane->movie)->frame_count == 0)
-        draw_line(view, place, failure_colour, "no frames yet");
+        draw_line(view, pane->place, failure_colour, "no frames yet");
     SDL_RenderSetClipRect(view->renderer, NULL);
 }
 
@@ -352,7 +412,7 @@ void view_draw_picture(struct view *view, SDL_Rect place)
     SDL_RenderSetClipRect(view->renderer, NULL);
 }
 
-/* Sample values under the mouse: "  123,45: 87", or with three channels "R G B". */
+/* Sample values under the mouse: "123,45: 87", or with three channels "R G B". */
 static void describe_point(struct view *view, char *text, size_t size)
 {
     double x, y;
@@ -369,9 +429,9 @@ static void describe_point(struct view *view, char *text, size_t size)
         value[c] = frame->type == IST_PIXEL_U8 ? row[i] : row16[i];
     }
     if (frame->channels == 3)
-        snprintf(text, size, "  %d,%d: R %d G %d B %d", (int)x, (int)y, value[2], value[1], value[0]);
+        snprintf(text, size, "%d,%d: R %d G %d B %d", (int)x, (int)y, value[2], value[1], value[0]);
     else
-        snprintf(text, size, "  %d,%d: %d", (int)x, (int)y, value[0]);
+        snprintf(text, size, "%d,%d: %d", (int)x, (int)y, value[0]);
 }
 
 /* "2026-11-20T14:03:05.500000+01:00" without what a person does not need; seconds where they are not since 1970. */
@@ -400,7 +460,7 @@ void view_describe(const struct view *view, char *text, size_t size)
     }
     describe_time(view, local);
     snprintf(text, size, "%" PRId64 "/%" PRId64 "  number %" PRId64 "  %s  %.2f fps", pane->frame.index,
-             movie_info(pane->movie)->frame_count, pane->frame.number, local, view_frame_rate(view));
+             movie_info(pane->movie)->frame_count, pane->frame.number, local, view->frame_rate);
 }
 
 void view_describe_briefly(const struct view *view, char *text, size_t size)
@@ -411,6 +471,17 @@ void view_describe_briefly(const struct view *view, char *text, size_t size)
     snprintf(text, size, "%" PRId64 "  %s", view->panes[0].frame.index, blank && blank[1] != 's' ? blank + 1 : local);
 }
 
+/* Text that ends at the right edge of the screen, over what is there. */
+static void draw_at_right(const struct view *view, int top, const char *string)
+{
+    const SDL_Rect screen = screen_of(view);
+    const int left = screen.w - text_width(view->text, string) - 2 * PADDING_PX;
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 255);
+    SDL_RenderFillRect(view->renderer, &(SDL_Rect){left, top, screen.w - left, text_height(view->text)});
+    SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
+    text_draw(view->text, view->renderer, left + PADDING_PX, top, string);
+}
+
 static void draw_status(struct view *view)
 {
     if (!view->shows_status)
@@ -418,17 +489,20 @@ static void draw_status(struct view *view)
     const SDL_Rect screen = screen_of(view);
     const int height = status_height(view), line = text_height(view->text), top = screen.h - height + PADDING_PX;
     const struct levels *levels = &view->panes[0].levels;
-    char where[192], point[80], layers[120], how[640];
+    char where[192], point[80], layers[120], contrast[LEVELS_TEXT_SIZE], how[640];
     view_describe(view, where, sizeof where);
     describe_point(view, point, sizeof point);
     overlay_describe(&view->overlay, layers, sizeof layers);
-    snprintf(how, sizeof how, "%s%s %d..%d%s%s%s%s", view->note, contrast_name(levels->contrast), levels->low,
-             levels->high, levels->map ? " " : "", levels->map ? colour_map_name(levels->map) : "", layers, point);
+    levels_describe(levels, contrast, sizeof contrast);
+    snprintf(how, sizeof how, "%s%s%s%s%s", view->note, contrast, levels->map ? " " : "",
+             levels->map ? colour_map_name(levels->map) : "", layers);
     SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 255);
     SDL_RenderFillRect(view->renderer, &(SDL_Rect){0, screen.h - height, screen.w, height});
     SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
     text_draw(view->text, view->renderer, PADDING_PX, top, where);
     text_draw(view->text, view->renderer, PADDING_PX, top + line, how);
+    if (*point)
+        draw_at_right(view, top + line, point);
 }
 
 /* What is asked, or what the mouse does. */
@@ -443,6 +517,33 @@ static void draw_hint(const struct view *view)
         draw_line(view, screen_of(view), (SDL_Color){240, 200, 90, 255}, hint);
 }
 
+/* Line by line; smaller where the screen is. */
+static void draw_keys(const struct view *view)
+{
+    enum { LINE_SIZE = 100, COLUMNS = 80 };
+    const SDL_Rect screen = screen_of(view);
+    const int line = text_height(view->text);
+    int count = 1, width;
+    for (const char *c = keys_help; *c; c++)
+        count += *c == '\n';
+    const int wanted_width = COLUMNS * text_width(view->text, "m") + 2 * PADDING_PX;
+    const int wanted_height = count * line + 2 * PADDING_PX;
+    const double scale = fmin(1, fmin((double)screen.w / wanted_width, (double)screen.h / wanted_height));
+    SDL_RenderSetScale(view->renderer, (float)scale, (float)scale);
+    SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_BLEND);
+    SDL_SetRenderDrawColor(view->renderer, 28, 28, 30, 248);
+    SDL_RenderFillRect(view->renderer, &(SDL_Rect){0, 0, wanted_width, wanted_height});
+    SDL_SetRenderDrawColor(view->renderer, 225, 225, 225, 255);
+    const char *text = keys_help;
+    for (int i = 0; i < count; i++, text += width + 1) {
+        char part[LINE_SIZE];
+        width = (int)strcspn(text, "\n");
+        snprintf(part, sizeof part, "%.*s", width, text);
+        text_draw(view->text, view->renderer, PADDING_PX, PADDING_PX + i * line, part);
+    }
+    SDL_RenderSetScale(view->renderer, 1, 1);
+}
+
 void view_draw(struct view *view)
 {
     lay_out(view);
@@ -454,4 +555,6 @@ void view_draw(struct view *view)
         bar_draw(view->bar, view->renderer, view_bar_place(view), view->index);
     draw_status(view);
     draw_hint(view);
+    if (view->shows_keys)
+        draw_keys(view);
 }

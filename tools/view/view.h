@@ -12,6 +12,7 @@
 #include "levels.h"
 #include "movie.h"
 #include "overlay.h"
+#include "picture.h"
 #include "sketch.h"
 #include "text.h"
 
@@ -28,10 +29,9 @@ struct pane {
     ist_error error;
     bool has_frame; /* something has arrived */
     struct levels levels;
-    uint32_t *pixels; /* of the frame, as they go to the texture */
-    SDL_Texture *texture;
-    int texture_width, texture_height;
-    SDL_Rect place; /* on the screen */
+    struct picture picture; /* of the frame */
+    SDL_Rect heading;       /* on the screen: its name; without height where it is the only one */
+    SDL_Rect place;         /* its picture, below that */
 };
 
 struct view {
@@ -45,10 +45,12 @@ struct view {
 
     int64_t index;             /* where we are, in the first recording */
     double zoom;               /* screen pixels a picture pixel; 0: so that it fits */
-    double centre_x, centre_y; /* of the picture, in the middle of a pane; px */
+    double centre_x, centre_y; /* of the picture, in the middle of a pane; of its width and height, 0..1 */
     int mouse_x, mouse_y;      /* -1: not over the window */
     char note[160];            /* behind the status, such as the speed */
+    double frame_rate;         /* usual frames a second of the first recording */
     char question[512];        /* above the pictures, instead of what the sketch says */
+    bool shows_keys;           /* over everything */
 
     struct bar *bar; /* these three are of the first recording */
     struct overlay overlay;
@@ -62,9 +64,10 @@ struct view_plan {
     int path_count;
     enum alignment alignment;
     struct levels levels;
-    const char *tracks; /* movement.csv over the first recording; NULL: none */
-    const char *layers; /* of the tracks, as for overlay_choose() */
-    const char *rois;   /* file of ROIs over the first recording; NULL: none */
+    bool contrast_is_given; /* else it is found by the type of each recording's samples */
+    const char *tracks;     /* movement.csv over the first recording; NULL: none */
+    const char *layers;     /* of the tracks, as for overlay_choose() */
+    const char *rois;       /* file of ROIs over the first recording; NULL: none */
 };
 
 /* Makes an empty view, which needs its renderer only to draw. Returns false, with the reason in SDL_GetError(). */
@@ -95,13 +98,16 @@ void view_draw_picture(struct view *view, SDL_Rect place);
 int view_columns(int count);
 int view_rows(int count);
 
-/* Height of the status and the bar, as far as they are shown. */
-int view_footer_height(const struct view *view);
+/* Height of everything but the pictures: names of several, and the status and the bar as far as they are shown. */
+int view_height_beside(const struct view *view);
 
 int64_t view_frame_count(const struct view *view);
 
-/* Mean frames a second of the first recording; 25 where its times do not say. */
-double view_frame_rate(const struct view *view);
+/* Takes note of the first recording's frames: to be called when it has grown. Returns false if memory ran out. */
+bool view_survey(struct view *view);
+
+/* How long a frame of the first recording is shown, seconds: until the next one came, but gaps are shortened. */
+double view_interval_s(const struct view *view, int64_t index);
 
 /* Sets the zoom so that the picture's point under x, y stays there. */
 void view_zoom_at(struct view *view, double factor, int x, int y);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../cli.h"
 #include "place.h"
@@ -14,11 +15,21 @@ enum { STEP_SHIFT = 10, REFRESH_MS = 200, IDLE_MS = 500, PLAY_MS = 4, PROMPT_SIZ
 
 static const double ZOOM_STEP = 1.25, ARROW_STEP = 2;
 
+struct window;
+
+/* Something to be typed. */
+struct question {
+    const char *key; /* that asks it */
+    const char *text;
+    void (*answer)(struct window *window, const char *answer);
+};
+
 struct window {
     SDL_Window *window;
     SDL_Renderer *renderer;
     struct view view;
     const struct window_plan *plan;
+    char rois[PATH_MAX + 16]; /* where they are saved */
     Uint32 arrived_event;
     bool quit;
     bool warned; /* that ROIs are not saved */
@@ -26,7 +37,8 @@ struct window {
 
     struct player player;
     bool drags_bar, drags_picture;
-    bool asks; /* for a place to go to */
+    bool plays_on;                   /* when the bar is let go */
+    const struct question *question; /* NULL: nothing is asked */
     char prompt[PROMPT_SIZE];
     char message[512]; /* why a place was not found, and the like */
     Uint32 refreshed_ms;
@@ -53,8 +65,8 @@ static void show_state(struct window *w)
         snprintf(speed, sizeof speed, "x%g ", player->speed);
     snprintf(w->view.note, sizeof w->view.note, "%s%s%s", player->plays ? "> " : "", speed,
              player->loops ? "loop " : "");
-    if (w->asks)
-        snprintf(w->view.question, sizeof w->view.question, "Go to index, #number or time: %s_", w->prompt);
+    if (w->question)
+        snprintf(w->view.question, sizeof w->view.question, "%s: %s_", w->question->text, w->prompt);
     else
         snprintf(w->view.question, sizeof w->view.question, "%s", w->message);
     w->dirty = true;
@@ -84,10 +96,14 @@ static void set_playing(struct window *w, bool plays)
     show_state(w);
 }
 
+static double interval_s(const void *view, int64_t index)
+{
+    return view_interval_s(view, index);
+}
+
 static void play(struct window *w)
 {
-    const int64_t last = view_frame_count(&w->view) - 1;
-    const int64_t index = player_due(&w->player, now_s(), view_frame_rate(&w->view), last);
+    const int64_t index = player_due(&w->player, now_s(), interval_s, &w->view, view_frame_count(&w->view) - 1);
     if (index != w->view.index)
         view_go(&w->view, index);
     if (!w->player.plays)
@@ -101,50 +117,78 @@ static void change_speed(struct window *w, int steps)
     show_state(w);
 }
 
-static void ask(struct window *w, bool asks)
-{
-    w->asks = asks;
-    w->prompt[0] = '\0';
-    if (asks)
-        SDL_StartTextInput();
-    else
-        SDL_StopTextInput();
-    say(w, "");
-}
+/* ---- questions ---- */
 
-static void answer_prompt(struct window *w)
+static void answer_place(struct window *w, const char *answer)
 {
     ist_error error;
     int64_t index;
-    ist_reader *reader = movie_reader(w->view.panes[0].movie);
-    const bool given = *w->prompt;
-    const bool found = given && place_find(reader, w->prompt, &index, &error) >= 0;
-    ask(w, false);
-    if (found)
+    if (place_find(movie_reader(w->view.panes[0].movie), answer, &index, &error) >= 0)
         go(w, index);
-    else if (given)
+    else
         say(w, error.message);
 }
 
-static void prompt_key(struct window *w, SDL_Keycode key)
+static void answer_contrast(struct window *w, const char *answer)
 {
-    const size_t length = strlen(w->prompt);
+    bool understood = true;
+    for (int i = 0; i < w->view.pane_count && understood; i++)
+        understood = levels_read(&w->view.panes[i].levels, answer);
+    if (!understood)
+        say(w, "a contrast is full, auto, 1%, 1%..99%, or two samples such as 100..2000");
+    view_recolour(&w->view);
+}
+
+static const struct question for_place = {"g", "Go to index, #number or time", answer_place};
+static const struct question for_contrast = {"C", "Contrast: LOW HIGH, 1%..99%, auto or full", answer_contrast};
+
+/* NULL ends the question. */
+static void ask(struct window *w, const struct question *question)
+{
+    w->question = question;
+    w->prompt[0] = '\0';
+    say(w, "");
+}
+
+static void answer(struct window *w)
+{
+    const struct question *question = w->question;
+    char text[PROMPT_SIZE];
+    snprintf(text, sizeof text, "%s", w->prompt);
+    ask(w, NULL);
+    if (*text)
+        question->answer(w, text);
+}
+
+/* Drops the last letter, which may have several bytes. */
+static void erase_letter(char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+        length--;
+    text[length > 0 ? length - 1 : 0] = '\0';
+}
+
+static void question_key(struct window *w, SDL_Keycode key)
+{
     if (key == SDLK_ESCAPE)
-        ask(w, false);
+        ask(w, NULL);
     else if (key == SDLK_RETURN || key == SDLK_KP_ENTER)
-        answer_prompt(w);
-    else if (key == SDLK_BACKSPACE && length > 0)
-        w->prompt[length - 1] = '\0';
+        answer(w);
+    else if (key == SDLK_BACKSPACE)
+        erase_letter(w->prompt);
     show_state(w);
 }
 
-static void prompt_text(struct window *w, const char *text)
+static void question_text(struct window *w, const char *text)
 {
     const size_t length = strlen(w->prompt);
-    // The "g" that asked comes as text, too.
-    if (length == 0 && strcmp(text, "g") == 0)
+    // The key that asked comes as text, too.
+    if (length == 0 && SDL_strcasecmp(text, w->question->key) == 0)
         return;
-    snprintf(w->prompt + length, sizeof w->prompt - length, "%s", text);
+    // A letter that does not fit is left out whole.
+    if (length + strlen(text) < sizeof w->prompt)
+        strcat(w->prompt, text);
     show_state(w);
 }
 
@@ -153,7 +197,7 @@ static void prompt_text(struct window *w, const char *text)
 static int64_t step_of(const struct window *w, Uint16 modifiers)
 {
     if (modifiers & KMOD_CTRL)
-        return (int64_t)fmax(1, round(view_frame_rate(&w->view)));
+        return (int64_t)fmax(1, round(w->view.frame_rate));
     return modifiers & KMOD_SHIFT ? STEP_SHIFT : 1;
 }
 
@@ -163,34 +207,44 @@ static void step(struct window *w, int64_t frames)
     go(w, w->view.index + frames);
 }
 
-static void recolour(struct window *w, bool next_contrast, bool next_map)
+static void next_map(struct window *w)
 {
+    const enum colour_map map = (w->view.panes[0].levels.map + 1) % COLOUR_MAP_COUNT;
+    for (int i = 0; i < w->view.pane_count; i++)
+        w->view.panes[i].levels.map = map;
+    view_recolour(&w->view);
+}
+
+/* All recordings get the kind that is next for the first; each finds a range of its own. */
+static void next_contrast(struct window *w)
+{
+    const enum contrast now = w->view.panes[0].levels.contrast;
     for (int i = 0; i < w->view.pane_count; i++) {
-        struct levels *levels = &w->view.panes[i].levels;
-        if (next_contrast)
-            levels->contrast = (levels->contrast + 1) % CONTRAST_COUNT;
-        if (next_map)
-            levels->map = (levels->map + 1) % COLOUR_MAP_COUNT;
+        w->view.panes[i].levels.contrast = now;
+        levels_next(&w->view.panes[i].levels);
     }
     view_recolour(&w->view);
-    w->dirty = true;
+}
+
+static void move_contrast(struct window *w, int low_steps, int high_steps)
+{
+    for (int i = 0; i < w->view.pane_count; i++)
+        levels_move(&w->view.panes[i].levels, low_steps, high_steps);
+    view_recolour(&w->view);
 }
 
 static void fit(struct window *w, double zoom)
 {
-    const ist_reader_info *info = movie_info(w->view.panes[0].movie);
     w->view.zoom = zoom;
-    w->view.centre_x = info->width / 2.0;
-    w->view.centre_y = info->height / 2.0;
+    w->view.centre_x = w->view.centre_y = 0.5;
     w->dirty = true;
 }
 
 /* ---- ROIs and tracks ---- */
 
 /* Where what was drawn is saved. */
-static void name_rois(const struct window *w, char *path, size_t size)
+static void name_rois(const struct window_plan *plan, char *path, size_t size)
 {
-    const struct window_plan *plan = w->plan;
     const char *recording = plan->view.paths[0];
     size_t length = strlen(recording);
     while (length > 1 && recording[length - 1] == '/')
@@ -199,13 +253,6 @@ static void name_rois(const struct window *w, char *path, size_t size)
         snprintf(path, size, "%s", plan->save_rois ? plan->save_rois : plan->view.rois);
     else
         snprintf(path, size, "%.*s-rois.yaml", (int)length, recording);
-}
-
-static void save_rois(struct window *w)
-{
-    char path[PATH_MAX + 16];
-    name_rois(w, path, sizeof path);
-    sketch_save(&w->view.sketch, path);
 }
 
 static void quit(struct window *w)
@@ -218,7 +265,9 @@ static void quit(struct window *w)
 
 static void leave(struct window *w)
 {
-    if (w->view.sketch.draws)
+    if (w->view.shows_keys)
+        w->view.shows_keys = false;
+    else if (w->view.sketch.draws)
         sketch_leave(&w->view.sketch);
     else
         quit(w);
@@ -263,7 +312,7 @@ static bool press_for_sketch(struct window *w, SDL_Keycode key, Uint16 modifiers
         sketch_redo(sketch);
         break;
     case SDLK_s:
-        save_rois(w);
+        sketch_save(sketch, w->rois);
         break;
     default:
         return false;
@@ -333,7 +382,7 @@ static void press_for_view(struct window *w, SDL_Keycode key, Uint16 modifiers)
         go(w, bar_chunk_behind(bar, w->view.index));
         break;
     case SDLK_g:
-        ask(w, true);
+        ask(w, &for_place);
         break;
     case SDLK_l:
         w->player.loops = !w->player.loops;
@@ -348,16 +397,36 @@ static void press_for_view(struct window *w, SDL_Keycode key, Uint16 modifiers)
         change_speed(w, -1);
         break;
     case SDLK_c:
-        recolour(w, true, false);
+        if (modifiers & KMOD_SHIFT)
+            ask(w, &for_contrast);
+        else
+            next_contrast(w);
+        break;
+    case SDLK_3:
+        move_contrast(w, -1, 0);
+        break;
+    case SDLK_4:
+        move_contrast(w, 1, 0);
+        break;
+    case SDLK_5:
+        move_contrast(w, 0, -1);
+        break;
+    case SDLK_6:
+        move_contrast(w, 0, 1);
         break;
     case SDLK_m:
-        recolour(w, false, true);
+        next_map(w);
         break;
     case SDLK_f:
         fit(w, 0);
         break;
     case SDLK_1:
         fit(w, 1);
+        break;
+    case SDLK_F1:
+    case SDLK_QUESTION:
+    case SDLK_SLASH: // the question mark's key on many keyboards
+        w->view.shows_keys = !w->view.shows_keys;
         break;
     case SDLK_ESCAPE:
         leave(w);
@@ -396,10 +465,11 @@ static void drag_bar(struct window *w, int x)
 static void drag_picture(struct window *w, int dx, int dy)
 {
     const struct lens lens = view_lens(&w->view, &w->view.panes[0]);
+    const ist_reader_info *info = movie_info(w->view.panes[0].movie);
     if (w->view.zoom <= 0)
         fit(w, lens.scale);
-    w->view.centre_x -= dx / lens.scale;
-    w->view.centre_y -= dy / lens.scale;
+    w->view.centre_x -= dx / lens.scale / info->width;
+    w->view.centre_y -= dy / lens.scale / info->height;
 }
 
 /* The mouse over the first recording, whose ROIs are drawn. False: it is elsewhere. */
@@ -415,6 +485,7 @@ static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
     w->dirty = true;
     if (SDL_PointInRect(&(SDL_Point){event->x, event->y}, &bar)) {
         w->drags_bar = true;
+        w->plays_on = w->player.plays;
         drag_bar(w, event->x);
         return;
     }
@@ -425,8 +496,10 @@ static void press_button(struct window *w, const SDL_MouseButtonEvent *event)
 
 static void release_button(struct window *w)
 {
-    if (w->drags_bar)
+    if (w->drags_bar) {
+        w->player.plays = w->plays_on;
         go(w, w->view.index);
+    }
     w->drags_bar = w->drags_picture = false;
     sketch_release(&w->view.sketch);
     w->dirty = true;
@@ -444,6 +517,22 @@ static void move_mouse(struct window *w, const SDL_MouseMotionEvent *event)
         drag_picture(w, event->xrel, event->yrel);
     else if (w->view.sketch.drags && find_point(w, event->x, event->y, &x, &y))
         sketch_drag(&w->view.sketch, x, y);
+}
+
+/* Zooms; with Shift and Ctrl it moves the ends of the contrast of what is under the pointer. */
+static void turn_wheel(struct window *w, const SDL_MouseWheelEvent *event)
+{
+    double x, y;
+    const SDL_Keymod modifiers = SDL_GetModState();
+    const int mouse_x = w->view.mouse_x, mouse_y = w->view.mouse_y;
+    struct pane *pane = view_pane_at(&w->view, mouse_x, mouse_y, &x, &y);
+    w->dirty = true;
+    if (pane && modifiers & (KMOD_SHIFT | KMOD_CTRL)) {
+        levels_move(&pane->levels, modifiers & KMOD_SHIFT ? event->y : 0, modifiers & KMOD_CTRL ? event->y : 0);
+        view_recolour(&w->view);
+    } else {
+        view_zoom_at(&w->view, pow(ZOOM_STEP, event->y), mouse_x, mouse_y);
+    }
 }
 
 /* ---- the loop ---- */
@@ -465,18 +554,17 @@ static void handle(struct window *w, const SDL_Event *event)
         handle_window(w, &event->window);
         break;
     case SDL_KEYDOWN:
-        if (w->asks)
-            prompt_key(w, event->key.keysym.sym);
+        if (w->question)
+            question_key(w, event->key.keysym.sym);
         else
             press(w, &event->key);
         break;
     case SDL_TEXTINPUT:
-        if (w->asks)
-            prompt_text(w, event->text.text);
+        if (w->question)
+            question_text(w, event->text.text);
         break;
     case SDL_MOUSEWHEEL:
-        view_zoom_at(&w->view, pow(ZOOM_STEP, event->wheel.y), w->view.mouse_x, w->view.mouse_y);
-        w->dirty = true;
+        turn_wheel(w, &event->wheel);
         break;
     case SDL_MOUSEBUTTONDOWN:
         press_button(w, &event->button);
@@ -514,11 +602,7 @@ static void follow(struct window *w)
         changed |= movie_refresh(w->view.panes[i].movie, &removed[i]);
     if (!changed)
         return;
-    struct bar *bar = bar_create(movie_reader(w->view.panes[0].movie));
-    if (bar) {
-        bar_destroy(&w->view.bar);
-        w->view.bar = bar;
-    }
+    view_survey(&w->view); // without memory the old bar stays
     show_title(w);
     if (at_end && !w->player.plays)
         view_go(&w->view, view_frame_count(&w->view) - 1);
@@ -561,7 +645,7 @@ static void choose_size(const struct window_plan *plan, const struct view *view,
     SDL_GetDisplayUsableBounds(0, &usable);
     const ist_reader_info *info = movie_info(view->panes[0].movie);
     const int wanted_width = view_columns(view->pane_count) * info->width;
-    const int wanted_height = view_rows(view->pane_count) * info->height + view_footer_height(view);
+    const int wanted_height = view_rows(view->pane_count) * info->height + view_height_beside(view);
     *width = plan->width ? plan->width : SDL_max(WIDTH_MIN, SDL_min(wanted_width, usable.w));
     *height = plan->height ? plan->height : SDL_max(HEIGHT_MIN, SDL_min(wanted_height, usable.h));
 }
@@ -582,20 +666,37 @@ static int init_video(struct window *w)
     if (!has_display())
         return fail_to_open("there is no display (DISPLAY and WAYLAND_DISPLAY are not set)");
     SDL_SetHint(SDL_HINT_VIDEODRIVER, getenv("DISPLAY") ? "x11" : "wayland");
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0"); // this is no game
     if (SDL_Init(SDL_INIT_VIDEO) < 0 || !view_init(&w->view))
         return fail_to_open(SDL_GetError());
     w->arrived_event = SDL_RegisterEvents(1);
     return CLI_GO_ON;
 }
 
+/* ROIs that were saved earlier are there again, and saving does not lose them. */
 static int open_recordings(struct window *w)
 {
     const struct window_plan *plan = w->plan;
-    const int result = view_open(&w->view, &plan->view, wake, w);
+    struct view_plan view = plan->view;
+    name_rois(plan, w->rois, sizeof w->rois);
+    if (!view.rois && access(w->rois, F_OK) == 0)
+        view.rois = w->rois;
+    const int result = view_open(&w->view, &view, wake, w);
     if (result == CLI_GO_ON && plan->index >= view_frame_count(&w->view) && plan->index > 0)
         return cli_fail("%s: there is no frame %lld; the last is %lld", plan->view.paths[0], (long long)plan->index,
                         (long long)view_frame_count(&w->view) - 1);
     return result;
+}
+
+/* Of ROIs that nobody asked for it is said where they come from. */
+static void say_found_rois(struct window *w)
+{
+    char text[sizeof w->message];
+    const int count = trk_roi_set_count(regions_now(w->view.regions));
+    if (count == 0 || w->plan->view.rois)
+        return;
+    snprintf(text, sizeof text, "%d ROIs from %.400s", count, w->rois);
+    say(w, text);
 }
 
 static int create_window(struct window *w)
@@ -609,7 +710,7 @@ static int create_window(struct window *w)
     if (!w->renderer)
         return fail_to_open(SDL_GetError());
     w->view.renderer = w->renderer;
-    SDL_StopTextInput();
+    SDL_StartTextInput(); // all the time: what is typed right behind the key that asks is in the queue already
     return CLI_GO_ON;
 }
 
@@ -626,6 +727,7 @@ int window_run(const struct window_plan *plan)
         // Who follows wants to see what comes.
         go(&w, plan->follow && plan->index == 0 ? view_frame_count(&w.view) - 1 : plan->index);
         set_playing(&w, plan->plays);
+        say_found_rois(&w);
         loop(&w);
         result = CLI_SUCCESS;
     }

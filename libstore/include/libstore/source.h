@@ -54,6 +54,10 @@ typedef struct ist_source_info {
  *   DEVICE:WHAT            another FFmpeg input device: lavfi:GRAPH, fbdev:/dev/fb0
  *   anything else          a file or URL that FFmpeg reads, http or rtsp; of several video streams the best
  *
+ * From a network (SCHEME://) nothing is waited for longer than 10 s, or the option wait=SECONDS (0: for ever): opening
+ * fails with IST_ERROR_IO, a recording breaks off with IST_ERROR_DATA. A slow download goes on as long as bytes come.
+ * FFmpeg's own options, such as rtsp_transport=tcp, are taken as well.
+ *
  * Gray stays gray. 8-bit samples come as IST_PIXEL_U8; deeper ones as IST_PIXEL_U16, gray with
  * the values that are in the file (12 bits stay 0..4095). Colour becomes BGR as
  * `ffmpeg -pix_fmt bgr24` (or bgr48) makes it. Colour delivered as gray is spread over 0..255 or
@@ -71,6 +75,12 @@ typedef struct ist_source_info {
  *              every 10 s; setting the machine's clock shows from then on.
  *     GenICam  the camera's own clock, tied to the machine's by the frame that came fastest in the last 10 to 20 s,
  *              see camera_clock.h; times always rise. Network time in the camera (PTP) is kept in camera_time_s.
+ *     network  (rtsp, rtp, udp, srt, rtmp) the stream's own times, tied to the machine's clock as those of GenICam are:
+ *              late by the way that a picture takes at least, coding and decoding included (some hundredths of a second
+ *              in a local network, and more where pictures are coded out of their order). camera_time_s is the stream's
+ *              time, from about its beginning. Of JPEGs one by one over http (multipart) the time is when they came.
+ *              There are no numbers in such streams: they count what came, and what was lost on the way shows only as a
+ *              gap in the times.
  *     others   FFmpeg's; where these do not count from 1970, they are moved so that the first frame is now.
  *   Gray cameras give gray, 9 to 16 bits with the values as they are, also where they come packed (Mono12p, Y10P);
  *   colour cameras BGR, or with a filter of colours (Bayer) their raw data and info.encoding; JPEGs are decoded, unless
@@ -89,7 +99,8 @@ typedef struct ist_source_info {
  * IST_ERROR_NOT_FOUND: no such file. IST_ERROR_DATA: not something that can be read.
  * IST_ERROR_ARGUMENT: an unknown key or a value out of range; the message names what there is. IST_ERROR_UNSUPPORTED:
  * a camera whose pixel format is not read, or a GenICam camera where Aravis is not installed, or was not for the build.
- * IST_ERROR_IO: a camera that is used by somebody else, or not allowed.
+ * IST_ERROR_IO: a camera that is used by somebody else, or not allowed; a server that does not
+ * answer.
  */
 IST_API IST_MUST_CHECK ist_status ist_source_open(ist_source **source, const char *location,
                                                   const ist_source_params *params, ist_error *error);
@@ -103,10 +114,10 @@ IST_API const ist_source_info *ist_source_get_info(const ist_source *source);
  * the source, plus the recording's creation time where the source has one; images without times are
  * 1 / frame_rate apart.
  *
- * IST_END: there are no more. IST_ERROR_IO: the camera is gone. IST_ERROR_DATA: the source broke off or its picture
- * size changed; frames delivered before are sound, and IST_END follows. IST_ERROR_INTERRUPTED. That a source broke off
- * is seen where its format tells (mp4, mov, avi, mkv, webm, flv, gif, y4m, TIFF); MPEG streams, asf and nut just end. A
- * damaged frame in the middle is passed over and counted in ist_source_lost().
+ * IST_END: there are no more. IST_ERROR_IO: the camera is gone. IST_ERROR_DATA: the source broke off (a live stream by
+ * its end) or its picture size changed; frames delivered before are sound, and IST_END follows. IST_ERROR_INTERRUPTED.
+ * That a source broke off is seen where its format tells (mp4, mov, avi, mkv, webm, flv, gif, y4m, TIFF); MPEG streams,
+ * asf and nut just end. A damaged frame in the middle is passed over and counted in ist_source_lost().
  */
 IST_API IST_MUST_CHECK ist_status ist_source_next(ist_source *source, ist_frame *frame, ist_error *error);
 
