@@ -17,7 +17,8 @@ struct network_wait {
 /* Begins to wait, anew. */
 void network_wait_begin(struct network_wait *wait);
 
-/* True once the limit has passed since something came, and from then on. `io`: what counts the bytes that come; NULL: nobody does. */
+/* True once the limit has passed since something came, and from then on. `io`: what counts the bytes that come; NULL:
+ * nobody does. */
 bool network_wait_is_over(struct network_wait *wait, const AVIOContext *io);
 
 #endif
