@@ -216,7 +216,8 @@ IST_API bool trk_tracker_template_is_flat(const trk_tracker *tracker, int roi);
  * that differs from pixel to pixel has no part. NaN: there is no template, or no such ROI. What moved while a mean was
  * taken is blurred in it, and of the contrast of a single frame little is left: with textures of 3 to 60 px measured
  * against such means in the whole picture, at 0.8 of it and above the RMS error was below 0.3 px and no match was
- * false; at 0.7 to 0.75 it reached 1 px; from 0.65 down matches were false, most of them with scores above 0.5.
+ * false; at 0.7 to 0.75 it reached 1 px; from 0.65 down some matches were false, and below 0.5 most, many with scores
+ * above 0.5.
  */
 IST_API double trk_tracker_template_contrast(const trk_tracker *tracker, int roi);
 
