@@ -713,7 +713,11 @@ static ist_status write_counts(ist_writer *w, ist_error *error)
 {
     w->metadata.removed = *index_removed(w->index);
     // What was dropped before frames that were removed counts no longer.
-    const ist_status status = w->removed.chunks > 0 ? index_count_drops(w->index, w->metadata.dropped, error) : IST_OK;
+    ist_status status = IST_OK;
+    if (w->removed.chunks > 0)
+        status = index_reload(w->index, error);
+    if (status >= 0 && w->removed.chunks > 0)
+        status = index_count_drops(w->index, w->metadata.dropped, error);
     return status < 0 ? status : metadata_write(&w->metadata, w->directory, error);
 }
 

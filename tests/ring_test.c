@@ -232,10 +232,8 @@ static ist_status count_drop(const ist_drop *drops, int64_t count, int64_t remov
     return IST_OK;
 }
 
-/* Drops and the camera's times go with their frames. */
-START_TEST(test_what_is_bound_to_frames)
+static void check_what_is_bound_to_frames(void)
 {
-    record("png");
     ist_reader *reader;
     ist_drop *drops;
     int64_t count;
@@ -254,6 +252,15 @@ START_TEST(test_what_is_bound_to_frames)
     for (int i = 0; i < 3; i++)
         ck_assert(times_s[i] == 1 + (double)(info->removed_frames + 1 + i) / RATE);
     ist_reader_close(&reader);
+}
+
+/* Drops and the camera's times go with their frames, also where the index is made anew. */
+START_TEST(test_what_is_bound_to_frames)
+{
+    record("png");
+    check_what_is_bound_to_frames();
+    forget_index();
+    check_what_is_bound_to_frames();
 }
 END_TEST
 
