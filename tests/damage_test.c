@@ -43,6 +43,9 @@ static void load(const char *path, struct buffer *bytes)
 /* The ways in which a byte is changed: some bits turned, or another value. */
 enum { WAYS = 10 };
 
+/* Each byte is changed in every n-th of the ways, beginning with another one than its neighbour. */
+static int ways_apart = 3;
+
 static uint8_t change(uint8_t byte, int way)
 {
     return way < 8 ? (uint8_t)(byte ^ (1 << way)) : way == 8 ? (uint8_t)~byte : (uint8_t)(byte + 1);
@@ -122,7 +125,7 @@ START_TEST(changed_bytes_of_pictures)
         const uint8_t kept = bytes.data[i];
         // Of the pixels themselves it is enough to try a few.
         const bool is_head = i < 1200 || i + 300 > bytes.size || i % 37 == 0;
-        for (int way = 0; way < WAYS && is_head; way++) {
+        for (int way = (int)(i % (size_t)ways_apart); way < WAYS && is_head; way += ways_apart) {
             bytes.data[i] = change(kept, way);
             const ist_status status = decode(path, bytes.data, bytes.size, &frame, &error);
             const bool strict = picture->tolerance == EXACT || (i >= picture->exact_from && i < picture->exact_to);
@@ -276,8 +279,8 @@ static void damage_part(const struct part *part, bool cut)
     for (size_t i = 0; i < bytes.size; i += cut && i > 600 && i + 300 < bytes.size ? 5 : 1) {
         const uint8_t kept = bytes.data[i];
         // In the middle of an npz are members that nobody needs.
-        const int step = i < 600 || i + 1100 > bytes.size ? 1 : 5;
-        for (int way = 0; way < (cut ? 1 : WAYS); way += step) {
+        const int step = i < 600 || i + 1100 > bytes.size ? ways_apart : 5;
+        for (int way = cut ? 0 : (int)(i % (size_t)ways_apart); way < (cut ? 1 : WAYS); way += step) {
             bytes.data[i] = cut ? kept : change(kept, way);
             check_ok(fs_write_file(path, bytes.data, cut ? i : bytes.size, &error), &error);
             check_damaged(part, &whole, &got, cut ? "cut off at" : "changed byte", i);
@@ -326,8 +329,11 @@ START_TEST(damaged_hdf5)
 END_TEST
 #endif
 
-int main(void)
+/* damage_test all: every byte in every way */
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "all") == 0)
+        ways_apart = 1;
     Suite *suite = suite_create("damage");
     TCase *tests = tcase_create("damage");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
