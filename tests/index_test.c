@@ -252,8 +252,8 @@ END_TEST
 START_TEST(test_log_begins_anew)
 {
     enum { ROUNDS = 6, FRAMES_A_ROUND = 200 };
-    char folder[] = "/tmp/index-test-XXXXXX", path[64], log[80];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[TEMPORARY_SIZE], path[96], log[112];
+    temporary_folder(folder, "index-test");
     snprintf(path, sizeof path, "%s/index", folder);
     snprintf(log, sizeof log, "%s-wal", path);
     ist_error error;

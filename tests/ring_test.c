@@ -10,6 +10,7 @@
 
 #include "barcode.h"
 #include "fs.h"
+#include "temporary.h"
 
 enum { WIDTH = 96, HEIGHT = 48, RATE = 10, CHUNK = 5, KEPT = 20, FRAMES = 93 };
 static const double KEEP_S = (double)KEPT / RATE, CHUNK_S = (double)CHUNK / RATE;
@@ -18,15 +19,14 @@ static const char *const formats[] = {"avc1/mp4", "mjpeg/avi", "h264/mkv", "png"
 
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
 
-static char folder[64], store[128];
+static char folder[TEMPORARY_SIZE], store[128];
 static ist_error error;
 static struct fs_calls sound_calls;
 static int64_t repeats; /* frames with the same number */
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/ring-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    temporary_folder(folder, "ring-test");
     snprintf(store, sizeof store, "%s/store", folder);
     sound_calls = fs_calls;
     repeats = 2;
