@@ -19,6 +19,9 @@
 /* Who has read so many frames in small steps forward goes on like that. */
 enum { SEQUENTIAL_READS = 12, LONGEST_STEP = 16 };
 
+/* Who has read so many from a key picture on may well go on; to decode them again costs little, if it is not so. */
+enum { FIRST_READS = 3 };
+
 /* Packets from a key picture on; decoding so many is faster with threads than without. */
 enum { LONG_WAY = 8 };
 
@@ -167,9 +170,16 @@ static ist_status walk_from(struct chunk_reader *r, int64_t key, int64_t frame_i
     return status < 0 ? status : decode_on(r, frame_idx, skip_to, error);
 }
 
+/* True where a reader has come so far from the key picture that it is taken for one who reads on. */
+static bool begins_to_read_on(const struct chunk_reader *r, int64_t key, int64_t frame_idx)
+{
+    return r->sequential == FIRST_READS && r->table->packet_of_frame[frame_idx] - key <= FIRST_READS + 1;
+}
+
 static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, ist_error *error)
 {
-    const bool is_long = reads_on(r) || r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
+    const bool is_long = reads_on(r) || begins_to_read_on(r, key, frame_idx) ||
+                         r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
     if (is_long && r->use_threads) {
         const ist_status status = walk_from(r, key, frame_idx, skip_to, true, error);
         if (status != IST_END || !video_track_has_threads(r->track))
@@ -200,11 +210,12 @@ static void choose_cache_size(struct chunk_reader *r, int64_t frame_idx)
     picture_cache_keep_few(r->cache, reads_on(r));
 }
 
-/* True where the decoder with threads can take over from the one without at no cost: at a key picture. */
+/* True where the decoder with threads can take over from the one without at little cost: at a key picture, or near. */
 static bool can_change_decoder(const struct chunk_reader *r, int64_t key, int64_t frame_idx)
 {
-    return reads_on(r) && r->use_threads && !video_track_has_threads(r->track) &&
-           r->table->packet_of_frame[frame_idx] == key;
+    const bool at_key = r->table->packet_of_frame[frame_idx] == key;
+    return r->use_threads && !video_track_has_threads(r->track) &&
+           ((reads_on(r) && at_key) || begins_to_read_on(r, key, frame_idx));
 }
 
 /* The usual case: the frame lies ahead, or it is reached from the key picture before it. */
