@@ -24,7 +24,7 @@ enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
 static char folder[TEMPORARY_SIZE], store[128];
 static _Thread_local ist_error error;
 static struct fs_calls sound_calls;
-static int64_t repeats; /* frames with the same number */
+static int64_t repeats; /* frames with the same number; 0: they fall within each chunk */
 
 static void setup(void)
 {
@@ -50,7 +50,7 @@ static void check_ok(ist_status status)
 /* Numbers repeat, so that extra data find their frames by the index alone. */
 static int64_t number_of(int64_t i)
 {
-    return i / repeats;
+    return repeats ? i / repeats : i - i % CHUNK + CHUNK - 1 - i % CHUNK;
 }
 
 static double time_of(int64_t i)
@@ -509,6 +509,29 @@ START_TEST(test_readers_across_two_ends)
 }
 END_TEST
 
+/* What was sorted to find numbers in a chunk is not taken for the one that has its number now. */
+START_TEST(test_searches_across_the_end)
+{
+    repeats = 0;
+    for (int64_t sought = 0; sought < KEPT; sought += CHUNK) {
+        int64_t found;
+        ist_writer *writer = record_frames("npy", KEPT + 3 * CHUNK);
+        ist_reader *reader = open_and_read(0);
+        const int64_t removed = ist_reader_get_info(reader)->removed_frames;
+        ck_assert_int_gt(removed, 0);
+        check_ok(ist_reader_find_number(reader, number_of(removed + sought), IST_MATCH_EXACT, &found, &error));
+        ck_assert_int_eq(found, sought);
+        check_ok(ist_writer_close(&writer, &error));
+        check_frame(reader, 0, removed);
+        const int64_t after = sought + removed < KEPT ? sought + removed : 0;
+        check_ok(ist_reader_find_number(reader, number_of(removed + after), IST_MATCH_EXACT, &found, &error));
+        ck_assert_int_eq(found, after);
+        ist_reader_close(&reader);
+        fs_remove_tree(store);
+    }
+}
+END_TEST
+
 static int renames_left;
 
 static int rename_some(const char *from, const char *to)
@@ -520,11 +543,28 @@ static int rename_some(const char *from, const char *to)
     return sound_calls.rename(from, to);
 }
 
+/* By whoever comes first to a store that was left unfinished. */
+static void make_whole(int way)
+{
+    ist_writer *writer;
+    if (way % 3 == 0)
+        check_ok(ist_repair(store, NULL, &error));
+    if (way % 3 == 1)
+        check_ok(ist_save_index(store, &error));
+    if (way % 3 == 2) {
+        check_ok(ist_writer_open(&writer, store, NULL, &error));
+        check_ok(ist_writer_close(&writer, &error));
+    }
+}
+
 /* Ends a recording of which the rename behind `renames` fails. True if there is no such. */
 static bool end_with_failure(const char *format, int64_t frames, int renames)
 {
-    ist_writer *writer = record_frames(format, frames);
-    ist_reader *readers[] = {open_and_read(0), open_and_read(KEPT / 2)};
+    ist_writer *writer = record_frames(format, frames - 2 * CHUNK);
+    ist_reader *early = open_and_read(1); // some of what it knows is removed
+    for (int64_t i = frames - 2 * CHUNK; i < frames; i++)
+        add(writer, i);
+    ist_reader *readers[] = {early, open_and_read(0), open_and_read(KEPT / 2)};
     fs_calls.rename = rename_some;
     renames_left = renames;
     const bool whole = ist_writer_close(&writer, &error) >= 0;
@@ -533,10 +573,11 @@ static bool end_with_failure(const char *format, int64_t frames, int renames)
     fs_calls = sound_calls;
     const int64_t removed = check_store(frames);
     check_all(readers[0], removed);
-    check_ok(ist_repair(store, NULL, &error));
+    check_all(readers[1], removed);
+    make_whole(renames);
     check_files(format);
     ck_assert_int_eq(check_store(frames), removed);
-    check_and_close(readers, 2, removed);
+    check_and_close(readers, 3, removed);
     forget_index();
     ck_assert_int_eq(check_store(frames), removed);
     fs_remove_tree(store);
@@ -548,10 +589,10 @@ START_TEST(test_broken_off)
 {
     static const int64_t counts[] = {KEPT + 3 * CHUNK + 1, FRAMES};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        // Every third of them, and each in one of the formats.
-        int renames = _i % 3;
+        // Some of them, and each in one of the formats.
+        int renames = _i % 4;
         while (!end_with_failure(formats[_i], counts[i], renames))
-            renames += 3;
+            renames += 4;
         ck_assert_int_gt(renames, KEPT / CHUNK);
     }
 }
@@ -574,20 +615,35 @@ static void *read_until_end(void *argument)
     return NULL;
 }
 
+/* Only opens, which is sooner done, and finds nothing missing. */
+static void *open_until_end(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&ended)) {
+        ist_reader *reader = open_and_read(0);
+        const ist_problem *problem = ist_reader_problem(reader, 0);
+        ck_assert_msg(!problem, "%s", problem ? problem->text : "");
+        ist_reader_close(&reader);
+    }
+    return NULL;
+}
+
 START_TEST(test_reading_at_the_end)
 {
-    const char *format = formats[_i % FORMAT_COUNT];
+    const char *format = formats[_i];
     for (int64_t frames = KEPT + 2 * CHUNK; frames < FRAMES; frames += 2 * CHUNK) {
         ist_writer *writer = record_frames(format, frames);
         const int64_t removed = ist_writer_removed_frames(writer);
-        pthread_t thread;
+        pthread_t threads[2];
         atomic_store(&ended, false);
-        pthread_create(&thread, NULL, read_until_end, (void *)&removed);
+        pthread_create(&threads[0], NULL, read_until_end, (void *)&removed);
+        pthread_create(&threads[1], NULL, open_until_end, NULL);
         usleep((useconds_t)(rand() % 5000));
         check_ok(ist_writer_close(&writer, &error));
         usleep(3000);
         atomic_store(&ended, true);
-        pthread_join(thread, NULL);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
         check_files(format);
         fs_remove_tree(store);
     }
@@ -861,6 +917,7 @@ int main(void)
     tcase_add_loop_test(all, test_hole, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_readers_across_the_end, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_readers_across_two_ends, 0, FORMAT_COUNT);
+    tcase_add_test(all, test_searches_across_the_end);
     tcase_add_loop_test(all, test_broken_off, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_reading_at_the_end, 0, FORMAT_COUNT);
     tcase_add_test(all, test_edit);
