@@ -411,6 +411,17 @@ static ist_status continue_index(ist_writer *w, ist_error *error)
     return status;
 }
 
+/* Makes a store whole that somebody left unfinished; metadata.yaml may say more then. */
+static ist_status make_whole(ist_writer *w, ist_error *error)
+{
+    ist_repair_report report = {0};
+    const ist_status status = repair_store(w->directory, &w->metadata, &report, error);
+    if (status < 0)
+        return status;
+    metadata_free(&w->metadata);
+    return metadata_read(&w->metadata, w->directory, error);
+}
+
 static ist_status reopen(ist_writer *w, const char *path, const ist_writer_params *params, ist_error *error)
 {
     ist_status status = store_path_find(w->directory, path, error);
@@ -431,9 +442,8 @@ static ist_status reopen(ist_writer *w, const char *path, const ist_writer_param
     status = store_lock_take(&w->lock_fd, w->directory, error);
     if (status < 0)
         return status;
-    ist_repair_report report = {0};
     if (unfinished)
-        status = repair_store(w->directory, &w->metadata, &report, error);
+        status = make_whole(w, error);
     if (status >= 0)
         status = continue_index(w, error);
     if (status >= 0)
