@@ -42,6 +42,7 @@ struct ist_reader {
     char directory[PATH_MAX];
     struct metadata metadata;
     ist_reader_info info;
+    bool unfinished; /* when the index was about to be read: what is finished by then, the index has all of */
     struct index *index;
     struct index_search *search;
     struct problems problems;
@@ -132,7 +133,7 @@ static void fill_info(ist_reader *r)
         .type = m->type,
         .chunksize = m->chunksize,
         .lossless = is_lossless(m),
-        .unfinished = !m->is_file && store_lock_look(r->directory) != STORE_LOCK_NONE,
+        .unfinished = r->unfinished,
         .frame_count = index_frame_count(r->index),
         .removed_chunks = index_removed(r->index)->chunks,
         .removed_frames = index_removed(r->index)->frames,
@@ -165,6 +166,11 @@ static ist_status count_drops(ist_reader *r, ist_error *error)
     return status;
 }
 
+static bool is_unfinished(const ist_reader *r)
+{
+    return store_lock_look(r->directory) != STORE_LOCK_NONE;
+}
+
 static ist_status open_store(ist_reader *r, const char *path, ist_error *error)
 {
     ist_status status = store_path_find(r->directory, path, error);
@@ -172,6 +178,7 @@ static ist_status open_store(ist_reader *r, const char *path, ist_error *error)
         status = metadata_read(&r->metadata, r->directory, error);
     if (status >= 0)
         status = choose_calls(r, error);
+    r->unfinished = status >= 0 && is_unfinished(r);
     if (status >= 0)
         status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
     return status;
@@ -226,6 +233,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
     if (!r->info.unfinished)
         return IST_OK;
     struct index_search *search;
+    const bool unfinished = is_unfinished(r);
     ist_status status = index_reload(r->index, error);
     if (status >= 0)
         status = index_search_create(&search, r->index, error);
@@ -233,6 +241,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
         return status;
     index_search_destroy(&r->search);
     r->search = search;
+    r->unfinished = unfinished;
     r->entry_count = 0;
     follow_ring(r, index_removed(r->index)->frames - r->info.removed_frames);
     fill_info(r);
