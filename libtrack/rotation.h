@@ -18,29 +18,7 @@
 
 #include "kernels.h"
 #include "plane.h"
-
-/* dx, dy, angle; gain and brightness. */
-enum { ROTATION_BASIS = 5 };
-
-enum { ROTATION_TAPS = 17 }; // of the smoothing filter
-
-/* A pose of the disc, from where and how the template was cut. */
-struct pose {
-    double dx, dy;    // px, from the shifted place
-    double angle_rad; // clockwise
-    double score;     // zero-mean normalised cross-correlation of template and picture there; NaN: none found
-    bool at_edge;     // it lies at the limit of what was searched, in motion or angle
-};
-
-/* The disc of the template in one of the two pictures. */
-struct rotation_disc {
-    int scale;
-    double radius; // of it, in pixels of this picture
-    int count;     // pixels
-    float *u, *v;  // from the middle to the right, and down
-    float *basis;  // ROTATION_BASIS numbers for each pixel: gradient x, y, that of the angle, template, 1
-    double inverse[ROTATION_BASIS][ROTATION_BASIS]; // of the normal matrix
-};
+#include "rotation_fit.h"
 
 /* What is kept of a ROI. All zero is empty. */
 struct rotator {
@@ -64,10 +42,7 @@ struct rotator {
 
 /* Room for measuring with rotators up to a certain size. */
 struct rotation_room {
-    float *samples; // of the part looked at
-    float *rows;
-    float *spline;
-    float taps[ROTATION_TAPS]; // from samples to spline
+    struct spline_room spline; // of the part looked at
     float *disc;               // samples under the coarse disc
     float *scores;             // for each angle
     struct rotation_best {
