@@ -5,9 +5,10 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "peaks.h"
 
 enum {
-    CANDIDATES = 4, // angles that are followed up in the small picture
+    CANDIDATES = 4, // peaks of the search that are followed up in the small picture
     FINALISTS = 2,  // and in the full one
     // A disc of this radius has texture enough to be found; a larger one is searched in a smaller picture.
     SEARCH_RADIUS_LEAST = 8,
@@ -15,6 +16,8 @@ enum {
     SCALE_MODERATE = 4, // beyond this a picture is made smaller only for the largest discs
 };
 
+// In scores.
+static const double FAR_BEHIND = 0.3;
 // Between two angles of the search the rim moves by so many pixels of the small picture.
 static const double RIM_STEP_PX = 0.7;
 
@@ -144,24 +147,29 @@ static struct spline_part search_part(const struct rotator *rotator, struct span
 }
 
 /* The largest that any search may look at, from wherever it starts. */
-static struct spline_part largest_part(const struct rotator *rotator)
+static struct spline_part largest_part(const struct rotator *rotator, struct span *across, struct span *down)
 {
-    struct span across, down;
     if (!rotator->follows)
-        return search_part(rotator, &across, &down);
+        return search_part(rotator, across, down);
     const int scale = rotator->coarse.scale;
     const double diameter = 2 * rotator->coarse.radius * scale;
-    across.last = (int)fmin(rotator->x_reach, fmax(0, rotator->picture_width - diameter)) / scale;
-    down.last = (int)fmin(rotator->y_reach, fmax(0, rotator->picture_height - diameter)) / scale;
-    across.first = -across.last;
-    down.first = -down.last;
-    return part_of_spans(rotator, &across, &down);
+    across->last = (int)fmin(rotator->x_reach, fmax(0, rotator->picture_width - diameter)) / scale;
+    down->last = (int)fmin(rotator->y_reach, fmax(0, rotator->picture_height - diameter)) / scale;
+    across->first = -across->last;
+    down->first = -down->last;
+    return part_of_spans(rotator, across, down);
+}
+
+/* How far from where it is in the small picture something may be in the full one, px. */
+static double fine_reach(const struct rotator *rotator)
+{
+    return 1 + rotator->coarse.scale;
 }
 
 /* The part of the full picture for a middle near dx, dy. */
 static struct spline_part fine_part(const struct rotator *rotator, double dx, double dy)
 {
-    const double reach = 1 + rotator->coarse.scale;
+    const double reach = fine_reach(rotator);
     struct spline_part part =
         part_around(1, rotator->middle_x + dx, rotator->middle_y + dy, reach, reach, rotator->fine.radius);
     part.shift_x = rotator->shift_x;
@@ -169,25 +177,32 @@ static struct spline_part fine_part(const struct rotator *rotator, double dx, do
     return part;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* One more each way, as the fine part grows by a pixel with the place of its middle. */
+static size_t samples_of(const struct spline_part *part)
+{
+    return (size_t)(part->columns + 1 + 2 * SPLINE_MARGIN) * (size_t)(part->rows + 1 + 2 * SPLINE_MARGIN);
+}
+
 ist_status rotation_room_init(struct rotation_room *room, const struct rotator *rotators, int count, ist_error *error)
 {
-    size_t samples = 0, disc = 0, angles = 0;
+    size_t samples = 0, disc = 0, scores = 0;
     for (int i = 0; i < count; i++) {
-        const struct spline_part parts[] = {largest_part(&rotators[i]), fine_part(&rotators[i], 0.5, 0.5)};
-        for (int k = 0; k < 2; k++) {
-            // One more, as the fine part grows by a pixel with the place of its middle.
-            const size_t size =
-                (size_t)(parts[k].columns + 1 + 2 * SPLINE_MARGIN) * (size_t)(parts[k].rows + 1 + 2 * SPLINE_MARGIN);
-            samples = size > samples ? size : samples;
-        }
-        disc = (size_t)rotators[i].coarse.count > disc ? (size_t)rotators[i].coarse.count : disc;
-        angles = (size_t)rotators[i].turn_count > angles ? (size_t)rotators[i].turn_count : angles;
+        struct span across, down;
+        const struct spline_part part = largest_part(&rotators[i], &across, &down);
+        const struct spline_part fine = fine_part(&rotators[i], 0.5, 0.5);
+        samples = larger(samples, larger(samples_of(&part), samples_of(&fine)));
+        disc = larger(disc, (size_t)rotators[i].coarse.count);
+        scores = larger(scores, (size_t)(across.last - across.first + 1) * (size_t)rotators[i].turn_count);
     }
     *room = (struct rotation_room){0};
     room->disc = allocate_aligned(disc, sizeof(float));
-    room->scores = allocate_aligned(angles, sizeof(float));
-    room->best = allocate_aligned(angles, sizeof *room->best);
-    if (!room->disc || !room->scores || !room->best)
+    room->scores = allocate_aligned(SCORE_ROWS * scores, sizeof(float));
+    if (!room->disc || !room->scores)
         return trk_fail_memory(error);
     return spline_room_init(&room->spline, samples, error);
 }
@@ -197,7 +212,6 @@ void rotation_room_finish(struct rotation_room *room)
     spline_room_finish(&room->spline);
     free(room->disc);
     free(room->scores);
-    free(room->best);
     *room = (struct rotation_room){0};
 }
 
@@ -220,10 +234,9 @@ static void turn_template(struct rotator *rotator, const struct spline_part *par
         double sum = 0, square = 0;
         for (int k = 0; k < disc->count; k++) {
             const double u = (double)disc->u[k], v = (double)disc->v[k];
-            struct spline_point point;
-            // What is seen at u, v was at R(-angle) (u, v). All of the disc lies in the part.
-            const float value =
-                part_find_point(part, x + c * u + s * v, y - s * u + c * v, &point) ? part_value(part, &point) : 0;
+            // What is seen at u, v was at R(-angle) (u, v).
+            const struct spline_point point = part_point(part, x + c * u + s * v, y - s * u + c * v);
+            const float value = part_value(part, &point);
             turned[(ptrdiff_t)k * rotator->turn_count] = value;
             sum += (double)value;
             square += (double)value * (double)value;
@@ -249,6 +262,8 @@ void rotator_cut(struct rotator *rotator, struct rotation_room *room, const stru
         struct spline_part part = part_around(disc->scale, small_x, small_y, 1, 1, disc->radius);
         part_fill(&part, &room->spline, kernels, plane, rotator->offset);
         rotator->usable = rotation_disc_cut(disc, &part, small_x, small_y) && rotator->usable;
+        if (disc == &rotator->fine && rotator->usable)
+            rotation_noise_init(&disc->noise, disc, &room->spline, kernels);
         if (disc == &rotator->coarse)
             turn_template(rotator, &part, small_x, small_y);
     }
@@ -263,38 +278,14 @@ static double gather(const struct rotation_disc *disc, const struct spline_part 
     const float *middle = part->samples + SPLINE_MARGIN * (part_sample_stride(part) + 1);
     double sum = 0, square = 0;
     for (int k = 0; k < disc->count; k++) {
-        // Both sums are whole numbers but for rounding.
-        const int column = (int)lround(x + (double)disc->u[k]) - part->left;
-        const int row = (int)lround(y + (double)disc->v[k]) - part->top;
+        // Both sums are whole numbers but for rounding, and not negative.
+        const int column = (int)(x + (double)disc->u[k] - part->left + 0.5);
+        const int row = (int)(y + (double)disc->v[k] - part->top + 0.5);
         samples[k] = middle[row * part_sample_stride(part) + column];
         sum += (double)samples[k];
         square += (double)samples[k] * (double)samples[k];
     }
     return sqrt(fmax(square - sum * sum / disc->count, 0));
-}
-
-/* The best place for each angle. */
-static void search(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
-                   const struct spline_part *part, const struct span *across, const struct span *down)
-{
-    const struct rotation_disc *disc = &rotator->coarse;
-    const double x = to_small(rotator->middle_x, disc->scale), y = to_small(rotator->middle_y, disc->scale);
-    const int count = rotator->angle_count;
-    for (int i = 0; i < count; i++)
-        room->best[i] = (struct rotation_best){.score = -HUGE_VAL};
-    for (int dy = down->first; dy <= down->last; dy++)
-        for (int dx = across->first; dx <= across->last; dx++) {
-            const double norm = gather(disc, part, x + dx, y + dy, room->disc);
-            if (!(norm > 0))
-                continue;
-            kernels->filter(room->scores, rotator->turned + rotator->angle_first, count, rotator->turn_count,
-                            room->disc, disc->count);
-            for (int i = 0; i < count; i++) {
-                const double score = (double)room->scores[i] / norm;
-                if (score > room->best[i].score)
-                    room->best[i] = (struct rotation_best){score, dx, dy};
-            }
-        }
 }
 
 /* Puts a pose among the best, of which there are `count` already. Returns how many there are then. */
@@ -311,29 +302,112 @@ static int keep_best(struct pose *poses, int count, int most, struct pose pose)
     return count < most ? count + 1 : most;
 }
 
-static double best_score(const struct rotator *rotator, const struct rotation_room *room, int i)
+/* Scores of a row of places: of each place those of all angles, that of the row before, and of the one behind. */
+struct score_rows {
+    const float *rows[SCORE_ROWS]; // NULL: there is none
+    int places, angles;
+    bool circular; // the last angle is the first one's neighbour
+};
+
+/* True if no neighbour in place or angle beats the score; of equal ones the first. */
+static bool is_peak(const struct score_rows *scores, int place, int angle)
 {
-    const int count = rotator->angle_count;
-    if (rotator->turns_freely)
-        return room->best[(i + count) % count].score;
-    return i < 0 || i >= count ? -HUGE_VAL : room->best[i].score;
+    const int angles = scores->angles;
+    const float score = scores->rows[1][place * angles + angle];
+    for (int k = 0; k < 27; k++) {
+        const int row = k / 9, x = place + k / 3 % 3 - 1, i = angle + k % 3 - 1;
+        const bool outside = x < 0 || x >= scores->places || (!scores->circular && (i < 0 || i >= angles));
+        if (k == 13 || outside || !scores->rows[row])
+            continue;
+        const float other = scores->rows[row][x * angles + (i + angles) % angles];
+        if (other > score || (k < 13 && other == score))
+            return false;
+    }
+    return true;
 }
 
-/* The angles whose score no neighbour beats, as poses. */
-static int list_candidates(const struct rotator *rotator, const struct rotation_room *room,
-                           struct pose poses[CANDIDATES])
+/* Puts the peaks of the middle row among the candidates. Returns how many there are then. */
+static int add_peaks(const struct rotator *rotator, const struct score_rows *scores, int first_x, int y,
+                     struct pose candidates[CANDIDATES], int count)
 {
+    const int scale = rotator->coarse.scale;
+    for (int place = 0; place < scores->places; place++)
+        for (int angle = 0; angle < scores->angles; angle++) {
+            const float score = scores->rows[1][place * scores->angles + angle];
+            const float bar = count < CANDIDATES ? -HUGE_VALF : (float)candidates[CANDIDATES - 1].score;
+            if (score > bar && is_peak(scores, place, angle))
+                count = keep_best(candidates, count, CANDIDATES,
+                                  (struct pose){.dx = (first_x + place) * scale,
+                                                .dy = y * scale,
+                                                .angle_rad = angle_at(rotator, rotator->angle_first + angle),
+                                                .score = (double)score});
+        }
+    return count;
+}
+
+/* The scores of all angles with the middle moved by dx, dy small pixels; -HUGE_VAL where there is no texture. */
+static void score_place(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
+                        const struct spline_part *part, int dx, int dy, float *scores)
+{
+    const struct rotation_disc *disc = &rotator->coarse;
+    const int count = rotator->angle_count;
+    const double norm = gather(disc, part, disc->x + dx, disc->y + dy, room->disc);
+    kernels->filter(scores, rotator->turned + rotator->angle_first, count, rotator->turn_count, room->disc,
+                    disc->count);
+    for (int i = 0; i < count; i++)
+        scores[i] = norm > 0 ? scores[i] * (float)(1 / norm) : -HUGE_VALF;
+}
+
+/* Searches all places and angles. Returns how many candidates there are, the best first. */
+static int search(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
+                  const struct spline_part *part, const struct span *across, const struct span *down,
+                  struct pose candidates[CANDIDATES])
+{
+    const ptrdiff_t angles = rotator->angle_count, size = (across->last - across->first + 1) * angles;
+    struct score_rows scores = {
+        .places = across->last - across->first + 1, .angles = (int)angles, .circular = rotator->turns_freely};
     int count = 0;
-    for (int i = 0; i < rotator->angle_count; i++) {
-        const struct rotation_best *best = &room->best[i];
-        if (best->score < best_score(rotator, room, i - 1) || best->score <= best_score(rotator, room, i + 1))
-            continue;
-        const int scale = rotator->coarse.scale;
-        const struct pose pose = {best->x * scale, best->y * scale, angle_at(rotator, rotator->angle_first + i),
-                                  best->score, false};
-        count = keep_best(poses, count, CANDIDATES, pose);
+    // A row has its peaks when the one behind it is known.
+    for (int dy = down->first; dy <= down->last + 1; dy++) {
+        float *row = dy <= down->last ? room->scores + (dy - down->first) % SCORE_ROWS * size : NULL;
+        for (int dx = across->first; row && dx <= across->last; dx++)
+            score_place(rotator, room, kernels, part, dx, dy, row + (dx - across->first) * angles);
+        scores.rows[0] = scores.rows[1];
+        scores.rows[1] = scores.rows[2];
+        scores.rows[2] = row;
+        if (scores.rows[1])
+            count = add_peaks(rotator, &scores, across->first, dy - 1, candidates, count);
     }
     return count;
+}
+
+/* ---- following up what was found ---- */
+
+/* True if middle and rim of the disc lie within a peak's width in both poses. */
+static bool is_same_peak(const struct rotator *rotator, const struct pose *a, const struct pose *b)
+{
+    const double width = PEAK_WIDTH * rotator->coarse.scale;
+    const double turned = fabs(remainder(a->angle_rad - b->angle_rad, 2 * M_PI));
+    return fabs(a->dx - b->dx) <= width && fabs(a->dy - b->dy) <= width && turned * rotator->fine.radius <= width;
+}
+
+/*
+ * Brings candidates to where they fit best in the small picture, and puts the different ones in order of their scores
+ * there. One that does not come to rest near its place stays there. Returns how many there are.
+ */
+static int choose_finalists(const struct rotator *rotator, const struct spline_part *part, struct pose *candidates,
+                            int count, struct pose finalists[FINALISTS])
+{
+    struct pose fitted[CANDIDATES];
+    int fitted_count = 0, finalist_count = 0;
+    for (int i = 0; i < count; i++) {
+        rotation_disc_fit(&rotator->coarse, part, PEAK_WIDTH, &candidates[i]);
+        fitted_count = keep_best(fitted, fitted_count, CANDIDATES, candidates[i]);
+    }
+    for (int i = 0; i < fitted_count && finalist_count < FINALISTS; i++)
+        if (finalist_count == 0 || !is_same_peak(rotator, &fitted[i], &finalists[0]))
+            finalists[finalist_count++] = fitted[i];
+    return finalist_count;
 }
 
 /* Brings the angle into the range, and tells whether the pose lies at a limit. */
@@ -358,22 +432,31 @@ struct pose rotator_find(const struct rotator *rotator, struct rotation_room *ro
     struct span across, down;
     struct spline_part part = search_part(rotator, &across, &down);
     part_fill(&part, &room->spline, kernels, plane, rotator->offset);
-    search(rotator, room, kernels, &part, &across, &down);
     struct pose candidates[CANDIDATES], finalists[FINALISTS];
-    const int candidate_count = list_candidates(rotator, room, candidates);
-    int count = 0;
-    for (int i = 0; i < candidate_count; i++) {
-        rotation_disc_fit(&rotator->coarse, &part, &candidates[i]);
-        count = keep_best(finalists, count, FINALISTS, candidates[i]);
-    }
+    const int candidate_count = search(rotator, room, kernels, &part, &across, &down, candidates);
+    const int count = choose_finalists(rotator, &part, candidates, candidate_count, finalists);
+    double second = -1;
     for (int i = 0; i < count; i++) {
         part = fine_part(rotator, finalists[i].dx, finalists[i].dy);
         part_fill(&part, &room->spline, kernels, plane, rotator->offset);
-        rotation_disc_fit(&rotator->fine, &part, &finalists[i]);
-        (void)keep_best(&found, !isnan(found.score), 1, finalists[i]);
+        // One that is far behind need not be brought to its best: it will be far behind.
+        if (finalists[i].fits && !(finalists[i].score < found.score - FAR_BEHIND))
+            rotation_disc_fit(&rotator->fine, &part, fine_reach(rotator), &finalists[i]);
+        else
+            rotation_disc_score(&rotator->fine, &part, &finalists[i]);
+        const bool better = finalists[i].fits && !(finalists[i].score <= found.score);
+        second = fmax(second, better ? found.score : finalists[i].score);
+        if (better)
+            found = finalists[i];
     }
+    found.second_peak_gap = fmax(0, found.score - second);
     stay_in_range(rotator, &found);
     return found;
+}
+
+struct match_error rotator_error(const struct rotator *rotator, const struct pose *pose)
+{
+    return rotation_noise_error(&rotator->fine.noise, pose->angle_rad, pose->gain, pose->noise);
 }
 
 double rotation_unwrap(double angle_deg, double before_deg)

@@ -8,6 +8,7 @@
 #include <libstore/error.h>
 #include <stdbool.h>
 
+#include "rotation_error.h"
 #include "spline_part.h"
 
 /* dx, dy, angle; gain and brightness. */
@@ -15,10 +16,14 @@ enum { ROTATION_BASIS = 5 };
 
 /* A pose of the disc, from where and how the template was cut. */
 struct pose {
-    double dx, dy;    // full px, from the shifted place
-    double angle_rad; // clockwise
-    double score;     // zero-mean normalised cross-correlation of template and picture there; NaN: none found
-    bool at_edge;     // it lies at the limit of what was searched, in motion or angle
+    double dx, dy;          // full px, from the shifted place
+    double angle_rad;       // clockwise
+    double score;           // zero-mean normalised cross-correlation of template and picture there; NaN: none
+    double second_peak_gap; // how much less the second best peak scores
+    bool fits;              // it is where the disc fits best, and:
+    double gain;            // of the picture, that of the template being 1
+    double noise;           // variance of that of one picture
+    bool at_edge;           // it lies at the limit of what was searched, in motion or angle
 };
 
 /* The disc of the template in a picture made smaller. */
@@ -30,6 +35,8 @@ struct rotation_disc {
     float *u, *v;  // from the middle to the right, and down
     float *basis;  // ROTATION_BASIS numbers for each pixel: gradient x, y, that of the angle, template, 1
     double inverse[ROTATION_BASIS][ROTATION_BASIS]; // of the normal matrix
+    double sum, square;                             // of the template, and of its square
+    struct rotation_noise noise;                    // all zero: not known
 };
 
 /* Lays out the disc around x, y; all in full pixels. rotation_disc_finish() releases it, after a failure too. */
@@ -43,7 +50,14 @@ void rotation_disc_finish(struct rotation_disc *disc);
  */
 bool rotation_disc_cut(struct rotation_disc *disc, const struct spline_part *part, double x, double y);
 
-/* Brings a pose to where the disc fits best. The score is NaN if it does not converge. */
-void rotation_disc_fit(const struct rotation_disc *disc, const struct spline_part *part, struct pose *pose);
+/* Writes the score of a pose as it is. */
+void rotation_disc_score(const struct rotation_disc *disc, const struct spline_part *part, struct pose *pose);
+
+/*
+ * Brings a pose to where the disc fits best. If the steps lead its middle or its rim farther away than `reach` pixels
+ * of the disc's picture, or come to no end, it stays where it was, with its score.
+ */
+void rotation_disc_fit(const struct rotation_disc *disc, const struct spline_part *part, double reach,
+                       struct pose *pose);
 
 #endif

@@ -8,8 +8,6 @@
 
 enum { SPLINE_REACH = 2 }; // coefficients needed on each side of a point
 
-static const double SIGMA_PX = 0.7;
-
 /*
  * The filter from samples to the spline coefficients of the smoothed picture: a Gaussian, then the inverse of the
  * B-spline's own (1 4 1) / 6, whose response is sqrt(3) z^|k| with z = sqrt(3) - 2 (Unser, Splines, 1999).
@@ -22,11 +20,46 @@ static void make_filter(float taps[SPLINE_TAPS])
     for (int k = 0; k < SPLINE_TAPS; k++) {
         filter[k] = 0;
         for (int i = -FAR; i <= FAR; i++)
-            filter[k] += exp(-(double)(i * i) / (2 * SIGMA_PX * SIGMA_PX)) * pow(z, abs(k - SPLINE_MARGIN - i));
+            filter[k] +=
+                exp(-(double)(i * i) / (2 * SPLINE_SIGMA_PX * SPLINE_SIGMA_PX)) * pow(z, abs(k - SPLINE_MARGIN - i));
         total += filter[k];
     }
     for (int k = 0; k < SPLINE_TAPS; k++)
         taps[k] = (float)(filter[k] / total);
+}
+
+/* The covariance of white noise that went through a kernel, of places `lag` apart. */
+static double covariance(const double *kernel, int taps, int lag)
+{
+    double sum = 0;
+    for (int k = 0; k + abs(lag) < taps; k++)
+        sum += kernel[k] * kernel[k + abs(lag)];
+    return sum;
+}
+
+static void make_noise(struct spline_noise *noise, const float taps[SPLINE_TAPS])
+{
+    // From samples to values at whole pixels, and to slopes: the weights of three coefficients behind the filter.
+    enum { TAPS = SPLINE_TAPS + 2 };
+    double value[TAPS] = {0}, slope[TAPS] = {0};
+    for (int k = 0; k < SPLINE_TAPS; k++) {
+        value[k] += (double)taps[k] / 6;
+        value[k + 1] += (double)taps[k] * 4 / 6;
+        value[k + 2] += (double)taps[k] / 6;
+        slope[k] -= (double)taps[k] / 2;
+        slope[k + 2] += (double)taps[k] / 2;
+    }
+    double across = 0, along = 0;
+    for (int lag = 1 - TAPS; lag < TAPS; lag++) {
+        across += covariance(value, TAPS, lag) * covariance(value, TAPS, lag);
+        along += covariance(slope, TAPS, lag) * covariance(value, TAPS, lag);
+    }
+    const double kept = covariance(value, TAPS, 0);
+    noise->value = kept * kept;
+    noise->slope = kept * covariance(slope, TAPS, 0);
+    noise->slope_value = along * across;
+    for (int i = 0; i < SPLINE_LAGS; i++)
+        noise->covariance[i] = (float)covariance(value, TAPS, i - SPLINE_LAGS / 2);
 }
 
 ist_status spline_room_init(struct spline_room *room, size_t samples, ist_error *error)
@@ -37,6 +70,7 @@ ist_status spline_room_init(struct spline_room *room, size_t samples, ist_error 
         .spline = allocate_aligned(samples, sizeof(float)),
     };
     make_filter(room->taps);
+    make_noise(&room->noise, room->taps);
     return room->samples && room->rows && room->spline ? IST_OK : trk_fail_memory(error);
 }
 
@@ -112,8 +146,8 @@ static void spline_slopes(float f, float weights[4])
 float part_value_and_slopes(const struct spline_part *part, const struct spline_point *point, float *gx, float *gy)
 {
     float across[4], down[4], steep_across[4], steep_down[4];
-    spline_weights((double)point->f, across);
-    spline_weights((double)point->g, down);
+    spline_weights(point->f, across);
+    spline_weights(point->g, down);
     spline_slopes(point->f, steep_across);
     spline_slopes(point->g, steep_down);
     *gx = part_weigh(part, point, steep_across, down);

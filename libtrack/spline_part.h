@@ -15,9 +15,20 @@
 #include "plane.h"
 #include "spline.h"
 
+#define SPLINE_SIGMA_PX 0.7 // of the Gaussian
+
 enum {
-    SPLINE_TAPS = 17,               // of the filter that smooths and makes coefficients
-    SPLINE_MARGIN = SPLINE_TAPS / 2 // samples needed around the part, px
+    SPLINE_TAPS = 17,                // of the filter that smooths and makes coefficients
+    SPLINE_MARGIN = SPLINE_TAPS / 2, // samples needed around the part, px
+    SPLINE_LAGS = 13,                // px, which noise is correlated over: half before, half behind
+};
+
+/* What white noise of variance 1 in the samples becomes at whole pixels. */
+struct spline_noise {
+    float covariance[SPLINE_LAGS]; // along rows or columns; that of two pixels is the product of both
+    double value;                  // variance of the values
+    double slope;                  // of the slopes in either direction
+    double slope_value;            // sum over all pixels: covariance of two slopes times that of their values
 };
 
 /* Pixel i, j is at left + i, top + j. */
@@ -35,6 +46,7 @@ struct spline_room {
     float *rows;
     float *spline;
     float taps[SPLINE_TAPS]; // from samples to coefficients
+    struct spline_noise noise;
 };
 
 /* Makes room for so many samples; spline_room_finish() releases it, after a failure too. */
@@ -68,35 +80,40 @@ struct spline_point {
     float f, g;
 };
 
-/* False if the spline does not reach there. x and y in small pixels. */
-static inline bool part_find_point(const struct spline_part *part, double x, double y, struct spline_point *point)
+/* True if the spline reaches all points of this disc, in small pixels. */
+static inline bool part_covers(const struct spline_part *part, double x, double y, double radius)
+{
+    const double left = x - part->left, top = y - part->top;
+    return left - radius >= 1 && top - radius >= 1 && left + radius < part->columns - 2 &&
+           top + radius < part->rows - 2;
+}
+
+/* A point that the spline reaches. */
+static inline struct spline_point part_point(const struct spline_part *part, double x, double y)
 {
     const double column = x - part->left, row = y - part->top;
-    if (!(column >= 1 && row >= 1 && column < part->columns - 2 && row < part->rows - 2))
-        return false;
     const int i = (int)column, j = (int)row;
-    point->at = part->spline + (ptrdiff_t)(j - 1) * part->columns + i - 1;
-    point->f = (float)(column - i);
-    point->g = (float)(row - j);
-    return true;
+    return (struct spline_point){.at = part->spline + (ptrdiff_t)(j - 1) * part->columns + i - 1,
+                                 .f = (float)(column - i),
+                                 .g = (float)(row - j)};
 }
 
 static inline float part_weigh(const struct spline_part *part, const struct spline_point *point, const float across[4],
                                const float down[4])
 {
-    float sum = 0;
-    for (int j = 0; j < 4; j++) {
-        const float *row = point->at + (ptrdiff_t)j * part->columns;
-        sum += down[j] * (across[0] * row[0] + across[1] * row[1] + across[2] * row[2] + across[3] * row[3]);
-    }
-    return sum;
+    // Four columns at a time.
+    float columns[4] = {0};
+    for (int j = 0; j < 4; j++)
+        for (int i = 0; i < 4; i++)
+            columns[i] += down[j] * point->at[(ptrdiff_t)j * part->columns + i];
+    return (across[0] * columns[0] + across[1] * columns[1]) + (across[2] * columns[2] + across[3] * columns[3]);
 }
 
 static inline float part_value(const struct spline_part *part, const struct spline_point *point)
 {
     float across[4], down[4];
-    spline_weights((double)point->f, across);
-    spline_weights((double)point->g, down);
+    spline_weights(point->f, across);
+    spline_weights(point->g, down);
     return part_weigh(part, point, across, down);
 }
 
