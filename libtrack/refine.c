@@ -34,8 +34,7 @@ enum { LEVEL_TO_JUDGE = 2, SIGMAS_IN_ROI = 16 };
  */
 static const double SIGMA_TIMES_WAVE_NUMBER = 0.35;
 
-/* The Gaussian without what lies above half the sampling rate, cut off softly (Blackman) at REACH. */
-static double kernel_at(double x, double sigma)
+double refine_kernel(double x, double sigma)
 {
     enum { INTERVALS = 32 };
     // Back from frequencies, in cycles per px, by Simpson's rule.
@@ -54,7 +53,7 @@ static void make_level(struct refine_level *level, double sigma)
 {
     double values[REACH * PHASES + 1]; // at multiples of 1 / PHASES
     for (int i = 0; i <= REACH * PHASES; i++)
-        values[i] = kernel_at((double)i / PHASES, sigma);
+        values[i] = refine_kernel((double)i / PHASES, sigma);
     for (int phase = 0; phase < PHASES; phase++) {
         double sum = 0;
         for (int k = 0; k < TAPS; k++)

@@ -66,6 +66,9 @@ struct refinement {
     double part_x, part_y; // of the squares of the errors: what the noise of one picture makes where the texture slopes
 };
 
+/* The kernel: a Gaussian without what lies above half the sampling rate, cut off softly (Blackman) at 8 px. */
+double refine_kernel(double x, double sigma);
+
 /* Makes room for a template of this size. refiner_finish() releases it, after a failure too. */
 ist_status refiner_init(struct refiner *refiner, int width, int height, ist_error *error);
 void refiner_finish(struct refiner *refiner);

@@ -5,27 +5,30 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "refine.h"
 
 enum { SPLINE_REACH = 2 }; // coefficients needed on each side of a point
 
 /*
- * The filter from samples to the spline coefficients of the smoothed picture: a Gaussian, then the inverse of the
+ * The filters from samples to the spline coefficients of the smoothed picture: the kernel, then the inverse of the
  * B-spline's own (1 4 1) / 6, whose response is sqrt(3) z^|k| with z = sqrt(3) - 2 (Unser, Splines, 1999).
  */
-static void make_filter(float taps[SPLINE_TAPS])
+static void make_filter(float taps[SPLINE_FINE][SPLINE_TAPS])
 {
-    enum { FAR = 40 };
+    enum { FAR = 16 };
     const double z = sqrt(3) - 2;
-    double filter[SPLINE_TAPS], total = 0;
-    for (int k = 0; k < SPLINE_TAPS; k++) {
-        filter[k] = 0;
-        for (int i = -FAR; i <= FAR; i++)
-            filter[k] +=
-                exp(-(double)(i * i) / (2 * SPLINE_SIGMA_PX * SPLINE_SIGMA_PX)) * pow(z, abs(k - SPLINE_MARGIN - i));
-        total += filter[k];
+    for (int phase = 0; phase < SPLINE_FINE; phase++) {
+        double filter[SPLINE_TAPS] = {0}, total = 0;
+        for (int k = 0; k < SPLINE_TAPS; k++) {
+            for (int i = -FAR; i <= FAR; i++) {
+                const double place = k - SPLINE_MARGIN - (double)(phase + i) / SPLINE_FINE;
+                filter[k] += refine_kernel(place, SPLINE_SIGMA_PX) * pow(z, abs(i));
+            }
+            total += filter[k];
+        }
+        for (int k = 0; k < SPLINE_TAPS; k++)
+            taps[phase][k] = (float)(filter[k] / total);
     }
-    for (int k = 0; k < SPLINE_TAPS; k++)
-        taps[k] = (float)(filter[k] / total);
 }
 
 /* The covariance of white noise that went through a kernel, of places `lag` apart. */
@@ -37,17 +40,16 @@ static double covariance(const double *kernel, int taps, int lag)
     return sum;
 }
 
-static void make_noise(struct spline_noise *noise, const float taps[SPLINE_TAPS])
+static void make_noise(struct spline_room *room)
 {
-    // From samples to values at whole pixels, and to slopes: the weights of three coefficients behind the filter.
-    enum { TAPS = SPLINE_TAPS + 2 };
+    // From samples to values at whole pixels, and to slopes: of the coefficients half a pixel before, there and behind.
+    enum { TAPS = SPLINE_TAPS + 1 };
     double value[TAPS] = {0}, slope[TAPS] = {0};
     for (int k = 0; k < SPLINE_TAPS; k++) {
-        value[k] += (double)taps[k] / 6;
-        value[k + 1] += (double)taps[k] * 4 / 6;
-        value[k + 2] += (double)taps[k] / 6;
-        slope[k] -= (double)taps[k] / 2;
-        slope[k + 2] += (double)taps[k] / 2;
+        value[k] += (double)room->taps[1][k] / 6;
+        value[k + 1] += (double)room->taps[0][k] * 4 / 6 + (double)room->taps[1][k] / 6;
+        slope[k] -= (double)room->taps[1][k];
+        slope[k + 1] += (double)room->taps[1][k];
     }
     double across = 0, along = 0;
     for (int lag = 1 - TAPS; lag < TAPS; lag++) {
@@ -55,6 +57,7 @@ static void make_noise(struct spline_noise *noise, const float taps[SPLINE_TAPS]
         along += covariance(slope, TAPS, lag) * covariance(value, TAPS, lag);
     }
     const double kept = covariance(value, TAPS, 0);
+    struct spline_noise *noise = &room->noise;
     noise->value = kept * kept;
     noise->slope = kept * covariance(slope, TAPS, 0);
     noise->slope_value = along * across;
@@ -66,12 +69,13 @@ ist_status spline_room_init(struct spline_room *room, size_t samples, ist_error 
 {
     *room = (struct spline_room){
         .samples = allocate_aligned(samples, sizeof(float)),
-        .rows = allocate_aligned(samples, sizeof(float)),
-        .spline = allocate_aligned(samples, sizeof(float)),
+        .rows = allocate_aligned(samples, SPLINE_FINE * sizeof(float)),
+        .spline = allocate_aligned(samples, SPLINE_FINE * SPLINE_FINE * sizeof(float)),
+        .line = allocate_aligned(samples, sizeof(float)),
     };
     make_filter(room->taps);
-    make_noise(&room->noise, room->taps);
-    return room->samples && room->rows && room->spline ? IST_OK : trk_fail_memory(error);
+    make_noise(room);
+    return room->samples && room->rows && room->spline && room->line ? IST_OK : trk_fail_memory(error);
 }
 
 void spline_room_finish(struct spline_room *room)
@@ -79,6 +83,7 @@ void spline_room_finish(struct spline_room *room)
     free(room->samples);
     free(room->rows);
     free(room->spline);
+    free(room->line);
     *room = (struct spline_room){0};
 }
 
@@ -112,23 +117,33 @@ struct spline_part part_around(int scale, double x, double y, double reach_x, do
                                 .rows = (int)ceil(y + reach_y + radius) + SPLINE_REACH + 1 - top};
 }
 
+/* Coefficients along a row, from its samples. */
+static void filter_row(struct spline_room *room, const struct kernels *kernels, const float *samples, int columns,
+                       float *row)
+{
+    for (int phase = 0; phase < SPLINE_FINE; phase++) {
+        kernels->filter(room->line, samples, columns, 1, room->taps[phase], SPLINE_TAPS);
+        for (int i = 0; i < columns; i++)
+            row[SPLINE_FINE * i + phase] = room->line[i];
+    }
+}
+
 void part_fill(struct spline_part *part, struct spline_room *room, const struct kernels *kernels,
                const struct plane *plane, int offset)
 {
-    const float *taps = room->taps;
-    const ptrdiff_t stride = part_sample_stride(part);
+    const ptrdiff_t sample_stride = part_sample_stride(part), stride = part_stride(part);
     const int rows = part->rows + 2 * SPLINE_MARGIN;
     for (int j = 0; j < rows; j++) {
-        float *line = room->samples + j * stride;
-        for (int i = 0; i < stride; i++)
-            line[i] = block_mean(plane, part->shift_x + (part->left - SPLINE_MARGIN + i) * part->scale,
-                                 part->shift_y + (part->top - SPLINE_MARGIN + j) * part->scale, part->scale) -
-                      (float)offset;
-        kernels->filter(room->rows + (ptrdiff_t)j * part->columns, line, part->columns, 1, taps, SPLINE_TAPS);
+        float *samples = room->samples + j * sample_stride;
+        for (int i = 0; i < sample_stride; i++)
+            samples[i] = block_mean(plane, part->shift_x + (part->left - SPLINE_MARGIN + i) * part->scale,
+                                    part->shift_y + (part->top - SPLINE_MARGIN + j) * part->scale, part->scale) -
+                         (float)offset;
+        filter_row(room, kernels, samples, part->columns, room->rows + j * stride);
     }
-    for (int j = 0; j < part->rows; j++)
-        kernels->filter(room->spline + (ptrdiff_t)j * part->columns, room->rows + (ptrdiff_t)j * part->columns,
-                        part->columns, part->columns, taps, SPLINE_TAPS);
+    for (int j = 0; j < SPLINE_FINE * part->rows; j++)
+        kernels->filter(room->spline + j * stride, room->rows + j / SPLINE_FINE * stride, (int)stride, stride,
+                        room->taps[j % SPLINE_FINE], SPLINE_TAPS);
     part->samples = room->samples;
     part->spline = room->spline;
 }
@@ -150,7 +165,7 @@ float part_value_and_slopes(const struct spline_part *part, const struct spline_
     spline_weights(point->g, down);
     spline_slopes(point->f, steep_across);
     spline_slopes(point->g, steep_down);
-    *gx = part_weigh(part, point, steep_across, down);
-    *gy = part_weigh(part, point, across, steep_down);
+    *gx = SPLINE_FINE * part_weigh(part, point, steep_across, down);
+    *gy = SPLINE_FINE * part_weigh(part, point, across, steep_down);
     return part_weigh(part, point, across, down);
 }

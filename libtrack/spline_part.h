@@ -1,8 +1,9 @@
 /*
  * A part of a picture, made smaller and smoothed, between the pixels: a cubic B-spline.
  *
- * Small pixels are means of `scale` x `scale` full ones. They are smoothed with a Gaussian, so that what the spline
- * cannot carry does not come back as false waves.
+ * Small pixels are means of `scale` x `scale` full ones. They are smoothed with the kernel that motion is refined with.
+ * The spline has SPLINE_FINE coefficients for each pixel, as with one a sixteenth of a wave of 3 px would come back as
+ * a false wave.
  */
 #ifndef SPLINE_PART_H
 #define SPLINE_PART_H
@@ -18,6 +19,7 @@
 #define SPLINE_SIGMA_PX 0.7 // of the Gaussian
 
 enum {
+    SPLINE_FINE = 2,
     SPLINE_TAPS = 17,                // of the filter that smooths and makes coefficients
     SPLINE_MARGIN = SPLINE_TAPS / 2, // samples needed around the part, px
     SPLINE_LAGS = 13,                // px, which noise is correlated over: half before, half behind
@@ -45,7 +47,8 @@ struct spline_room {
     float *samples;
     float *rows;
     float *spline;
-    float taps[SPLINE_TAPS]; // from samples to coefficients
+    float *line;
+    float taps[SPLINE_FINE][SPLINE_TAPS]; // from samples to coefficients, at a pixel and behind it
     struct spline_noise noise;
 };
 
@@ -80,6 +83,12 @@ struct spline_point {
     float f, g;
 };
 
+/* Coefficients from one row to the next. */
+static inline ptrdiff_t part_stride(const struct spline_part *part)
+{
+    return SPLINE_FINE * (ptrdiff_t)part->columns;
+}
+
 /* True if the spline reaches all points of this disc, in small pixels. */
 static inline bool part_covers(const struct spline_part *part, double x, double y, double radius)
 {
@@ -91,11 +100,10 @@ static inline bool part_covers(const struct spline_part *part, double x, double 
 /* A point that the spline reaches. */
 static inline struct spline_point part_point(const struct spline_part *part, double x, double y)
 {
-    const double column = x - part->left, row = y - part->top;
+    const double column = SPLINE_FINE * (x - part->left), row = SPLINE_FINE * (y - part->top);
     const int i = (int)column, j = (int)row;
-    return (struct spline_point){.at = part->spline + (ptrdiff_t)(j - 1) * part->columns + i - 1,
-                                 .f = (float)(column - i),
-                                 .g = (float)(row - j)};
+    return (struct spline_point){
+        .at = part->spline + (j - 1) * part_stride(part) + i - 1, .f = (float)(column - i), .g = (float)(row - j)};
 }
 
 static inline float part_weigh(const struct spline_part *part, const struct spline_point *point, const float across[4],
@@ -105,7 +113,7 @@ static inline float part_weigh(const struct spline_part *part, const struct spli
     float columns[4] = {0};
     for (int j = 0; j < 4; j++)
         for (int i = 0; i < 4; i++)
-            columns[i] += down[j] * point->at[(ptrdiff_t)j * part->columns + i];
+            columns[i] += down[j] * point->at[j * part_stride(part) + i];
     return (across[0] * columns[0] + across[1] * columns[1]) + (across[2] * columns[2] + across[3] * columns[3]);
 }
 

@@ -58,18 +58,19 @@ static void add(struct tally *tally, const trk_row *row, struct place truth)
     tally->angle += pow(remainder(row->rotation_deg - truth.angle_deg, 360) / row->standard_error_rotation_deg, 2);
 }
 
-/* RMS of errors in standard errors must be within a factor of 2, and what chance makes of that. */
+/* RMS of errors in standard errors must be within a factor of 1.5, and what chance makes of that. */
 static bool judge(const struct tally *tally)
 {
     const int known = tally->rows - tally->unknown;
     const double motion = sqrt(tally->motion / known), angle = sqrt(tally->angle / known);
-    const double most = 2 * (1 + 3 / sqrt(2.0 * known));
+    const double most = 1.5 * (1 + 3 / sqrt(2.0 * known));
     const bool good = fmax(motion, angle) < most && fmin(motion, angle) > 1 / most;
     printf("  %.2f, %.2f", motion, angle);
     if (tally->unknown)
         printf(" (%d of %d unknown)", tally->unknown, tally->rows);
     printf("%s", good ? "" : " <- too much");
-    return good && tally->unknown <= tally->rows / 20;
+    // Strong noise may drown coarse texture in one of the matches, and all sums after it are unknown.
+    return good && tally->unknown <= tally->rows / 2;
 }
 
 START_TEST(errors_are_what_they_are_said_to_be)
@@ -151,8 +152,7 @@ START_TEST(errors_of_sums)
     const double *band = bands[_i / 2];
     const bool follow = _i % 2;
     bool good = true;
-    // Without noise errors come from the spline, and do not cancel as noise does.
-    for (int k = 1; k < NOISES; k++) {
+    for (int k = 0; k < NOISES; k++) {
         struct tally tallies[MARKS] = {0};
         for (int i = 0; i < runs; i++)
             add_sums(tallies, band, noises[k], follow, &random);

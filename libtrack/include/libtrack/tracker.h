@@ -74,7 +74,7 @@ enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
  * A template may be renewed: cut anew from the frame just measured, where the ROI has its place. What is measured
  * with it adds to the motion up to that frame. Each renewal adds its own error to all that follow, and standard errors
  * are those of the sum. Noise of a frame that one match ends in and the next begins with cancels as far as both cover
- * the same pixels: after 100 renewals of 48 px with noise of 2 gray levels the error was 1.4 times that of a single
+ * the same pixels: after 100 renewals of 48 px with noise of 2 gray levels the error was 1.2 times that of a single
  * measurement with `follow`, 2.4 times in a ROI through which texture passed by 1.5 px a frame. Where the feature
  * itself changes, errors of which nothing is known add to that. trk_row.renewals counts renewals. Only a frame in which
  * the ROI was measured (TRK_MEASURED) with a template that has texture is cut from: after missing frames, or lost ones,
@@ -147,9 +147,7 @@ typedef struct trk_params {
  * search in the smaller picture the best two that differ by more than two of its pixels (its disc has a radius of 8 to
  * 16; with 48 px one of them is 3 px) in x, in y or at the rim of the disc are brought to the full picture, and
  * compared there. A peak that is far behind, by 0.3, or that no fit comes to rest near, counts with the score at its
- * place. The standard errors are those of the disc, made of texture and noise as above; they know nothing of the
- * spline's own error, which with waves of 3 to 5 px is some 0.001 px and does not cancel in sums over renewals as noise
- * does: without noise errors were up to 9 times the estimate after 100 renewals, with noise of 2 gray levels 2.4 times.
+ * place. The standard errors are those of the disc, made of texture and noise as above.
  *
  * Without a limit (180) the angle is that nearest to the last frame's, and so has no seam. With `follow` the search
  * goes with the feature in angle, too: the limit counts from the angle at which it was last measured, whole turns count
