@@ -9,8 +9,6 @@
 static const double TEXTURE_SHARE_LEAST = 1.0 / 3; // of a diagonal element; below it there may be no texture at all
 static const double ROUNDING = 1.0 / 12;           // variance of the rounding to whole gray levels
 
-typedef double pose_matrix[POSE][POSE];
-
 /* How much a pixel weighs in an element of a step. */
 static double weight(const struct rotation_disc *disc, int element, int pixel)
 {
@@ -42,7 +40,7 @@ static ptrdiff_t place_in(const struct square *square, const struct rotation_dis
 
 /* The covariances of one element of a step with all three: sums over pairs of pixels of weights and their noise. */
 static void add_covariances(const struct rotation_disc *disc, struct spline_room *room, const struct kernels *kernels,
-                            int element, pose_matrix covariance)
+                            int element, struct pose_matrix *covariance)
 {
     const struct square square = square_around(disc);
     const ptrdiff_t stride = square.stride, inside = square.margin * (stride + 1);
@@ -56,18 +54,18 @@ static void add_covariances(const struct rotation_disc *disc, struct spline_room
         kernels->filter(room->spline + j * stride, room->rows + j * stride, square.side, stride, taps, SPLINE_LAGS);
     for (int k = 0; k < disc->count; k++)
         for (int i = 0; i < POSE; i++)
-            covariance[i][element] += weight(disc, i, k) * (double)room->spline[place_in(&square, disc, k)];
+            covariance->at[i][element] += weight(disc, i, k) * (double)room->spline[place_in(&square, disc, k)];
 }
 
 /* a b a, all symmetric. */
-static void multiply_around(pose_matrix product, pose_matrix a, pose_matrix b)
+static struct pose_matrix multiply_around(const struct pose_matrix *a, const struct pose_matrix *b)
 {
+    struct pose_matrix product = {{{0}}};
     for (int i = 0; i < POSE; i++)
-        for (int j = 0; j < POSE; j++) {
-            product[i][j] = 0;
+        for (int j = 0; j < POSE; j++)
             for (int k = 0; k < POSE * POSE; k++)
-                product[i][j] += a[i][k / POSE] * b[k / POSE][k % POSE] * a[k % POSE][j];
-        }
+                product.at[i][j] += a->at[i][k / POSE] * b->at[k / POSE][k % POSE] * a->at[k % POSE][j];
+    return product;
 }
 
 void rotation_noise_init(struct rotation_noise *noise, const struct rotation_disc *disc, struct spline_room *room,
@@ -76,8 +74,8 @@ void rotation_noise_init(struct rotation_noise *noise, const struct rotation_dis
     *noise = (struct rotation_noise){0};
     for (int i = 0; i < POSE; i++)
         for (int j = 0; j < POSE; j++)
-            noise->normal[i][j] = disc->inverse[i][j];
-    if (!normal_invert(&noise->normal[0][0], POSE))
+            noise->normal.at[i][j] = disc->inverse[i][j];
+    if (!normal_invert(&noise->normal.at[0][0], POSE))
         return;
     double levers = 0;
     for (int k = 0; k < disc->count; k++)
@@ -86,23 +84,23 @@ void rotation_noise_init(struct rotation_noise *noise, const struct rotation_dis
     // Of gain and brightness, which smoothing leaves as they are, the fit takes up 1 each.
     noise->value = disc->count * room->noise.value;
     noise->freedom = noise->value - 2;
-    pose_matrix steps = {{0}};
+    struct pose_matrix steps = {{{0}}};
     for (int i = 0; i < POSE; i++) {
-        add_covariances(disc, room, kernels, i, steps);
+        add_covariances(disc, room, kernels, i, &steps);
         noise->inverse[i] = disc->inverse[i][i];
         noise->slope[i] = slopes[i] * room->noise.slope;
         noise->slope_sums[i] = slopes[i] * room->noise.slope_value;
-        noise->freedom -= steps[i][i] / disc->inverse[i][i];
+        noise->freedom -= steps.at[i][i] / disc->inverse[i][i];
     }
-    multiply_around(noise->sums, noise->normal, steps);
+    noise->sums = multiply_around(&noise->normal, &steps);
 }
 
 /* The covariance of a pose from that of the sums that it was solved from. */
-static struct covariance covariance_of(pose_matrix inverse, pose_matrix sums, const bool known[POSE])
+static struct covariance covariance_of(const struct pose_matrix *inverse, const struct pose_matrix *sums,
+                                       const bool known[POSE])
 {
-    pose_matrix pose;
-    multiply_around(pose, inverse, sums);
-    struct covariance covariance = {pose[0][0], pose[0][1], pose[1][1], pose[2][2]};
+    const struct pose_matrix pose = multiply_around(inverse, sums);
+    struct covariance covariance = {pose.at[0][0], pose.at[0][1], pose.at[1][1], pose.at[2][2]};
     if (!known[0] || !known[1]) // turned, one is part of the other
         covariance.xx = covariance.xy = covariance.yy = (double)NAN;
     if (!known[2])
@@ -119,20 +117,20 @@ struct match_error rotation_noise_error(const struct rotation_noise *noise, doub
 {
     const double square = gain * gain;
     level = fmax(ROUNDING, level);
-    pose_matrix inverse, of_one, sums;
+    struct pose_matrix inverse, of_one, sums;
     for (int i = 0; i < POSE; i++)
         for (int j = 0; j < POSE; j++) {
             const double slope = i == j ? level * noise->slope[i] : 0,
                          by_slope = i == j ? level * noise->slope_sums[i] : 0;
-            inverse[i][j] = noise->normal[i][j] - slope;
-            const double of_template = level * (noise->sums[i][j] - by_slope);
-            of_one[i][j] = fmin(1, 1 / square) * of_template;
-            sums[i][j] = of_template + level / square * noise->sums[i][j];
+            inverse.at[i][j] = noise->normal.at[i][j] - slope;
+            const double of_template = level * (noise->sums.at[i][j] - by_slope);
+            of_one.at[i][j] = fmin(1, 1 / square) * of_template;
+            sums.at[i][j] = of_template + level / square * noise->sums.at[i][j];
         }
     bool known[POSE] = {false};
-    const bool fixed = noise->freedom > 0 && normal_invert(&inverse[0][0], POSE);
+    const bool fixed = noise->freedom > 0 && normal_invert(&inverse.at[0][0], POSE);
     for (int i = 0; i < POSE; i++)
-        known[i] = fixed && noise->inverse[i] >= TEXTURE_SHARE_LEAST * inverse[i][i];
-    const struct covariance covariance = covariance_of(inverse, sums, known);
-    return (struct match_error){covariance_turn(&covariance, angle_rad), covariance_of(inverse, of_one, known)};
+        known[i] = fixed && noise->inverse[i] >= TEXTURE_SHARE_LEAST * inverse.at[i][i];
+    const struct covariance covariance = covariance_of(&inverse, &sums, known);
+    return (struct match_error){covariance_turn(&covariance, angle_rad), covariance_of(&inverse, &of_one, known)};
 }

@@ -22,11 +22,15 @@ struct rotation_disc;
 
 enum { POSE = 3 }; // dx, dy, angle
 
+struct pose_matrix {
+    double at[POSE][POSE];
+};
+
 /* Of a template. */
 struct rotation_noise {
-    double normal[POSE][POSE]; // matrix of the pose alone, gain and brightness left free
+    struct pose_matrix normal; // matrix of the pose alone, gain and brightness left free
     double inverse[POSE];      // diagonal of its inverse
-    double sums[POSE][POSE];   // covariance of the sums that it is to solve, for white noise of variance 1
+    struct pose_matrix sums;   // covariance of the sums that it is to solve, for white noise of variance 1
     double value;              // what such noise in the template adds to its sum of squares
     double slope[POSE];        // and to `normal`
     double slope_sums[POSE];   // and to `sums`
