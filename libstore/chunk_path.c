@@ -1,6 +1,10 @@
 #include "chunk_path.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /*
  * A directory whose name leaves no room is refused when the store is opened or created; the checks here
@@ -30,4 +34,19 @@ void chunk_path_image(char path[PATH_MAX], const char *directory, int chunk, int
 void chunk_path_sidecar(char path[PATH_MAX], const char *directory, int chunk, int is_video, const char *ending)
 {
     finish(path, snprintf(path, PATH_MAX, is_video ? "%s/%06d%s" : "%s/%06d/index%s", directory, chunk, ending));
+}
+
+int chunk_path_number(const char *name, const char **rest)
+{
+    char *end;
+    if (!isdigit((unsigned char)*name))
+        return -1;
+    errno = 0;
+    const long chunk = strtol(name, &end, 10);
+    char expected[24];
+    snprintf(expected, sizeof expected, "%06ld", chunk);
+    if (errno || chunk >= INT_MAX || strlen(expected) != (size_t)(end - name))
+        return -1;
+    *rest = end;
+    return (int)chunk;
 }

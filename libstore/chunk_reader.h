@@ -20,8 +20,8 @@ struct decoding {
 struct chunk_reader_calls {
     /*
      * Opens the chunk with this number in the store's directory, finished or still being recorded. `index` has the
-     * checksums of its frames; it and the cache must outlive the reader.
-     * IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
+     * checksums of its frames, and knows which name it has; of a video it may be NULL. It and the cache must outlive
+     * the reader. IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
                        struct index *index, const struct decoding *decoding, ist_error *error);

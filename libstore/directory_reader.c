@@ -1,4 +1,6 @@
 /* A chunk as a folder of images. */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 struct chunk_reader {
     char directory[PATH_MAX];
     int chunk;
+    int folder; /* open, so that it stays the same when chunks get other names */
     struct index *index;
     const char *format;
     const struct image_format *image;
@@ -23,18 +26,37 @@ struct chunk_reader {
     ist_frame picture;   /* in it, where it has other channels than the store */
 };
 
+/* Under the number of before, or under its own. */
+static ist_status open_folder(int *folder, const char *directory, int chunk, int moving_by, ist_error *error)
+{
+    char path[PATH_MAX];
+    chunk_path_folder(path, directory, chunk + moving_by);
+    *folder = fs_calls.open(path, O_RDONLY | O_DIRECTORY, 0);
+    if (*folder < 0 && errno == ENOENT && moving_by != 0) {
+        chunk_path_folder(path, directory, chunk);
+        *folder = fs_calls.open(path, O_RDONLY | O_DIRECTORY, 0);
+    }
+    if (*folder >= 0)
+        return IST_OK;
+    return errno == ENOENT ? error_set(error, IST_ERROR_NOT_FOUND, "%s: the chunk is missing", fs_basename(path))
+                           : error_errno(error, errno, "%s", path);
+}
+
 static ist_status directory_open(struct chunk_reader **reader, const struct metadata *metadata, const char *directory,
                                  int chunk, struct index *index, const struct decoding *decoding, ist_error *error)
 {
     (void)decoding; // nor is anything kept, as the system keeps files that were read
     *reader = NULL;
-    char folder[PATH_MAX];
-    chunk_path_folder(folder, directory, chunk);
-    if (!fs_exists(folder))
-        return error_set(error, IST_ERROR_NOT_FOUND, "%s: the chunk is missing", fs_basename(folder));
+    int folder;
+    const ist_status status = open_folder(&folder, directory, chunk, index_moves(index)->moving_by, error);
+    if (status < 0)
+        return status;
     struct chunk_reader *opened = calloc(1, sizeof *opened);
-    if (!opened)
+    if (!opened) {
+        fs_calls.close(folder);
         return error_memory(error);
+    }
+    opened->folder = folder;
     snprintf(opened->directory, sizeof opened->directory, "%s", directory);
     opened->chunk = chunk;
     opened->index = index;
@@ -141,7 +163,7 @@ static ist_status read_file(struct chunk_reader *reader, int64_t frame_idx, ist_
 {
     char path[PATH_MAX];
     chunk_path_image(path, reader->directory, reader->chunk, (int)frame_idx, reader->format);
-    ist_status status = fs_read_file(path, &reader->bytes, error);
+    ist_status status = fs_read_file_in(reader->folder, path, &reader->bytes, error);
     if (status < 0)
         return status;
     status = check_bytes(reader, frame_idx, error);
@@ -164,6 +186,7 @@ static void directory_close(struct chunk_reader **reader)
 {
     if (!*reader)
         return;
+    fs_calls.close((*reader)->folder);
     buffer_free(&(*reader)->bytes);
     ist_frame_free(&(*reader)->picture);
     free(*reader);

@@ -276,7 +276,7 @@ void edit_find_extension(struct metadata *metadata, const char *directory)
 static ist_status forget_removed(const char *directory, const struct metadata *metadata, ist_error *error)
 {
     struct metadata empty = *metadata; // borrows the user's part
-    if (empty.removed.chunks == 0)
+    if (empty.removed.frames == 0)
         return IST_OK;
     empty.removed = (struct store_removed){0};
     return metadata_write(&empty, directory, error);

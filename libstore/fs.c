@@ -18,8 +18,14 @@ static int open_file(const char *path, int flags, mode_t mode)
     return open(path, flags | O_CLOEXEC, mode);
 }
 
+static int open_file_in(int directory, const char *name, int flags)
+{
+    return openat(directory, name, flags | O_CLOEXEC);
+}
+
 struct fs_calls fs_calls = {
     .open = open_file,
+    .open_in = open_file_in,
     .close = close,
     .read = read,
     .write = write,
@@ -68,14 +74,23 @@ static ist_status read_all(int fd, struct buffer *out, const char *path, ist_err
     }
 }
 
-ist_status fs_read_file(const char *path, struct buffer *out, ist_error *error)
+static ist_status read_opened(int fd, const char *path, struct buffer *out, ist_error *error)
 {
-    const int fd = fs_calls.open(path, O_RDONLY, 0);
     if (fd < 0)
         return error_errno(error, errno, "%s", path);
     const ist_status status = read_all(fd, out, path, error);
     fs_calls.close(fd);
     return status;
+}
+
+ist_status fs_read_file(const char *path, struct buffer *out, ist_error *error)
+{
+    return read_opened(fs_calls.open(path, O_RDONLY, 0), path, out, error);
+}
+
+ist_status fs_read_file_in(int directory, const char *path, struct buffer *out, ist_error *error)
+{
+    return read_opened(fs_calls.open_in(directory, fs_basename(path), O_RDONLY), path, out, error);
 }
 
 ist_status fs_write_file(const char *path, const void *data, size_t size, ist_error *error)

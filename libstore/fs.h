@@ -16,6 +16,7 @@
  */
 struct fs_calls {
     int (*open)(const char *path, int flags, mode_t mode);
+    int (*open_in)(int directory, const char *name, int flags);
     int (*close)(int fd);
     ssize_t (*read)(int fd, void *data, size_t size);
     ssize_t (*write)(int fd, const void *data, size_t size);
@@ -34,6 +35,9 @@ ist_status fs_write_all(int fd, const void *data, size_t size, const char *path,
 
 /* Reads a whole file into `out`, in place of what was there. */
 ist_status fs_read_file(const char *path, struct buffer *out, ist_error *error);
+
+/* The same of a file in a directory that is open, whatever that is called by now; PATH ends in the file's name. */
+ist_status fs_read_file_in(int directory, const char *path, struct buffer *out, ist_error *error);
 
 /* Creates or overwrites a file. A failure leaves no file. */
 ist_status fs_write_file(const char *path, const void *data, size_t size, ist_error *error);

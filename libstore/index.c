@@ -27,6 +27,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_ENTRIES] = "SELECT frame_number, frame_time FROM frames WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid",
     [STATEMENT_SET_CHECKSUMS] = "INSERT OR REPLACE INTO checksums (first, sums) VALUES (?1, ?2)",
     [STATEMENT_CHECKSUMS] = "SELECT sums FROM checksums WHERE first = ?1",
+    // One statement sees one moment.
+    [STATEMENT_MOVES] = "SELECT (SELECT value FROM store_information WHERE name = 'moved_by'), "
+                        "(SELECT value FROM store_information WHERE name = 'moving_by')",
 };
 
 void chunk_range_add(struct chunk_range *range, int64_t number, double time_s, int64_t last_number, double last_time_s)
@@ -290,6 +293,8 @@ static ist_status load_ranges(struct index *index, ist_error *error)
         return status;
     status = load_removed(index, error);
     if (status >= 0)
+        status = index_load_moves(index, error);
+    if (status >= 0)
         status = load_finished_ranges(index, error);
     if (status >= 0)
         status = load_growing_ranges(index, error);
@@ -310,6 +315,7 @@ ist_status index_reload(struct index *index, ist_error *error)
         index->range_count = before.range_count;
         index->range_capacity = before.range_capacity;
         index->removed = before.removed;
+        index->moves = before.moves;
     }
     return status;
 }
@@ -412,9 +418,12 @@ static ist_status read_entries(struct index *index, int64_t first, int64_t count
 ist_status index_entries(struct index *index, int64_t first, int64_t count, struct index_entry *entries,
                          ist_error *error)
 {
-    ist_status status = read_entries(index, first, count, entries, error);
-    for (int64_t i = 0; i < count && status >= 0; i++)
-        status = index_checksums_compare(index, first + i, &entries[i], error);
+    ist_status status;
+    do {
+        status = read_entries(index, first, count, entries, error);
+        for (int64_t i = 0; i < count && status >= 0; i++)
+            status = index_checksums_compare(index, first + i, &entries[i], error);
+    } while (status == IST_ERROR_DATA && index_follow_move(index));
     return status;
 }
 

@@ -16,7 +16,7 @@
 
 /* Frames of one chunk and the values they take. */
 struct chunk_range {
-    int chunk; /* number in the name of its file or folder */
+    int chunk; /* number in the name of its file or folder; -1: it was removed, as index_follow_move() found out */
     int64_t first_index;
     int64_t frame_count;
     int64_t number_min;
@@ -86,6 +86,14 @@ ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, 
 ist_status index_remove_chunks(struct index *index, int count, ist_error *error);
 
 /*
+ * Gives the chunks, which are all finished, the numbers from `first` on, in one transaction that survives a power loss.
+ * No new number may be an old one, so that names of files tell which of the two they have. These may get the new names
+ * from then on, and have them all at index_end_move().
+ */
+ist_status index_move_chunks(struct index *index, int first, ist_error *error);
+ist_status index_end_move(struct index *index, ist_error *error);
+
+/*
  * Brings what recorders wrote to the log into the file, as far as it can be done without making anybody wait, so that
  * the log begins anew. For another thread than the recorder's, whose commits do not do it: it takes some syncs.
  */
@@ -124,6 +132,22 @@ const struct store_removed *index_removed(const struct index *index);
 
 /* True if the frame was removed since index_ranges() was brought up to date. */
 bool index_is_removed(struct index *index, int64_t frame_index);
+
+/* Other numbers that the chunks of a ring were given (chunk_move.h), as index_ranges() knows it. */
+struct chunk_moves {
+    int moved_by;  /* by so much smaller than at first, in all moves */
+    int moving_by; /* in the one under way: files may still have the names of before; 0: there is none. Who looks for
+                      the old name first, then for the new one, does not miss a file */
+};
+
+const struct chunk_moves *index_moves(const struct index *index);
+bool chunk_moves_same(const struct chunk_moves *a, const struct chunk_moves *b);
+
+/*
+ * True if the chunks were given other numbers since, or their files other names: the ranges, which stay where they are,
+ * have the new numbers then. Whoever opens a file asks afterwards, because a name may be that of another chunk by then.
+ */
+bool index_follow_move(struct index *index);
 
 /* True if the index holds frames of the chunk. */
 bool index_has_chunk(const struct index *index, int chunk);

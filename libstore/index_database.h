@@ -21,6 +21,7 @@ enum statement {
     STATEMENT_ENTRIES,
     STATEMENT_SET_CHECKSUMS,
     STATEMENT_CHECKSUMS,
+    STATEMENT_MOVES,
     STATEMENT_COUNT
 };
 
@@ -44,6 +45,7 @@ struct index {
     int range_capacity;
     struct checksum_row checksums;
     struct store_removed removed;
+    struct chunk_moves moves;
 };
 
 /* The row of a frame in `frames`, and what other tables name it by. */
@@ -69,6 +71,9 @@ ist_status index_run(struct index *index, enum statement which, ist_error *error
 
 /* IST_ERROR_NOT_FOUND: the index is not one that libstore made for this store. */
 ist_status index_check_store(struct index *index, const char *path, const char *uuid, ist_error *error);
+
+/* Brings index_moves() up to date. */
+ist_status index_load_moves(struct index *index, ist_error *error);
 
 /* Adds those of a frame to the row in memory; frames of a chunk come one behind the other. */
 void index_checksums_append(struct index *index, int chunk, int64_t frame_idx, const struct index_entry *entry);

@@ -24,7 +24,7 @@ struct index_search {
     bool disjoint[2];          /* by column: each chunk's values lie above those of the chunk before it */
     struct sorted_row *sorted; /* values of one chunk in order */
     int64_t sorted_count;
-    int sorted_chunk; /* -1: none */
+    int64_t sorted_first; /* index of its first frame; -1: none */
     enum column sorted_column;
 };
 
@@ -193,9 +193,9 @@ static int compare_sorted(const void *a, const void *b)
 static ist_status sort_chunk(struct index_search *search, const struct chunk_range *range, enum column column,
                              ist_error *error)
 {
-    if (search->sorted_chunk == range->chunk && search->sorted_column == column)
+    if (search->sorted_first == range->first_index && search->sorted_column == column)
         return IST_OK;
-    search->sorted_chunk = -1;
+    search->sorted_first = -1;
     const size_t count = (size_t)range->frame_count;
     struct index_entry *entries = malloc(count * sizeof *entries);
     struct sorted_row *sorted = realloc(search->sorted, count * sizeof *sorted);
@@ -209,7 +209,7 @@ static ist_status sort_chunk(struct index_search *search, const struct chunk_ran
             sorted[i] = (struct sorted_row){value_of(&entries[i], column), range->first_index + (int64_t)i};
         qsort(sorted, count, sizeof *sorted, compare_sorted);
         search->sorted_count = range->frame_count;
-        search->sorted_chunk = range->chunk;
+        search->sorted_first = range->first_index;
         search->sorted_column = column;
     }
     free(entries);
@@ -339,7 +339,7 @@ ist_status index_search_create(struct index_search **search, struct index *index
     if (!*search)
         return error_memory(error);
     (*search)->index = index;
-    (*search)->sorted_chunk = -1;
+    (*search)->sorted_first = -1;
     (*search)->disjoint[COLUMN_NUMBER] = ranges_are_disjoint(index, COLUMN_NUMBER);
     (*search)->disjoint[COLUMN_TIME] = ranges_are_disjoint(index, COLUMN_TIME);
     return IST_OK;

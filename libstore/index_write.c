@@ -269,7 +269,7 @@ static ist_status build_camera_times(struct index *index, int64_t first, const s
 
 ist_status index_build_removed(struct index *index, const struct store_removed *removed, ist_error *error)
 {
-    if (removed->chunks == 0)
+    if (removed->frames == 0)
         return IST_OK;
     index->removed = *removed;
     return note_removed(index, removed, error);
@@ -419,4 +419,38 @@ ist_status index_drop_frames(struct index *index, int64_t first, int64_t count, 
     if (status >= 0)
         status = drop_rows(index, first, count, error);
     return commit_frames(index, status, error);
+}
+
+static ist_status move_rows(struct index *index, int by, ist_error *error)
+{
+    static const char sql[] = "UPDATE frames SET chunk = chunk - %d;"
+                              "UPDATE chunks SET chunk = chunk - %d, chunk_path = "
+                              "replace(chunk_path, printf('/%%06d', chunk), printf('/%%06d', chunk - %d));"
+                              "UPDATE chunk_ranges SET chunk = chunk - %d;"
+                              "UPDATE checksums SET first = first - (%d << 32);"
+                              "INSERT OR REPLACE INTO store_information VALUES ('moved_by', '%d'),"
+                              "('moving_by', '%d')";
+    char *filled = sqlite3_mprintf(sql, by, by, by, by, by, index->moves.moved_by + by, by);
+    const ist_status status = filled ? index_execute(index, filled, error) : error_memory(error);
+    sqlite3_free(filled);
+    return status;
+}
+
+ist_status index_move_chunks(struct index *index, int first, ist_error *error)
+{
+    ist_status status = index_execute(index, "PRAGMA synchronous = FULL", error);
+    if (status >= 0)
+        status = index_run(index, STATEMENT_BEGIN, error);
+    if (status < 0)
+        return status;
+    status = move_rows(index, index->ranges[0].chunk - first, error);
+    if (status >= 0)
+        status = note_removed(index, &(struct store_removed){first, index->removed.frames}, error);
+    return commit_frames(index, status, error);
+}
+
+ist_status index_end_move(struct index *index, ist_error *error)
+{
+    const ist_status status = index_execute(index, "DELETE FROM store_information WHERE name = 'moving_by'", error);
+    return status < 0 ? status : index_reload(index, error);
 }

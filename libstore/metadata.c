@@ -112,7 +112,7 @@ static json_t *store_to_json(const struct metadata *m)
     if (store && json_object_size(dropped) > 0)
         json_object_set(store, "dropped", dropped);
     json_decref(dropped);
-    if (store && m->removed.chunks > 0)
+    if (store && m->removed.frames > 0)
         json_object_set_new(
             store, "removed",
             json_pack("{s:i, s:I}", "chunks", m->removed.chunks, "frames", (json_int_t)m->removed.frames));
@@ -259,7 +259,7 @@ static void read_removed(struct metadata *m, const json_t *store)
     const json_t *removed = json_object_get(store, "removed");
     const json_int_t chunks = json_integer_value(json_object_get(removed, "chunks"));
     const json_int_t frames = json_integer_value(json_object_get(removed, "frames"));
-    if (chunks > 0 && chunks <= INT_MAX && frames >= 0)
+    if (chunks >= 0 && chunks <= INT_MAX && frames > 0)
         m->removed = (struct store_removed){(int)chunks, frames};
 }
 

@@ -33,6 +33,7 @@ enum { OPEN_CHUNKS = 16, ENTRIES = 64 };
 
 struct open_chunk {
     struct chunk_reader *reader; /* NULL: none */
+    int64_t first;               /* of its frames, counted with those that were removed: stays the same */
     int number;
     int64_t frame_count; /* as the index had it: more came if it has more now */
 };
@@ -41,6 +42,7 @@ struct ist_reader {
     char directory[PATH_MAX];
     struct metadata metadata;
     ist_reader_info info;
+    bool unfinished; /* when the index was about to be read: what is finished by then, the index has all of */
     struct index *index;
     struct index_search *search;
     struct problems problems;
@@ -131,7 +133,7 @@ static void fill_info(ist_reader *r)
         .type = m->type,
         .chunksize = m->chunksize,
         .lossless = is_lossless(m),
-        .unfinished = !m->is_file && store_lock_look(r->directory) != STORE_LOCK_NONE,
+        .unfinished = r->unfinished,
         .frame_count = index_frame_count(r->index),
         .removed_chunks = index_removed(r->index)->chunks,
         .removed_frames = index_removed(r->index)->frames,
@@ -164,6 +166,11 @@ static ist_status count_drops(ist_reader *r, ist_error *error)
     return status;
 }
 
+static bool is_unfinished(const ist_reader *r)
+{
+    return store_lock_look(r->directory) != STORE_LOCK_NONE;
+}
+
 static ist_status open_store(ist_reader *r, const char *path, ist_error *error)
 {
     ist_status status = store_path_find(r->directory, path, error);
@@ -171,6 +178,7 @@ static ist_status open_store(ist_reader *r, const char *path, ist_error *error)
         status = metadata_read(&r->metadata, r->directory, error);
     if (status >= 0)
         status = choose_calls(r, error);
+    r->unfinished = status >= 0 && is_unfinished(r);
     if (status >= 0)
         status = store_index_open(&r->index, r->directory, &r->metadata, &r->problems, error);
     return status;
@@ -225,6 +233,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
     if (!r->info.unfinished)
         return IST_OK;
     struct index_search *search;
+    const bool unfinished = is_unfinished(r);
     ist_status status = index_reload(r->index, error);
     if (status >= 0)
         status = index_search_create(&search, r->index, error);
@@ -232,6 +241,7 @@ ist_status ist_reader_refresh(ist_reader *reader, ist_error *error)
         return status;
     index_search_destroy(&r->search);
     r->search = search;
+    r->unfinished = unfinished;
     r->entry_count = 0;
     follow_ring(r, index_removed(r->index)->frames - r->info.removed_frames);
     fill_info(r);
@@ -290,28 +300,44 @@ static void move_to_front(ist_reader *r, int i)
 }
 
 /* The chunk's place among the open ones; the last place, of the one read longest ago, if it is not there. */
-static int place_of(const ist_reader *r, int number)
+static int place_of(const ist_reader *r, int64_t first)
 {
     for (int i = 0; i < OPEN_CHUNKS; i++)
-        if (r->chunks[i].reader && r->chunks[i].number == number)
+        if (r->chunks[i].reader && r->chunks[i].first == first)
             return i;
     return OPEN_CHUNKS - 1;
+}
+
+/* Opens the file of a chunk; once more where its name was that of another one by then. */
+static ist_status open_file_of(ist_reader *r, struct open_chunk *chunk, const struct chunk_range *range,
+                               ist_error *error)
+{
+    ist_status status;
+    do {
+        r->calls->close(&chunk->reader);
+        chunk->number = range->chunk;
+        chunk->frame_count = range->frame_count;
+        if (range->chunk < 0)
+            return error_set(error, IST_ERROR_NOT_FOUND, "the chunk was removed");
+        status =
+            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->index, &r->decoding, error);
+    } while (index_follow_move(r->index));
+    return status;
 }
 
 /* Makes this chunk the first of the open ones. With `reads_on` the one read last ended just before. */
 static ist_status open_chunk(ist_reader *r, const struct chunk_range *range, bool reads_on, ist_error *error)
 {
-    const int i = place_of(r, range->chunk);
+    const int64_t first = index_removed(r->index)->frames + range->first_index;
+    const int i = place_of(r, first);
     struct open_chunk *chunk = &r->chunks[i];
     struct chunk_reader *last = i > 0 ? r->chunks[0].reader : NULL;
-    // What is known of its file is out of date if frames came to it.
-    if (chunk->number != range->chunk || chunk->frame_count != range->frame_count)
+    // What is known of its file is out of date if frames came to it, or it has another number.
+    if (chunk->first != first || chunk->number != range->chunk || chunk->frame_count != range->frame_count)
         close_chunk(r, i);
     if (!chunk->reader) {
-        chunk->number = range->chunk;
-        chunk->frame_count = range->frame_count;
-        const ist_status status =
-            r->calls->open(&chunk->reader, &r->metadata, r->directory, range->chunk, r->index, &r->decoding, error);
+        chunk->first = first;
+        const ist_status status = open_file_of(r, chunk, range, error);
         if (status < 0)
             return status;
     }
@@ -406,9 +432,12 @@ static ist_status read_entry(ist_reader *r, int64_t index, const struct index_en
     const bool reads_on = index == r->next_index;
     r->next_index = index + 1;
     ist_error reason = {0};
-    ist_status status = open_chunk(r, range, reads_on, &reason);
-    if (status >= 0)
-        status = read_pixels(r, index - range->first_index, frame, &reason);
+    ist_status status;
+    do {
+        status = open_chunk(r, range, reads_on, &reason);
+        if (status >= 0)
+            status = read_pixels(r, index - range->first_index, frame, &reason);
+    } while (status < 0 && index_follow_move(r->index));
     if (status < 0 && was_removed(r, index, error))
         return IST_ERROR_NOT_FOUND;
     if (status < 0)
@@ -472,9 +501,13 @@ ist_status ist_reader_check_index(ist_reader *reader, int64_t index, ist_error *
     if (status < 0)
         return status;
     const struct chunk_range *range = index_range_of(reader->index, index);
-    status = open_chunk(reader, range, false, &reason);
-    if (status >= 0)
-        status = reader->calls->check(reader->chunks[0].reader, index - range->first_index, &reason);
+    do {
+        status = open_chunk(reader, range, false, &reason);
+        if (status >= 0)
+            status = reader->calls->check(reader->chunks[0].reader, index - range->first_index, &reason);
+    } while (status < 0 && index_follow_move(reader->index));
+    if (status < 0 && was_removed(reader, index, error))
+        return IST_ERROR_NOT_FOUND;
     return status < 0 ? refuse_frame(reader, status, range, index, &reason, error) : IST_OK;
 }
 

@@ -9,6 +9,7 @@
 
 #include "checksum.h"
 #include "chunk_close.h"
+#include "chunk_move.h"
 #include "chunk_path.h"
 #include "chunk_remove.h"
 #include "edit_journal.h"
@@ -254,8 +255,9 @@ static bool first_unfinished(const struct index *index, struct chunk_range *rang
 
 static ist_status repair_all(struct repair *r, ist_error *error)
 {
-    ist_status status = IST_OK;
     struct chunk_range range;
+    // First, as all that follows goes by the names of files.
+    ist_status status = chunk_move_finish(r->directory, r->index, error);
     while (status >= 0 && first_unfinished(r->index, &range)) {
         status = repair_chunk(r, range, error);
         if (status >= 0)
@@ -269,6 +271,8 @@ static ist_status repair_all(struct repair *r, ist_error *error)
     if (status >= 0)
         status = chunk_remove_below(r->directory, r->metadata, index_removed(r->index)->chunks,
                                     &r->report->files_removed, error);
+    if (status >= 0)
+        status = chunk_move_to_front(r->directory, r->metadata, r->index, error);
     r->report->frame_count = index_frame_count(r->index);
     return status < 0 ? status : index_finish(r->index, error);
 }
@@ -303,9 +307,10 @@ static ist_status note_counts(const struct repair *r, ist_error *error)
     ist_status status = index_count_drops(r->index, dropped, error);
     struct metadata metadata = *r->metadata; // borrows the user's part
     // What was dropped before frames that were removed counts no longer.
-    const bool removed = index_removed(r->index)->chunks != metadata.removed.chunks;
-    bool changed = removed;
-    metadata.removed = *index_removed(r->index);
+    const struct store_removed *now = index_removed(r->index);
+    const bool removed = now->frames != metadata.removed.frames;
+    bool changed = removed || now->chunks != metadata.removed.chunks;
+    metadata.removed = *now;
     for (int cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
         if (removed || dropped[cause] > metadata.dropped[cause]) {
             metadata.dropped[cause] = dropped[cause];

@@ -151,18 +151,65 @@ static ist_status open_finished(struct index **index, const char *store_path, co
     return build(index, store_path, place, error);
 }
 
+/* A store of which no recording goes on, or one of another program. */
+static ist_status open_whole(struct index **index, const char *path, const char *directory,
+                             const struct metadata *metadata, bool unfinished, struct problems *problems,
+                             ist_error *error)
+{
+    struct store_chunks chunks;
+    ist_status status = store_scan(&chunks, directory, metadata, error);
+    if (status < 0)
+        return status;
+    store_chunks_forget_below(&chunks, metadata->removed.chunks);
+    const struct place place = {directory, metadata, &chunks, problems};
+    status = unfinished ? store_load_index(index, &chunks, directory, metadata, problems, error)
+                        : open_finished(index, path, &place, error);
+    if (status >= 0)
+        status = store_find_missing(&chunks, *index, directory, metadata, false, problems, error);
+    store_chunks_free(&chunks);
+    return status;
+}
+
+/*
+ * Compares the files of a recording that may go on with its index. The index is read behind the directory, so that it
+ * knows of all chunks there. *moved tells that meanwhile chunks got other numbers or names: then it is to be done
+ * again.
+ */
+static ist_status look_for_missing(struct index *index, const char *directory, const struct metadata *metadata,
+                                   struct problems *problems, bool *moved, ist_error *error)
+{
+    const struct chunk_moves before = *index_moves(index);
+    struct store_chunks chunks;
+    ist_status status = store_scan(&chunks, directory, metadata, error);
+    if (status >= 0)
+        status = index_reload(index, error);
+    if (status >= 0) {
+        store_chunks_follow_move(&chunks, index);
+        store_chunks_forget_below(&chunks, index_removed(index)->chunks);
+        status = store_find_missing(&chunks, index, directory, metadata, true, problems, error);
+    }
+    store_chunks_free(&chunks);
+    (void)index_follow_move(index);
+    *moved = !chunk_moves_same(&before, index_moves(index));
+    return status;
+}
+
 /* Of a store that is not finished, the index knows more than what lies beside the chunks; if libstore made it. */
-static ist_status open_unfinished(struct index **index, const char *store_path, const struct place *place,
-                                  bool *growing, ist_error *error)
+static ist_status open_unfinished(struct index **index, const char *path, const char *directory,
+                                  const struct metadata *metadata, struct problems *problems, ist_error *error)
 {
     ist_error reason = {0};
-    const ist_status opened = index_open(index, store_path, place->metadata->uuid, &reason);
-    *growing = opened >= 0;
-    if (opened >= 0)
-        return IST_OK;
-    if (opened != IST_ERROR_NOT_FOUND)
-        return error_set(error, opened, "%s: %s", place->directory, reason.message);
-    return store_load_index(index, place->chunks, place->directory, place->metadata, place->problems, error);
+    ist_status status = index_open(index, path, metadata->uuid, &reason);
+    if (status == IST_ERROR_NOT_FOUND)
+        return open_whole(index, path, directory, metadata, true, problems, error);
+    if (status < 0)
+        return error_set(error, status, "%s: %s", directory, reason.message);
+    bool moved;
+    do {
+        problems_free(problems);
+        status = look_for_missing(*index, directory, metadata, problems, &moved, error);
+    } while (status >= 0 && moved);
+    return status;
 }
 
 ist_status store_index_open(struct index **index, const char *directory, const struct metadata *metadata,
@@ -173,21 +220,7 @@ ist_status store_index_open(struct index **index, const char *directory, const s
     if (snprintf(path, sizeof path, "%s/%s", directory, INDEX_FILE_NAME) >= (int)sizeof path)
         return error_errno(error, ENAMETOOLONG, "%s", directory);
     // The lock is looked at first: a recorder that finishes now leaves more than was there, not less.
-    const bool unfinished = store_lock_look(directory) != STORE_LOCK_NONE;
-    bool growing = false;
-    struct store_chunks chunks;
-    ist_status status = store_scan(&chunks, directory, metadata, error);
-    if (status < 0)
-        return status;
-    store_chunks_forget_below(&chunks, metadata->removed.chunks);
-    const struct place place = {directory, metadata, &chunks, problems};
-    status =
-        unfinished ? open_unfinished(index, path, &place, &growing, error) : open_finished(index, path, &place, error);
-    // A recorder that goes on may have removed more since.
-    if (status >= 0)
-        store_chunks_forget_below(&chunks, index_removed(*index)->chunks);
-    if (status >= 0)
-        status = store_find_missing(&chunks, *index, directory, metadata, growing, problems, error);
-    store_chunks_free(&chunks);
-    return status;
+    return store_lock_look(directory) != STORE_LOCK_NONE
+               ? open_unfinished(index, path, directory, metadata, problems, error)
+               : open_whole(index, path, directory, metadata, false, problems, error);
 }

@@ -1,6 +1,5 @@
 #include "store_scan.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -24,27 +23,11 @@ static const char yaml_ending[] = ".yaml";
  * Scanning
  */
 
-/* Takes the number off the beginning of a name: six digits, more only where six do not do. -1: another name. */
-static int take_number(const char *name, const char **rest)
-{
-    char *end;
-    if (!isdigit((unsigned char)*name))
-        return -1;
-    errno = 0;
-    const long chunk = strtol(name, &end, 10);
-    char expected[24];
-    snprintf(expected, sizeof expected, "%06ld", chunk);
-    if (errno || chunk >= INT_MAX || strlen(expected) != (size_t)(end - name))
-        return -1;
-    *rest = end;
-    return (int)chunk;
-}
-
 /* What a name in the directory of a video store says of a chunk; false: nothing. */
 static bool read_video_name(const char *name, const char *extension, struct store_chunk *found)
 {
     const char *rest;
-    *found = (struct store_chunk){.chunk = take_number(name, &rest)};
+    *found = (struct store_chunk){.chunk = chunk_path_number(name, &rest)};
     if (found->chunk < 0)
         return false;
     const size_t length = strlen(extension);
@@ -59,7 +42,7 @@ static bool read_video_name(const char *name, const char *extension, struct stor
 static bool read_folder_name(const char *name, const char *directory, struct store_chunk *found)
 {
     const char *rest;
-    *found = (struct store_chunk){.chunk = take_number(name, &rest), .has_pixels = true};
+    *found = (struct store_chunk){.chunk = chunk_path_number(name, &rest), .has_pixels = true};
     if (found->chunk < 0 || *rest)
         return false;
     char path[PATH_MAX];
@@ -142,6 +125,15 @@ void store_chunks_forget_below(struct store_chunks *chunks, int first_kept)
         return;
     chunks->count -= forgotten;
     memmove(chunks->chunks, chunks->chunks + forgotten, (size_t)chunks->count * sizeof *chunks->chunks);
+}
+
+void store_chunks_follow_move(struct store_chunks *chunks, const struct index *index)
+{
+    const int by = index_moves(index)->moving_by;
+    for (int i = 0; i < chunks->count && by != 0; i++)
+        if (index_has_chunk(index, chunks->chunks[i].chunk - by))
+            chunks->chunks[i].chunk -= by;
+    merge(chunks);
 }
 
 void store_chunks_free(struct store_chunks *chunks)
@@ -396,7 +388,9 @@ static ist_status find_unpictured(const struct store_chunks *chunks, const struc
     ist_status status = IST_OK;
     for (int i = 0; i < count && status >= 0; i++) {
         const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
-        if ((chunk && chunk->has_pixels) || has_pixels_now(directory, metadata, ranges[i].chunk))
+        if ((chunk && chunk->has_pixels) ||
+            has_pixels_now(directory, metadata, ranges[i].chunk + index_moves(index)->moving_by) ||
+            has_pixels_now(directory, metadata, ranges[i].chunk))
             continue;
         status = problems_add(problems,
                               &(ist_problem){.kind = IST_PROBLEM_NO_PIXELS,

@@ -32,6 +32,9 @@ void store_chunks_free(struct store_chunks *chunks);
 /* Leaves the chunks below this number out: what lies there of them is left over from a ring. */
 void store_chunks_forget_below(struct store_chunks *chunks, int first_kept);
 
+/* Takes files that still have the names of before (index_moves()) for those of the chunks that they belong to. */
+void store_chunks_follow_move(struct store_chunks *chunks, const struct index *index);
+
 /* The chunk with this number, or NULL. */
 const struct store_chunk *store_chunks_find(const struct store_chunks *chunks, int chunk);
 

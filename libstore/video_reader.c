@@ -12,6 +12,7 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "fs.h"
+#include "index.h"
 #include "picture_cache.h"
 #include "pixels.h"
 #include "video_track.h"
@@ -82,10 +83,11 @@ static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *err
 
 /*
  * Opens a plain file itself, or the chunk's: the finished one, or the one that is being recorded. The recorder may
- * finish the chunk at any moment, also between two looks: the finished file is there before the other one goes.
+ * finish the chunk at any moment, also between two looks: the finished file is there before the other one goes. Or it
+ * has the name of before.
  */
 static ist_status open_file(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk,
-                            int threads, ist_error *error)
+                            int moving_by, int threads, ist_error *error)
 {
     static const char *const endings[] = {"", CHUNK_LIVE_ENDING, ""};
     if (metadata->is_file) {
@@ -93,6 +95,10 @@ static ist_status open_file(struct chunk_reader *r, const struct metadata *metad
         return open_chunk(r, threads, error);
     }
     ist_status status = IST_ERROR_NOT_FOUND;
+    if (moving_by != 0) {
+        chunk_path_video(r->path, directory, chunk + moving_by, metadata->extension);
+        status = open_chunk(r, threads, error);
+    }
     for (size_t look = 0; look < sizeof endings / sizeof *endings && status == IST_ERROR_NOT_FOUND; look++) {
         chunk_path_video(r->path, directory, chunk, metadata->extension);
         strncat(r->path, endings[look], sizeof r->path - strlen(r->path) - 1);
@@ -119,7 +125,8 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     r->skipping_is_safe = true;
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    const ist_status status = open_file(r, metadata, directory, chunk, decoding->threads, error);
+    const int moving_by = index ? index_moves(index)->moving_by : 0;
+    const ist_status status = open_file(r, metadata, directory, chunk, moving_by, decoding->threads, error);
     if (status >= 0)
         video_track_set_checksums(r->track, index, chunk);
     ffmpeg_log_end(&log);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "chunk_close.h"
+#include "chunk_move.h"
 #include "chunk_path.h"
 #include "chunk_writer.h"
 #include "encoding.h"
@@ -410,6 +411,17 @@ static ist_status continue_index(ist_writer *w, ist_error *error)
     return status;
 }
 
+/* Makes a store whole that somebody left unfinished; metadata.yaml may say more then. */
+static ist_status make_whole(ist_writer *w, ist_error *error)
+{
+    ist_repair_report report = {0};
+    const ist_status status = repair_store(w->directory, &w->metadata, &report, error);
+    if (status < 0)
+        return status;
+    metadata_free(&w->metadata);
+    return metadata_read(&w->metadata, w->directory, error);
+}
+
 static ist_status reopen(ist_writer *w, const char *path, const ist_writer_params *params, ist_error *error)
 {
     ist_status status = store_path_find(w->directory, path, error);
@@ -430,9 +442,8 @@ static ist_status reopen(ist_writer *w, const char *path, const ist_writer_param
     status = store_lock_take(&w->lock_fd, w->directory, error);
     if (status < 0)
         return status;
-    ist_repair_report report = {0};
     if (unfinished)
-        status = repair_store(w->directory, &w->metadata, &report, error);
+        status = make_whole(w, error);
     if (status >= 0)
         status = continue_index(w, error);
     if (status >= 0)
@@ -681,8 +692,10 @@ ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_er
 
 int64_t ist_writer_closing_bytes(const ist_writer *writer)
 {
+    // A ring's index, which is written anew with other numbers of chunks, once or twice.
+    enum { INDEX_BYTES = 100 };
+    int64_t bytes = index_removed(writer->index)->chunks > 0 ? writer->frame_count * INDEX_BYTES : 0;
     // The open chunk, and the one before it while it is being closed.
-    int64_t bytes = 0;
     for (int chunk = writer->next_chunk - 1; writer->format->is_video && chunk >= 0 && chunk > writer->next_chunk - 3;
          chunk--) {
         char path[PATH_MAX + sizeof CHUNK_LIVE_ENDING];
@@ -706,6 +719,16 @@ int64_t ist_writer_removed_frames(const ist_writer *writer)
 const char *ist_writer_warning(const ist_writer *writer)
 {
     return writer && writer->warning.status < 0 ? writer->warning.message : NULL;
+}
+
+/* A ring that is whole becomes a store like any other. */
+static ist_status end_ring(ist_writer *w, ist_error *error)
+{
+    if (index_removed(w->index)->chunks == 0)
+        return IST_OK;
+    w->changed = true;
+    const ist_status status = index_reload(w->index, error);
+    return status < 0 ? status : chunk_move_to_front(w->directory, &w->metadata, w->index, error);
 }
 
 /* What metadata.yaml says of the index. */
@@ -735,6 +758,8 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
         status = chunk_close_tail(w->directory, w->metadata.is_video, w->index, error);
     if (status >= 0)
         status = note_finished_chunk(w, true, error);
+    if (status >= 0)
+        status = end_ring(w, error);
     if (status >= 0)
         status = index_finish(w->index, error);
     if (status >= 0 && w->changed)

@@ -34,8 +34,7 @@ enum { LEVEL_TO_JUDGE = 2, SIGMAS_IN_ROI = 16 };
  */
 static const double SIGMA_TIMES_WAVE_NUMBER = 0.35;
 
-/* The Gaussian without what lies above half the sampling rate, cut off softly (Blackman) at REACH. */
-static double kernel_at(double x, double sigma)
+double refine_kernel(double x, double sigma)
 {
     enum { INTERVALS = 32 };
     // Back from frequencies, in cycles per px, by Simpson's rule.
@@ -54,7 +53,7 @@ static void make_level(struct refine_level *level, double sigma)
 {
     double values[REACH * PHASES + 1]; // at multiples of 1 / PHASES
     for (int i = 0; i <= REACH * PHASES; i++)
-        values[i] = kernel_at((double)i / PHASES, sigma);
+        values[i] = refine_kernel((double)i / PHASES, sigma);
     for (int phase = 0; phase < PHASES; phase++) {
         double sum = 0;
         for (int k = 0; k < TAPS; k++)
@@ -276,10 +275,6 @@ static double offset_variance(const struct refiner *refiner, struct refine_room 
     return variance;
 }
 
-/*
- * Of white noise of variance 1 the kernel leaves the sum of its squared taps in each pixel. The fit takes up what lies
- * along its basis: of gain and brightness, which the kernel leaves as they are, 1 each.
- */
 /* Sum of squares of one kernel applied after the other. */
 static double square_of_both(const float *first, const float *second)
 {
@@ -293,6 +288,10 @@ static double square_of_both(const float *first, const float *second)
     return squares;
 }
 
+/*
+ * Of white noise of variance 1 the kernel leaves the sum of its squared taps in each pixel. The fit takes up what lies
+ * along its basis: of gain and brightness, which the kernel leaves as they are, 1 each.
+ */
 static void judge_noise(struct refiner *refiner, struct refine_room *room, const struct kernels *kernels)
 {
     const float *weights = room->levels[refiner->level].taps[0];
@@ -303,6 +302,7 @@ static void judge_noise(struct refiner *refiner, struct refine_room *room, const
         kept += (double)weights[k] * (double)weights[k];
         steep += (double)slope[k] * (double)slope[k];
     }
+    refiner->model_noise = pixels * kept * kept;
     refiner->slope_noise = pixels * steep * kept;
     refiner->edge_px = 1 / (2 * sqrt(M_PI) * kept); // whose squares sum up to the same
     refiner->slope_moves = pixels * square_of_both(slope, weights) * square_of_both(weights, weights);
@@ -331,13 +331,21 @@ void refiner_cut(struct refiner *refiner, struct refine_room *room, const struct
 struct step {
     double x, y; // from the solution of the linearised problem to where the step was taken
     double gain;
-    double left; // sum of squares that the solution leaves
+    double noise; // variance of that of one picture; 0: unknown
 };
+
+/* The template's own picture leaves nothing: there the noise is the same. */
+static double noise_of_one(const struct refiner *refiner, double gain, double left)
+{
+    return refiner->freedom > 0 ? fmax(0, left) / refiner->freedom / (1 + gain * gain) : 0;
+}
 
 /*
  * One step at an offset: the solution of
  *     I(x + d) - T(x) = p gx + q gy + (a - 1) T + b,  where  p = a (dx - solution), q likewise.
- * False if the picture would have to be inverted.
+ * The template's noise is in the sum that the gain comes from, with its own square, and brings it down. Where the edge
+ * of the ROI cuts through waves the offset goes with the gain, in each match with such a template the same way, so what
+ * noise makes of that sum is taken out. False if the picture would have to be inverted.
  */
 static bool newton_step(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,
                         const struct sampling *across, const struct sampling *down, struct step *step)
@@ -354,51 +362,37 @@ static bool newton_step(const struct refiner *refiner, struct refine_room *room,
         for (int j = 0; j < KERNEL_LANES; j++)
             sums[i] += lanes[i][j];
     double solution[4] = {0};
-    step->left = sums[4];
+    double left = sums[4];
     for (int i = 0; i < 4; i++) {
         for (int j = 0; j < 4; j++)
             solution[i] += refiner->inverse[i][j] * sums[j];
-        step->left -= solution[i] * sums[i];
+        left -= solution[i] * sums[i];
     }
-    step->gain = 1 + solution[2];
-    step->x = solution[0] / step->gain;
-    step->y = solution[1] / step->gain;
+    step->noise = noise_of_one(refiner, 1 + solution[2], left);
+    const double bias = (1 + solution[2]) * step->noise * refiner->model_noise;
+    step->gain = 1 + solution[2] + bias * refiner->inverse[2][2];
+    step->x = (solution[0] + bias * refiner->inverse[0][2]) / step->gain;
+    step->y = (solution[1] + bias * refiner->inverse[1][2]) / step->gain;
     return step->gain > 0;
 }
 
 /*
- * The standard error in a direction: `variance` for noise of variance 1, `inverse` the element of the inverse on the
- * diagonal, of whose reciprocal the template's own noise makes up `slope_noise`.
+ * The standard error in a direction, and what the noise of one picture makes of its square where the texture slopes.
+ * `variance` is that of the offset for noise of variance 1, `inverse` the element of the inverse on the diagonal, of
+ * whose reciprocal the template's own noise makes up a part. Slopes that are noise of the template meet the noise of
+ * the picture: with the template's own, half the slope of its square, they add up to nothing.
  */
-static double standard_error(double variance, double inverse, double slope_noise)
+static void estimate_error(const struct refiner *refiner, const struct step *last, double variance, double inverse,
+                           double *error, double *part)
 {
-    const double share = 1 - slope_noise * inverse;
-    return share >= TEXTURE_SHARE_LEAST ? sqrt(variance) / share : (double)NAN;
-}
-
-/* What noise of this variance in one picture makes of the square of that error where the texture slopes. */
-static double texture_part(const struct refiner *refiner, double noise, double variance, double inverse)
-{
-    const double share = 1 - noise * refiner->slope_noise * inverse;
-    return noise * fmax(0, variance - noise * refiner->slope_moves * inverse * inverse) / (share * share);
-}
-
-/* Writes the standard errors. */
-static void estimate_errors(const struct refiner *refiner, const struct step *last, struct refinement *found)
-{
-    found->error_x = found->error_y = (double)NAN;
-    found->part_x = found->part_y = 0;
-    if (!(refiner->freedom > 0))
-        return;
     const double square = last->gain * last->gain;
-    const double both = 1 + square; // the template's noise, and the picture's
-    const double noise = fmax(both * ROUNDING, last->left / refiner->freedom);
-    const double slope_noise = noise / both * refiner->slope_noise, scale = noise / square;
-    found->error_x = standard_error(scale * refiner->variance_x, refiner->inverse[0][0], slope_noise);
-    found->error_y = standard_error(scale * refiner->variance_y, refiner->inverse[1][1], slope_noise);
-    const double one = noise / both, lesser = fmin(1, 1 / square);
-    found->part_x = lesser * texture_part(refiner, one, refiner->variance_x, refiner->inverse[0][0]);
-    found->part_y = lesser * texture_part(refiner, one, refiner->variance_y, refiner->inverse[1][1]);
+    const double noise = fmax(ROUNDING, last->noise);
+    const double share = 1 - noise * refiner->slope_noise * inverse, scale = noise / (share * share);
+    const double by_slopes = noise * refiner->slope_moves * inverse * inverse;
+    const double by_texture = fmax(0, variance - by_slopes);
+    const bool known = refiner->freedom > 0 && share >= TEXTURE_SHARE_LEAST;
+    *error = known ? sqrt(scale * (by_texture + variance / square)) : (double)NAN;
+    *part = fmin(1, 1 / square) * scale * by_texture;
 }
 
 static int nearest_phase(double offset)
@@ -428,7 +422,10 @@ bool refiner_find(const struct refiner *refiner, struct refine_room *room, const
         if (fabs(step.x) * PHASES < 1 && fabs(step.y) * PHASES < 1) {
             found->dx = at_x;
             found->dy = at_y;
-            estimate_errors(refiner, &step, found);
+            estimate_error(refiner, &step, refiner->variance_x, refiner->inverse[0][0], &found->error_x,
+                           &found->part_x);
+            estimate_error(refiner, &step, refiner->variance_y, refiner->inverse[1][1], &found->error_y,
+                           &found->part_y);
             return true;
         }
     }

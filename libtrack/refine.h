@@ -38,6 +38,7 @@ struct refiner {
     double inverse[4][4]; // of the normal matrix for gx, gy, model, 1
     double variance_x;    // of the offset for white noise of variance 1 in the difference of the pictures
     double variance_y;
+    double model_noise; // the sum of squares in model of such noise in the template
     double slope_noise; // the sum of squares in gx, or gy, of such noise in the template
     double slope_moves; // such noise, times inverse^2: the part of variance_x that is not of the texture's own slopes
     double edge_px;     // sigma of the Gaussian that blurs the template's edges as the kernel does
@@ -65,6 +66,9 @@ struct refinement {
     double part_x, part_y; // of the squares of the errors: what the noise of one picture makes where the texture slopes
 };
 
+/* The kernel: a Gaussian without what lies above half the sampling rate, cut off softly (Blackman) at 8 px. */
+double refine_kernel(double x, double sigma);
+
 /* Makes room for a template of this size. refiner_finish() releases it, after a failure too. */
 ist_status refiner_init(struct refiner *refiner, int width, int height, ist_error *error);
 void refiner_finish(struct refiner *refiner);
@@ -87,7 +91,8 @@ void refiner_cut(struct refiner *refiner, struct refine_room *room, const struct
  *     covariance of the offset = s^2 H F H,   F = sum over pixels of (k * basis)(k * basis)',   H the inverse,
  * with k * basis the kernel applied to gx, gy, model or 1 inside the template and 0 outside. s^2 counts as at least
  * the rounding of both pictures to whole gray levels, 1 / 12 each. Noise in the template's gradient adds to the normal
- * matrix without telling anything of motion; what is left of the matrix without it is what counts. A direction in which
+ * matrix without telling anything of motion; what is left of the matrix without it is what counts. Noise in the model
+ * adds its own square to what the gain is solved from, and is taken out of that. A direction in which
  * little is left is unknown.
  */
 bool refiner_find(const struct refiner *refiner, struct refine_room *room, const struct kernels *kernels,

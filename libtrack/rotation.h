@@ -7,7 +7,9 @@
  * turns clockwise on the screen; this is the sign of all angles here.
  *
  * Two levels: a search over all places and angles in a smaller picture, of means of `scale` x `scale` pixels; then
- * Gauss-Newton (inverse compositional) on the cubic B-spline, first of the smaller picture, then of the full one.
+ * Gauss-Newton (inverse compositional) on the cubic B-spline, first of the smaller picture, then of the full one. The
+ * highest peaks of the search, in place and angle, are followed up in the smaller picture, and the best two of these
+ * that differ in the full one: the second tells how far the first is ahead.
  */
 #ifndef ROTATION_H
 #define ROTATION_H
@@ -18,29 +20,7 @@
 
 #include "kernels.h"
 #include "plane.h"
-
-/* dx, dy, angle; gain and brightness. */
-enum { ROTATION_BASIS = 5 };
-
-enum { ROTATION_TAPS = 17 }; // of the smoothing filter
-
-/* A pose of the disc, from where and how the template was cut. */
-struct pose {
-    double dx, dy;    // px, from the shifted place
-    double angle_rad; // clockwise
-    double score;     // zero-mean normalised cross-correlation of template and picture there; NaN: none found
-    bool at_edge;     // it lies at the limit of what was searched, in motion or angle
-};
-
-/* The disc of the template in one of the two pictures. */
-struct rotation_disc {
-    int scale;
-    double radius; // of it, in pixels of this picture
-    int count;     // pixels
-    float *u, *v;  // from the middle to the right, and down
-    float *basis;  // ROTATION_BASIS numbers for each pixel: gradient x, y, that of the angle, template, 1
-    double inverse[ROTATION_BASIS][ROTATION_BASIS]; // of the normal matrix
-};
+#include "rotation_fit.h"
 
 /* What is kept of a ROI. All zero is empty. */
 struct rotator {
@@ -62,18 +42,13 @@ struct rotator {
     bool usable;                          // false: the texture does not fix motion and angle
 };
 
+enum { SCORE_ROWS = 3 }; // what it takes to tell a peak
+
 /* Room for measuring with rotators up to a certain size. */
 struct rotation_room {
-    float *samples; // of the part looked at
-    float *rows;
-    float *spline;
-    float taps[ROTATION_TAPS]; // from samples to spline
+    struct spline_room spline; // of the part looked at
     float *disc;               // samples under the coarse disc
-    float *scores;             // for each angle
-    struct rotation_best {
-        double score;
-        int x, y;
-    } * best; // for each angle
+    float *scores;             // SCORE_ROWS rows of places, each with the scores of all angles
 };
 
 /*
@@ -105,6 +80,9 @@ void rotator_cut(struct rotator *rotator, struct rotation_room *room, const stru
  */
 struct pose rotator_find(const struct rotator *rotator, struct rotation_room *room, const struct kernels *kernels,
                          const struct plane *plane);
+
+/* The errors of a pose that was found. */
+struct match_error rotator_error(const struct rotator *rotator, const struct pose *pose);
 
 /* The angle nearest to `before` that shows the same picture as `angle`, both in degrees. */
 double rotation_unwrap(double angle_deg, double before_deg);

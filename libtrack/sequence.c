@@ -77,8 +77,8 @@ void features_restart(struct feature *features, const trk_tracker *tracker)
         feature->x = feature->cut_x = feature->home->x;
         feature->y = feature->cut_y = feature->home->y;
         feature->base_x = feature->base_y = 0;
-        feature->base_variance_x = feature->base_variance_y = 0;
-        feature->overlap = 0;
+        feature->base_error = (struct covariance){0};
+        feature->overlap = (struct overlap){0};
         feature->beside_x = feature->beside_y = 0;
         feature->last_x = feature->last_y = 0;
         feature->base_angle_deg = feature->angle_deg = 0;
@@ -114,58 +114,33 @@ static bool wants_renewal(const trk_params *params, const struct feature *featur
     return (params->renew_every > 0 && feature->age >= params->renew_every) || score < params->renew_below;
 }
 
-/*
- * How much more noise the one of two edges of a template `apart` px apart takes up, and the other: with sharp edges
- * that of the pixels between them, with blurred ones less, the integral of (P(x) - P(x - apart))^2, P being the edge.
- */
-static double edge_noise(double apart, double blur)
+/* What the template of a feature, cut at its place, has in common with a match at x, y. */
+static struct overlap overlap_of(const trk_tracker *tracker, const struct feature *feature, double x, double y)
 {
-    const double ratio = apart / (2 * blur);
-    return apart * erf(ratio) + 2 * blur / sqrt(M_PI) * (exp(-ratio * ratio) - 1);
-}
-
-/* How much a template cut at the feature's place has in common with a match at x, y, 0..1. */
-static double overlap_of(const struct feature *feature, double x, double y)
-{
+    const double dx = x - feature->x, dy = y - feature->y;
+    if (tracker->rotators)
+        return overlap_of_discs(hypot(dx, dy), feature->rotator.fine.radius, SPLINE_SIGMA_PX);
     const struct refiner *refiner = &feature->refiner;
-    const double across = 1 - edge_noise(fabs(x - feature->x), refiner->edge_px) / refiner->width;
-    const double down = 1 - edge_noise(fabs(y - feature->y), refiner->edge_px) / refiner->height;
-    return fmax(0, across) * fmax(0, down);
-}
-
-/*
- * The standard error of a sum of motions in which each match begins in the frame where the one before it ended.
- *
- * With noise n of the frames, a match in frame b with the template from frame a is off by w.n(b) - w.n(a): weights w
- * come from the slopes of the texture. The next one, with the template from b, is off by w'.n(c) - w'.n(b). Slopes
- * belong to places in the picture, so where both cover the same pixels of b the weights are the same, and the noise of
- * b cancels. Of a feature that is followed there remain the noise of the first frame and of the last, and of those
- * between what lies beside the match in a template cut at whole pixels. Of a ROI that keeps its place there remains
- * what had passed in and out, too. What comes in by slopes that are noise themselves never cancels. Hence
- *     variance(sum) = variance(base) + variance(match) - 2 overlap (part of b in the match).
- */
-static double error_of_sum(double base_variance, double error, double overlap, double part)
-{
-    return sqrt(base_variance + error * error - 2 * overlap * part);
+    return overlap_of_rectangles(dx, dy, refiner->width, refiner->height, refiner->edge_px);
 }
 
 /*
  * From the motion since the template was cut to that of the feature. If both do not have the same middle, the feature's
- * goes round the template's as that turns.
+ * goes round the template's as that turns. The error becomes that of the sum.
  */
-static void add_base(const struct feature *feature, const struct refinement *found, trk_row *row)
+static void add_base(const struct feature *feature, bool follows, trk_row *row, struct match_error *error)
 {
     row->x_px = feature->base_x + (feature->x + row->x_px - feature->cut_x);
     row->y_px = feature->base_y + (feature->y + row->y_px - feature->cut_y);
     if (feature->renewals == 0)
         return;
-    row->standard_error_x_px =
-        error_of_sum(feature->base_variance_x, row->standard_error_x_px, feature->overlap, found->part_x);
-    row->standard_error_y_px =
-        error_of_sum(feature->base_variance_y, row->standard_error_y_px, feature->overlap, found->part_y);
-    if (isnan(row->rotation_deg))
+    const bool turned = !isnan(row->rotation_deg);
+    const double angle = turned ? row->rotation_deg * M_PI / 180 : 0;
+    error->covariance = error_of_sum(&feature->base_error, error, &feature->overlap, angle, turned && follows);
+    row_set_errors(row, &error->covariance);
+    if (!turned)
         return;
-    const double c = cos(row->rotation_deg * M_PI / 180), s = sin(row->rotation_deg * M_PI / 180);
+    const double c = cos(angle), s = sin(angle);
     row->x_px += (c - 1) * feature->beside_x - s * feature->beside_y;
     row->y_px += s * feature->beside_x + (c - 1) * feature->beside_y;
     row->rotation_deg += feature->base_angle_deg;
@@ -194,7 +169,7 @@ static bool cut_anew(const trk_tracker *tracker, struct scratch *scratch, struct
 
 /* Begins a new sum at the feature's place, which was found at x, y; the row says how far it has moved by now. */
 static void renew(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
-                  const struct plane *plane, double x, double y, const trk_row *row)
+                  const struct plane *plane, double x, double y, const trk_row *row, const struct covariance *error)
 {
     if (!cut_anew(tracker, scratch, feature, plane))
         return;
@@ -202,9 +177,8 @@ static void renew(const trk_tracker *tracker, struct scratch *scratch, struct fe
     feature->cut_y = feature->y;
     feature->base_x = row->x_px;
     feature->base_y = row->y_px;
-    feature->base_variance_x = row->standard_error_x_px * row->standard_error_x_px;
-    feature->base_variance_y = row->standard_error_y_px * row->standard_error_y_px;
-    feature->overlap = overlap_of(feature, x, y);
+    feature->base_error = *error;
+    feature->overlap = overlap_of(tracker, feature, x, y);
     if (tracker->params.follow) {
         feature->beside_x = feature->home->x + row->x_px - feature->x;
         feature->beside_y = feature->home->y + row->y_px - feature->y;
@@ -222,7 +196,7 @@ static void restart(const trk_tracker *tracker, struct scratch *scratch, struct 
         return;
     feature->base_x = feature->last_x;
     feature->base_y = feature->last_y;
-    feature->base_variance_x = feature->base_variance_y = (double)NAN;
+    feature->base_error = covariance_unknown();
     feature->base_angle_deg = feature->angle_deg;
     feature->age = feature->lost_for = 0;
     feature->renewals++;
@@ -246,19 +220,19 @@ static const struct matcher *choose_matcher(const trk_tracker *tracker, struct s
 
 /* Finds the feature with its template; x, y in the row count from where the feature was. */
 static void find_feature(const trk_tracker *tracker, struct scratch *scratch, struct feature *feature,
-                         const struct plane *plane, int roi, trk_row *row, struct refinement *found)
+                         const struct plane *plane, int roi, trk_row *row, struct match_error *error)
 {
     const trk_params *params = &tracker->params;
     const int reach_px = feature->is_lost ? params->search_again_px : params->max_movement_px;
     const struct refiner *refiner = feature->renewals ? &feature->refiner : &tracker->refiners[roi];
     struct matcher matcher = *choose_matcher(tracker, scratch, feature, roi);
     tracker_aim(tracker, &matcher, feature->x, feature->y, reach_px);
-    tracker_find(tracker, scratch, &matcher, refiner, plane, row, found);
+    tracker_find(tracker, scratch, &matcher, refiner, plane, row, error);
 }
 
 /* The same for one that may turn. A lost one may have turned by any angle. */
 static void find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct feature *feature,
-                        const struct plane *plane, int roi, trk_row *row)
+                        const struct plane *plane, int roi, trk_row *row, struct match_error *error)
 {
     const trk_params *params = &tracker->params;
     const int reach_px = feature->is_lost ? params->search_again_px : params->max_movement_px;
@@ -266,7 +240,7 @@ static void find_turned(const trk_tracker *tracker, struct scratch *scratch, con
     if (params->follow)
         rotator_aim(&rotator, feature->x - feature->home->x, feature->y - feature->home->y, reach_px,
                     (feature->angle_deg - feature->base_angle_deg) * M_PI / 180, feature->is_lost);
-    tracker_find_turned(tracker, scratch, &rotator, plane, row);
+    tracker_find_turned(tracker, scratch, &rotator, plane, row, error);
 }
 
 /* To the pixel nearest to where the row says that the feature is. */
@@ -291,18 +265,18 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
                             const struct plane *plane, int roi, trk_row *row)
 {
     const trk_params *params = &tracker->params;
-    struct refinement found = {0};
+    struct match_error error;
     if (tracker->rotators)
-        find_turned(tracker, scratch, feature, plane, roi, row);
+        find_turned(tracker, scratch, feature, plane, roi, row, &error);
     else
-        find_feature(tracker, scratch, feature, plane, roi, row, &found);
+        find_feature(tracker, scratch, feature, plane, roi, row, &error);
     row->renewals = feature->renewals;
     row->gaps = feature->gaps;
     feature->age++;
     feature->is_lost = params->follow && row->status != TRK_MEASURED;
 
     const double x = feature->x + row->x_px, y = feature->y + row->y_px;
-    add_base(feature, &found, row);
+    add_base(feature, params->follow, row, &error);
     if (params->follow && tracker->rotators)
         row->rotation_deg = rotation_unwrap(row->rotation_deg, feature->angle_deg);
     if (row->status != TRK_MEASURED) {
@@ -318,7 +292,7 @@ static void measure_feature(const trk_tracker *tracker, struct scratch *scratch,
     if (params->follow)
         follow(tracker, feature, row);
     if (wants_renewal(params, feature, row->score))
-        renew(tracker, scratch, feature, plane, x, y, row);
+        renew(tracker, scratch, feature, plane, x, y, row, &error.covariance);
 }
 
 trk_row blank_row(const ist_frame *frame, const struct feature *features, int roi)
@@ -334,6 +308,7 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
                      .standard_error_x_px = (double)NAN,
                      .standard_error_y_px = (double)NAN,
                      .rotation_deg = (double)NAN,
+                     .standard_error_rotation_deg = (double)NAN,
                      .status = TRK_MISSING,
                      .renewals = features ? features[roi].renewals : 0,
                      .gaps = features ? features[roi].gaps : 0};
@@ -342,13 +317,13 @@ trk_row blank_row(const ist_frame *frame, const struct feature *features, int ro
 void measure_roi(const trk_tracker *tracker, struct scratch *scratch, struct feature *features,
                  const struct plane *plane, int roi, trk_row *row)
 {
-    struct refinement found;
+    struct match_error error;
     if (features)
         measure_feature(tracker, scratch, &features[roi], plane, roi, row);
     else if (tracker->rotators)
-        tracker_find_turned(tracker, scratch, &tracker->rotators[roi], plane, row);
+        tracker_find_turned(tracker, scratch, &tracker->rotators[roi], plane, row, &error);
     else
-        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row, &found);
+        tracker_find(tracker, scratch, &tracker->matchers[roi], &tracker->refiners[roi], plane, row, &error);
 }
 
 ist_status turns_create(double **turns, const trk_tracker *tracker, ist_error *error)

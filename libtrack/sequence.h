@@ -6,21 +6,22 @@
 #ifndef SEQUENCE_H
 #define SEQUENCE_H
 
+#include "sum_error.h"
 #include "tracker.h"
 
 /* One followed ROI, or one whose template is renewed. */
 struct feature {
-    const trk_roi *home;                     // the ROI as it was given
-    int x, y;                                // where it is: the ROI's first column and row
-    int cut_x, cut_y;                        // where its template was cut
-    double base_x, base_y;                   // its motion by then
-    double base_variance_x, base_variance_y; // the square of its standard error, see error_of_sum()
-    double overlap;                          // how much of the template that was measured on, 0..1
-    double beside_x, beside_y;               // from that place to the feature's own, then; 0 unless it is followed
-    double base_angle_deg;                   // its angle by then
-    double last_x, last_y, angle_deg;        // its motion and angle when it was last measured, whole turns included
-    int age;                                 // frames since its template was cut
-    int renewals;                            // 0: the template is the tracker's, else its own, which is:
+    const trk_roi *home;              // the ROI as it was given
+    int x, y;                         // where it is: the ROI's first column and row
+    int cut_x, cut_y;                 // where its template was cut
+    double base_x, base_y;            // its motion by then
+    struct covariance base_error;     // and that of its error
+    struct overlap overlap;           // of the template and the match before it
+    double beside_x, beside_y;        // from that place to the feature's own, then; 0 unless it is followed
+    double base_angle_deg;            // its angle by then
+    double last_x, last_y, angle_deg; // its motion and angle when it was last measured, whole turns included
+    int age;                          // frames since its template was cut
+    int renewals;                     // 0: the template is the tracker's, else its own, which is:
     struct matcher matcher, wide;
     struct refiner refiner;
     struct rotator rotator; // in place of these where rotation is measured

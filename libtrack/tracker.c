@@ -84,9 +84,8 @@ static ist_status check_params(const trk_params *params, ist_error *error)
                         params->max_movement_px);
     if (!(params->min_score >= -1 && params->min_score <= 1))
         return trk_fail(error, IST_ERROR_ARGUMENT, "lowest score of %g: it must be -1 to 1", params->min_score);
-    if (!(params->min_gap >= 0 && params->min_gap <= 2) || (params->min_gap > 0 && params->max_rotation_deg > 0))
-        return trk_fail(error, IST_ERROR_ARGUMENT,
-                        "least gap to the second peak of %g: it must be 0 to 2, and with rotation no gap is known",
+    if (!(params->min_gap >= 0 && params->min_gap <= 2))
+        return trk_fail(error, IST_ERROR_ARGUMENT, "least gap to the second peak of %g: it must be 0 to 2",
                         params->min_gap);
     if (params->threads < 0 || params->threads > THREADS_MAX)
         return trk_fail(error, IST_ERROR_ARGUMENT, "%d threads: it must be 0 (one for each processor) to %d",
@@ -508,6 +507,13 @@ double trk_tracker_template_contrast(const trk_tracker *tracker, int roi)
 
 /* ---- finding ---- */
 
+void row_set_errors(trk_row *row, const struct covariance *covariance)
+{
+    row->standard_error_x_px = sqrt(covariance->xx);
+    row->standard_error_y_px = sqrt(covariance->yy);
+    row->standard_error_rotation_deg = sqrt(covariance->angle) * 180 / M_PI;
+}
+
 /* The quadratic through the scores around a match; no shift where there is none. */
 static void fit_scores(const struct matcher *matcher, const struct scratch *scratch, const struct plane *plane,
                        const struct match *match, double *dx, double *dy)
@@ -550,9 +556,10 @@ static bool find_on_grid(const trk_tracker *tracker, struct scratch *scratch, co
 }
 
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
-                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct refinement *found)
+                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct match_error *error)
 {
-    *found = (struct refinement){.error_x = (double)NAN, .error_y = (double)NAN};
+    struct refinement found = {.error_x = (double)NAN, .error_y = (double)NAN};
+    *error = (struct match_error){covariance_unknown(), covariance_unknown()};
     row->x_px = row->y_px = row->score = (double)NAN;
     row->status = TRK_FLAT;
     if (template_is_flat(tracker, matcher))
@@ -573,33 +580,40 @@ void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const str
         return;
     }
 
-    const bool refined = tracker->params.upscale > 0
-                             ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found->dx, &found->dy)
-                             : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, found);
+    const bool refined =
+        tracker->params.upscale > 0
+            ? find_on_grid(tracker, scratch, matcher, plane, row->roi, &match, &found.dx, &found.dy)
+            : refiner_find(refiner, &scratch->room, &tracker->kernels, plane, match.x, match.y, &found);
     if (!refined && tracker->params.upscale == 0)
-        fit_scores(matcher, scratch, plane, &match, &found->dx, &found->dy);
-    row->x_px = match.x - matcher->home_x + found->dx;
-    row->y_px = match.y - matcher->home_y + found->dy;
-    row->standard_error_x_px = found->error_x;
-    row->standard_error_y_px = found->error_y;
-    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found->dx) ||
-                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found->dy);
+        fit_scores(matcher, scratch, plane, &match, &found.dx, &found.dy);
+    row->x_px = match.x - matcher->home_x + found.dx;
+    row->y_px = match.y - matcher->home_y + found.dy;
+    *error = (struct match_error){
+        {.xx = found.error_x * found.error_x, .yy = found.error_y * found.error_y, .angle = (double)NAN},
+        {.xx = found.part_x, .yy = found.part_y}};
+    row_set_errors(row, &error->covariance);
+    const bool edge = touches_edge(match.x, matcher->x_min, matcher->x_max, matcher->home_x, refined, found.dx) ||
+                      touches_edge(match.y, matcher->y_min, matcher->y_max, matcher->home_y, refined, found.dy);
     row->status = edge ? TRK_EDGE : TRK_MEASURED;
 }
 
 void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct rotator *rotator,
-                         const struct plane *plane, trk_row *row)
+                         const struct plane *plane, trk_row *row, struct match_error *error)
 {
+    *error = (struct match_error){covariance_unknown(), covariance_unknown()};
     row->status = TRK_FLAT;
     const struct pose pose = rotator_find(rotator, &scratch->rotation, &tracker->kernels, plane);
     if (isnan(pose.score))
         return;
     row->score = pose.score;
-    row->status = TRK_LOST;
-    if (pose.score < tracker->params.min_score)
+    row->second_peak_gap = pose.second_peak_gap;
+    row->status = pose.score < tracker->params.min_score ? TRK_LOST : TRK_UNSURE;
+    if (pose.score < tracker->params.min_score || pose.second_peak_gap < tracker->params.min_gap)
         return;
     row->x_px = pose.dx;
     row->y_px = pose.dy;
     row->rotation_deg = pose.angle_rad * 180 / M_PI;
+    *error = rotator_error(rotator, &pose);
+    row_set_errors(row, &error->covariance);
     row->status = pose.at_edge ? TRK_EDGE : TRK_MEASURED;
 }

@@ -5,6 +5,7 @@
 #include <libtrack/tracker.h>
 
 #include "correlate.h"
+#include "covariance.h"
 #include "prepare.h"
 #include "refine.h"
 #include "rotation.h"
@@ -62,15 +63,18 @@ ist_status tracker_check_template(const trk_tracker *tracker, ist_error *error);
 /* True if there is too little texture in so many pixels, with n sum(v v) - sum(v)^2 of prepared samples. */
 bool tracker_is_flat(const trk_tracker *tracker, double variance, double pixels);
 
+/* Writes the standard errors into a row. */
+void row_set_errors(trk_row *row, const struct covariance *covariance);
+
 /*
- * Finds one template, and fills in x, y (from the matcher's home), score and status; in `found`, what the errors are
- * made of. Each thread has its own scratch.
+ * Finds one template, and fills in x, y (from the matcher's home), score, quality and status; what the errors are made
+ * of, where x and y are known. Each thread has its own scratch.
  */
 void tracker_find(const trk_tracker *tracker, struct scratch *scratch, const struct matcher *matcher,
-                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct refinement *found);
+                  const struct refiner *refiner, const struct plane *plane, trk_row *row, struct match_error *error);
 
 /* The same for a ROI that may turn; x, y from where the rotator is aimed, the angle from its template. */
 void tracker_find_turned(const trk_tracker *tracker, struct scratch *scratch, const struct rotator *rotator,
-                         const struct plane *plane, trk_row *row);
+                         const struct plane *plane, trk_row *row, struct match_error *error);
 
 #endif

@@ -162,7 +162,7 @@ static struct sampling sample_at(double place, int size)
     const double inside = place < 0 ? 0 : place > last ? last : place;
     const int whole = (int)inside;
     struct sampling sampling = {.first = whole + BEFORE - 1, .outside = inside < place || inside > place};
-    spline_weights(inside - whole, sampling.weights);
+    spline_weights((float)(inside - whole), sampling.weights);
     return sampling;
 }
 

@@ -71,5 +71,7 @@ CREATE TABLE camera_times (
 );
 
 -- The store that this index belongs to: uuid. In a ring, the chunks below removed_chunks were removed, with
--- removed_frames frames in all; what is left of their files is to be removed too.
+-- removed_frames frames in all; what is left of their files is to be removed too. When its recording ends all chunks get
+-- other numbers, which are smaller by moved_by than those of the recording's beginning. While moving_by is there, the
+-- name of a chunk's file may still be that of before, with a number that is higher by moving_by: it is looked for first.
 CREATE TABLE store_information (name TEXT PRIMARY KEY, value TEXT);

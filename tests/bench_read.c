@@ -5,7 +5,8 @@
  *
  * Each ratio comes twice: of the time of all threads on the processors, which what else the machine does hardly
  * changes, and of the time on the clock, which is shorter where threads find idle processors. The reference has one
- * thread. Decoded pictures are not kept for random reads.
+ * thread. Random reads come twice, too: from nothing kept, and as readers are, which keep the pictures that they
+ * decoded on the way.
  *
  * bench_read [NAME]: only the videos whose names hold NAME; NAME opening: only that
  */
@@ -236,15 +237,20 @@ static struct duration measure_reference(const struct subject *subject, const ch
 
 /* ---- reading ---- */
 
-enum way { SEQUENTIAL, RANDOM, STRIDED, BACKWARD, WAYS };
+enum way { SEQUENTIAL, RANDOM, RANDOM_KEPT, STRIDED, BACKWARD, WAYS };
 
-static const char *const way_names[WAYS] = {"sequential", "random", "strided", "backward"};
+static const char *const way_names[WAYS] = {"sequential", "random", "random, kept", "strided", "backward"};
 
 enum { STRIDE = 7, RANDOM_READS = 30, BACKWARD_READS = 50 };
 
+static bool is_random(enum way way)
+{
+    return way == RANDOM || way == RANDOM_KEPT;
+}
+
 static int read_count(const struct subject *subject, enum way way)
 {
-    return way == RANDOM     ? RANDOM_READS
+    return is_random(way)    ? RANDOM_READS
            : way == BACKWARD ? BACKWARD_READS
            : way == STRIDED  ? (subject->frames - 1) / STRIDE
                              : subject->frames - 1;
@@ -253,7 +259,7 @@ static int read_count(const struct subject *subject, enum way way)
 /* The i-th frame that is read, the same in each run and for each reader. */
 static int frame_at(const struct subject *subject, enum way way, int i)
 {
-    return way == RANDOM     ? (int)((unsigned)(i + 1) * 2654435761u / 65536 % (unsigned)subject->frames)
+    return is_random(way)    ? (int)((unsigned)(i + 1) * 2654435761u / 65536 % (unsigned)subject->frames)
            : way == BACKWARD ? subject->frames - 1 - i
            : way == STRIDED  ? (i + 1) * STRIDE
                              : i + 1;
@@ -269,7 +275,7 @@ static double expected_decodings(const struct subject *subject, enum way way)
         return (double)(frames - (frames - count) / gop * gop) / count;
     double decodings = 0;
     for (int i = 0; i < count; i++)
-        decodings += way == RANDOM ? frame_at(subject, way, i) % gop + 1 : 1;
+        decodings += is_random(way) ? frame_at(subject, way, i) % gop + 1 : 1;
     return decodings / count;
 }
 

@@ -264,6 +264,26 @@ START_TEST(repair_keeps_all)
 }
 END_TEST
 
+/* What was dropped before the recorder died still counts. */
+START_TEST(appending_goes_on_after_death)
+{
+    int64_t sum = 0;
+    dying_format = formats[_i];
+    die_behind(record_some);
+    ist_writer *writer = append();
+    drop(writer, 40);
+    add(writer, 50, CHUNKSIZE + 1);
+    check_ok(ist_writer_close(&writer, &error));
+    struct knowledge k = check_kept(6);
+    for (int64_t i = 0; i < k.drops.count; i++)
+        sum += k.drops.items[i].drop.count;
+    for (int cause = 0; cause < IST_DROP_CAUSE_COUNT; cause++)
+        sum -= k.dropped[cause];
+    ck_assert_int_eq(sum, 0);
+    drop_list_free(&k.drops);
+}
+END_TEST
+
 START_TEST(appending_goes_on)
 {
     record(formats[_i]);
@@ -627,6 +647,7 @@ int main(void)
     tcase_add_test(all, what_is_not_known_takes_no_room);
     tcase_add_loop_test(all, repair_keeps_all, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, appending_goes_on, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, appending_goes_on_after_death, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, drops_alone_closed_and_killed, 0, FORMAT_COUNT);
     tcase_add_test(all, drops_before_lost_frames);
     tcase_add_loop_test(all, broken_off_at_every_call, 0, 4);

@@ -19,7 +19,7 @@
 #include "fs.h"
 #include "temporary.h"
 
-enum { WIDTH = 96, HEIGHT = 48, CHUNKSIZE = 4, FRAMES = 10 };
+enum { WIDTH = 96, HEIGHT = 48, CHUNKSIZE = 4 };
 
 /* How the disk fails. */
 enum fault {
@@ -41,6 +41,7 @@ static char folder[TEMPORARY_SIZE];
 static char store[128];
 static const char *format;
 static bool is_ring;
+static int64_t frames = 10;
 static const double KEEP_S = 3.5; // frames come once a second
 
 static void fail(const char *what, const char *why)
@@ -64,6 +65,10 @@ static bool strikes(bool writes)
 static int faulty_open(const char *path, int flags, mode_t mode)
 {
     return strikes(flags & O_CREAT) ? -1 : real.open(path, flags, mode);
+}
+static int faulty_open_in(int directory, const char *name, int flags)
+{
+    return strikes(false) ? -1 : real.open_in(directory, name, flags);
 }
 static int faulty_close(int fd)
 {
@@ -118,6 +123,7 @@ static void install(void)
     real = fs_calls;
     fs_calls = (struct fs_calls){
         .open = faulty_open,
+        .open_in = faulty_open_in,
         .close = faulty_close,
         .read = faulty_read,
         .write = faulty_write,
@@ -184,7 +190,7 @@ static int64_t record(bool *whole)
         return 0;
     }
     int64_t acknowledged = 0;
-    for (ist_status status = IST_OK; acknowledged < FRAMES && status >= 0; acknowledged += status >= 0) {
+    for (ist_status status = IST_OK; acknowledged < frames && status >= 0; acknowledged += status >= 0) {
         draw(&frame, acknowledged);
         status = ist_writer_add(writer, &frame, &error);
         if (status < 0)
@@ -192,7 +198,7 @@ static int64_t record(bool *whole)
     }
     error = (ist_error){0};
     if (ist_writer_close(&writer, &error) >= 0)
-        *whole = acknowledged == FRAMES;
+        *whole = acknowledged == frames;
     else
         check_said(&error);
     ist_frame_free(&frame);
@@ -219,6 +225,20 @@ static void check_store(int64_t acknowledged, const char *when)
             fail(when, "a frame is another one");
     }
     ist_frame_free(&frame);
+    ist_reader_close(&reader);
+}
+
+/* A ring of which nothing failed is a store like any other. */
+static void check_numbering(void)
+{
+    ist_error error;
+    ist_reader *reader;
+    if (ist_reader_open(&reader, store, &error) < 0)
+        fail("whole", error.message);
+    int chunk;
+    ist_reader_chunk(reader, 0, &chunk, NULL, NULL);
+    if (chunk != 0 || (is_ring && ist_reader_get_info(reader)->removed_frames == 0))
+        fail("whole", "the chunks are not numbered from 0");
     ist_reader_close(&reader);
 }
 
@@ -257,10 +277,12 @@ static void test_format(long step)
         arm(0);
         if (acknowledged > 0) {
             check_store(acknowledged, "after recording");
-            // A repair with faults of its own takes long: only now and then.
-            const bool thorough = n % 16 == 1;
+            // A repair with faults of its own takes long: only now and then, and where chunks get other numbers.
+            const bool thorough = n % 16 == 1 || (is_ring && acknowledged == frames);
             repaired += repair_until_whole(acknowledged, thorough ? step : 100000);
         }
+        if (whole && !struck)
+            check_numbering();
         fs_remove_tree(store);
         if (whole && !struck)
             break;
@@ -282,11 +304,13 @@ int main(int argc, char **argv)
         for (fault = 0; fault < FAULT_COUNT; fault++)
             test_format(step);
     is_ring = true;
-    for (size_t i = 0; i < sizeof ring_formats / sizeof *ring_formats; i++)
-        for (fault = 0; fault < FAULT_COUNT; fault++) {
-            format = ring_formats[i];
-            test_format(step);
-        }
+    // Fewer chunks removed than left, then more.
+    for (frames = 10; frames <= 14; frames += 4)
+        for (size_t i = 0; i < sizeof ring_formats / sizeof *ring_formats; i++)
+            for (fault = 0; fault < FAULT_COUNT; fault++) {
+                format = ring_formats[i];
+                test_format(step);
+            }
     fs_remove_tree(folder);
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * kill -9 of a recorder at any moment, and of the repair after it: every acknowledged frame is there, before the repair
- * and after it, for libstore and (npz and final files) for imgstore. In a ring every one that it has to keep.
+ * and after it, for libstore and (npz and final files) for imgstore. In a ring every one that it has to keep; rings end
+ * and go on again, so that many are killed while their chunks get other numbers.
  *
  * kill_test [ROUNDS [SEED]]: rounds for each format.
  */
@@ -17,14 +18,16 @@
 
 #include "barcode.h"
 #include "fs.h"
+#include "index.h"
 #include "temporary.h"
 
-enum { WIDTH = 128, HEIGHT = 64, CHUNKSIZE = 12, FRAMES_MAX = 60000, LONGEST_LIFE_US = 300000 };
+enum { WIDTH = 128, HEIGHT = 64, CHUNKSIZE = 12, FRAMES_MAX = 60000, LONGEST_LIFE_US = 300000, CALLS_MAX = 60 };
 enum { RATE = 100, CHUNKS_KEPT = 3, KEPT = CHUNKS_KEPT * CHUNKSIZE };
 
 static char folder[TEMPORARY_SIZE];
 static char store[128];
 static bool is_ring;
+static int killed_moving; /* rings, while the files of their chunks got other names */
 
 static void fail(const char *what, const char *why)
 {
@@ -54,6 +57,45 @@ struct acknowledged {
     atomic_long extras;
 };
 
+/*
+ * The moments at which chunks get other numbers are short: there a process kills itself, at one of its calls that
+ * change the directory or wait for the disk.
+ */
+static struct fs_calls real;
+static atomic_int calls_left; /* 0: it does not */
+
+static void strike(void)
+{
+    if (atomic_fetch_sub(&calls_left, 1) == 1)
+        raise(SIGKILL);
+}
+
+static int counted_rename(const char *from, const char *to)
+{
+    strike();
+    return real.rename(from, to);
+}
+
+static int counted_unlink(const char *path)
+{
+    strike();
+    return real.unlink(path);
+}
+
+static int counted_sync(int fd)
+{
+    strike();
+    return real.sync(fd);
+}
+
+static void count_calls(void)
+{
+    real = fs_calls;
+    fs_calls.rename = counted_rename;
+    fs_calls.unlink = counted_unlink;
+    fs_calls.sync = counted_sync;
+}
+
 static void record(const char *format, struct acknowledged *acknowledged)
 {
     ist_error error;
@@ -72,6 +114,14 @@ static void record(const char *format, struct acknowledged *acknowledged)
         _exit(2);
     for (int64_t i = 0; i < FRAMES_MAX; i++) {
         char extra[64];
+        if (is_ring && i > 0 && i % (CHUNKSIZE * 7) == 0) {
+            count_calls();
+            if (ist_writer_close(&writer, &error) < 0)
+                _exit(5);
+            fs_calls = real;
+            if (ist_writer_open(&writer, store, &params, &error) < 0)
+                _exit(6);
+        }
         draw(&frame, i);
         if (ist_writer_add(writer, &frame, &error) < 0)
             _exit(3);
@@ -84,17 +134,23 @@ static void record(const char *format, struct acknowledged *acknowledged)
     _exit(0);
 }
 
-/* Runs `work` in a process of its own and kills it after a random time, if it lasts as long. True if it was killed. */
+/*
+ * Runs `work` in a process of its own and kills it after a random time, if it lasts as long and does not do so itself.
+ * True if it was killed.
+ */
 static bool run_and_kill(void (*work)(const char *, struct acknowledged *), const char *format,
                          struct acknowledged *acknowledged, int longest_us)
 {
+    atomic_store(&calls_left, is_ring && rand() % 2 ? 1 + rand() % CALLS_MAX : 0);
     const pid_t child = fork();
     if (child == 0) {
         work(format, acknowledged);
         _exit(0);
     }
-    usleep((useconds_t)(rand() % longest_us));
-    kill(child, SIGKILL);
+    if (calls_left == 0) {
+        usleep((useconds_t)(rand() % longest_us));
+        kill(child, SIGKILL);
+    }
     int result;
     waitpid(child, &result, 0);
     if (WIFEXITED(result) && WEXITSTATUS(result) != 0)
@@ -110,12 +166,30 @@ static void repair(const char *format, struct acknowledged *acknowledged)
         fail(format, error.message);
 }
 
+static void repair_and_die(const char *format, struct acknowledged *acknowledged)
+{
+    count_calls();
+    repair(format, acknowledged);
+}
+
 static int64_t count_of(const char *text, const char *part)
 {
     int64_t count = 0;
     for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
         count++;
     return count;
+}
+
+static bool is_moving(const char *uuid)
+{
+    char path[160];
+    struct index *index;
+    snprintf(path, sizeof path, "%s/%s", store, INDEX_FILE_NAME);
+    if (index_open(&index, path, uuid, NULL) < 0)
+        return false;
+    const bool moving = index_moves(index)->moving_by != 0;
+    index_close(&index);
+    return moving;
 }
 
 /* Reads the store and compares with what was acknowledged. Returns its frames. */
@@ -145,6 +219,7 @@ static int64_t check_store(const char *format, const struct acknowledged *acknow
         if (barcode_read(&frame) != removed + i || frame.number != expected.number || frame.time_s != expected.time_s)
             fail(format, "a frame is another one");
     }
+    killed_moving += is_moving(ist_reader_get_info(reader)->uuid);
     char *extra;
     if (ist_reader_extra(reader, 0, count, &extra, &error) < 0)
         fail(format, error.message);
@@ -157,21 +232,22 @@ static int64_t check_store(const char *format, const struct acknowledged *acknow
     return count;
 }
 
-/* Of chunks that were removed nothing is left, but for chunk 0. */
+/* The chunks are numbered from 0 on, and nothing else is left. */
 static void check_chunks(const char *format)
 {
     ist_error error;
     ist_reader *reader;
+    char command[320];
+    int last;
     if (ist_reader_open(&reader, store, &error) < 0)
         fail(format, error.message);
-    const int removed = ist_reader_get_info(reader)->removed_chunks;
+    const int count = ist_reader_get_info(reader)->chunk_count;
+    ist_reader_chunk(reader, count - 1, &last, NULL, NULL);
     ist_reader_close(&reader);
-    for (int chunk = 1; chunk < removed; chunk++) {
-        char command[320];
-        snprintf(command, sizeof command, "ls -d %s/%06d* >/dev/null 2>&1", store, chunk);
-        if (system(command) == 0)
-            fail(format, "the repair left a chunk that was removed");
-    }
+    // Numbers of six digits, of which the highest is that of the last chunk.
+    snprintf(command, sizeof command, "test $(ls %s | grep -o '^[0-9]*' | sort -u | tail -1) = %06d", store, count - 1);
+    if (last != count - 1 || system(command) != 0)
+        fail(format, "the chunks are not numbered from 0");
 }
 
 /* After the repair: without our index, from the npz alone, it is the same, and there is nothing that is not finished.
@@ -207,7 +283,7 @@ static int64_t round_of(const char *format, struct acknowledged *acknowledged)
         return 0;
     }
     const int64_t count = check_store(format, acknowledged);
-    for (int i = 0; i < 3 && run_and_kill(repair, format, acknowledged, 30000); i++)
+    for (int i = 0; i < 3 && run_and_kill(repair_and_die, format, acknowledged, 30000); i++)
         if (check_store(format, acknowledged) != count)
             fail(format, "the broken repair changed the number of frames");
     repair(format, acknowledged);
@@ -243,6 +319,7 @@ int main(int argc, char **argv)
         is_ring = ring;
         kill_formats(acknowledged, rounds);
     }
+    printf("%d stores were read while their chunks got other numbers\n", killed_moving);
     fs_remove_tree(folder);
     return 0;
 }

@@ -2,6 +2,7 @@
 frames: metadata.yaml, .npz, .extra.json and the chunks, the way Python's imgstore takes them."""
 import datetime
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -56,6 +57,27 @@ class Store:
     def index(self, chunk):
         with np.load(self.beside(chunk, ".npz"), allow_pickle=False) as arrays:
             return arrays["frame_number"], arrays["frame_time"]
+
+    def walk(self):
+        """get_next_image() of a store that was just opened: the numbers that it asks for, and the pictures that it
+        gets. It begins in chunk 0, looks for each next chunk under the next number, and ends with the highest number of
+        a frame."""
+        indexes = {chunk: list(self.index(chunk)[0]) for chunk in self.chunks}
+        last = max(number for numbers in indexes.values() for number in numbers)
+        chunk, number = 0, None
+        while number != last:
+            for number, image in zip(indexes[chunk], self.frames(chunk), strict=True):
+                yield number, image
+            chunk += 1
+
+    def image(self, number):
+        """get_image() by number."""
+        for chunk in self.chunks:
+            numbers = list(self.index(chunk)[0])
+            if number in numbers:
+                place = numbers.index(number)
+                return self.sought(chunk, place) if self.video else next(itertools.islice(self.frames(chunk), place, None))
+        raise ValueError(f"frame #{number} not found in any chunk")
 
     def as_stored(self, image):
         return image[:, :, 0] if self.video and len(self.store["imgshape"]) == 2 else image
@@ -173,38 +195,38 @@ class PythonReads(ToolTest):
             self.assertEqual([row["frame_index"] for row in rows], list(range(47)))
             self.assertEqual(rows, self.info(path, "--extra")["extra_data"])
 
+    def check_ring(self, store, first):
+        """A store like any other, of the frames from `first` on."""
+        self.assertEqual(store.store["removed"], {"chunks": 0, "frames": first})
+        self.assertEqual(store.chunks, list(range(len(store.chunks))))
+        walked = [(number, read_index(image)) for number, image in store.walk()]
+        self.assertEqual(walked, [(number, number) for number in range(first, COUNT)])
+        for number in (COUNT - 1, first, first + 7, first + 3):
+            self.assertEqual(read_index(store.image(number)), number)
+        with self.assertRaises(ValueError):
+            store.image(first - 1)
+        database = sqlite3.connect(f"file:{store.path}/.index.sqlite?mode=ro", uri=True)
+        ask = lambda query: database.execute(query).fetchall()
+        self.assertEqual(ask("SELECT count(1) FROM frames"), [(COUNT - first,)])
+        self.assertEqual(dict(ask("SELECT name, value FROM summary"))["frame_min"], first)
+        paths = [f"store/{chunk:06d}" + ("" if store.video else "/index") for chunk in store.chunks]
+        self.assertEqual(ask("SELECT chunk, chunk_path FROM chunks ORDER BY chunk"), list(zip(store.chunks, paths)))
+        rows = ask("SELECT chunk, frame_idx, frame_number FROM frames ORDER BY rowid")
+        self.assertEqual(rows, [(chunk, i, number) for chunk in store.chunks
+                                for i, number in enumerate(store.index(chunk)[0].tolist())])
+        self.assertEqual(ask("SELECT frame_number FROM frames ORDER BY rowid LIMIT 1 OFFSET 3"), [(first + 3,)])
+
     def test_ring(self):
-        """Chunk 0 opens and holds nothing, as imgstore needs it; the frames are in those that follow."""
         for form in ("avc1/mp4", "mjpeg/avi", "npy", "png"):
-            with self.subTest(format=form):
-                store = self.record(form, 1, "--keep", "0.5")
-                about = store.store["removed"]
-                self.assertGreater(about["chunks"], 5)
-                self.assertEqual(store.chunks, [0] + list(range(about["chunks"], store.chunks[-1] + 1)))
-                self.assertEqual([len(values) for values in store.index(0)], [0, 0])
-                self.assertFalse(os.path.exists(store.beside(0, ".extra.json")))
-                if store.video:
-                    self.assertTrue(cv2.VideoCapture(os.path.join(store.path, "000000" + store.store["extension"])).isOpened())
-                else:
-                    self.assertEqual(os.listdir(os.path.join(store.path, "000000")), ["index.npz"])
-                expected = about["frames"]
-                for chunk in store.chunks[1:]:
-                    numbers, _ = store.index(chunk)
-                    images = list(store.frames(chunk))
-                    self.assertEqual(len(images), len(numbers))
-                    for number, image in zip(numbers, images):
-                        self.assertEqual((number, read_index(image)), (expected, expected))
-                        expected += 1
-                self.assertEqual(expected, COUNT)
-                database = sqlite3.connect(f"file:{store.path}/.index.sqlite?mode=ro", uri=True)
-                ask = lambda query: database.execute(query).fetchall()
-                self.assertEqual(ask("SELECT count(1) FROM frames"), [(COUNT - about["frames"],)])
-                self.assertEqual(dict(ask("SELECT name, value FROM summary"))["frame_min"], about["frames"])
-                self.assertEqual([row[0] for row in ask("SELECT chunk FROM chunks ORDER BY chunk")], store.chunks[1:])
-                self.assertEqual(ask("SELECT frame_number FROM frames ORDER BY rowid LIMIT 1 OFFSET 3"),
-                                 [(about["frames"] + 3,)])
-                shutil.rmtree(self.path("store"))
-                shutil.rmtree(self.path("images"))
+            for keep in ("0.5", "1.4"):  # fewer frames than were removed, and more
+                with self.subTest(format=form, keep=keep):
+                    store = self.record(form, 1, "--keep", keep)
+                    first = store.store["removed"]["frames"]
+                    self.assertEqual(2 * first > COUNT, keep == "0.5")
+                    self.assertGreater(first, 0)
+                    self.check_ring(store, first)
+                    shutil.rmtree(self.path("store"))
+                    shutil.rmtree(self.path("images"))
 
     def test_index(self):
         """The queries of Python's ImgStoreIndex."""

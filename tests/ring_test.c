@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <libstore/libstore.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +22,9 @@ static const char *const formats[] = {"avc1/mp4", "mjpeg/avi", "h264/mkv", "png"
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
 
 static char folder[TEMPORARY_SIZE], store[128];
-static ist_error error;
+static _Thread_local ist_error error;
 static struct fs_calls sound_calls;
-static int64_t repeats; /* frames with the same number */
+static int64_t repeats; /* frames with the same number; 0: they fall within each chunk */
 
 static void setup(void)
 {
@@ -48,7 +50,7 @@ static void check_ok(ist_status status)
 /* Numbers repeat, so that extra data find their frames by the index alone. */
 static int64_t number_of(int64_t i)
 {
-    return i / repeats;
+    return repeats ? i / repeats : i - i % CHUNK + CHUNK - 1 - i % CHUNK;
 }
 
 static double time_of(int64_t i)
@@ -85,11 +87,18 @@ static ist_writer *begin(const char *format)
     return writer;
 }
 
-static void record(const char *format)
+/* Leaves the writer open. */
+static ist_writer *record_frames(const char *format, int64_t frames)
 {
     ist_writer *writer = begin(format);
-    for (int64_t i = 0; i < FRAMES; i++)
+    for (int64_t i = 0; i < frames; i++)
         add(writer, i);
+    return writer;
+}
+
+static void record(const char *format)
+{
+    ist_writer *writer = record_frames(format, FRAMES);
     check_ok(ist_writer_close(&writer, &error));
 }
 
@@ -128,15 +137,20 @@ static void check_extra(ist_reader *reader, int64_t removed, int64_t count)
     }
 }
 
-/* Frame `index` is the one that was recorded as number `recorded`. */
+/* A frame that was read is the one that was recorded as number `recorded`. */
+static void check_read(const ist_frame *frame, int64_t index, int64_t recorded)
+{
+    ck_assert_int_eq(barcode_read(frame), recorded);
+    ck_assert_int_eq(frame->index, index);
+    ck_assert_int_eq(frame->number, number_of(recorded));
+    ck_assert(frame->time_s == time_of(recorded));
+}
+
 static void check_frame(ist_reader *reader, int64_t index, int64_t recorded)
 {
     ist_frame frame = {0};
     check_ok(ist_reader_read_index(reader, index, &frame, &error));
-    ck_assert_int_eq(barcode_read(&frame), recorded);
-    ck_assert_int_eq(frame.index, index);
-    ck_assert_int_eq(frame.number, number_of(recorded));
-    ck_assert(frame.time_s == time_of(recorded));
+    check_read(&frame, index, recorded);
     ist_frame_free(&frame);
 }
 
@@ -167,25 +181,48 @@ static bool is_there(int chunk, const char *ending)
     return fs_exists(path);
 }
 
-/* Nothing is left of the chunks that were removed, but for what imgstore needs of chunk 0. */
+/* What a chunk of these tests consists of: its pixels, its npz, its extra data. */
+enum { FILES = 3 };
+
+static bool has_file(const char *format, int chunk, int i)
+{
+    const char *slash = strchr(format, '/');
+    char video[16];
+    snprintf(video, sizeof video, ".%s", slash ? slash + 1 : "");
+    const char *const endings[FILES] = {slash ? video : "", slash ? ".npz" : "/index.npz",
+                                        slash ? ".extra.json" : "/index.extra.json"};
+    return is_there(chunk, endings[i]);
+}
+
+/* The chunks are numbered from 0 on, and there is nothing else. */
 static void check_files(const char *format)
 {
     ist_reader *reader;
     check_ok(ist_reader_open(&reader, store, &error));
-    const int removed = ist_reader_get_info(reader)->removed_chunks;
+    const int chunks = ist_reader_get_info(reader)->chunk_count;
+    ck_assert_int_eq(ist_reader_get_info(reader)->removed_chunks, 0);
+    for (int i = 0; i < chunks; i++) {
+        int chunk;
+        ist_reader_chunk(reader, i, &chunk, NULL, NULL);
+        ck_assert_int_eq(chunk, i);
+    }
     ist_reader_close(&reader);
-    const char *slash = strchr(format, '/');
-    char video[16];
-    snprintf(video, sizeof video, ".%s", slash ? slash + 1 : "");
-    const char *const endings[] = {slash ? video : "", slash ? ".npz" : "/index.npz",
-                                   slash ? ".extra.json" : "/index.extra.json", slash ? "" : "/000000.png"};
+    // The last chunk may be too short to have extra data.
+    for (int chunk = 0; chunk < 100; chunk++)
+        for (int i = 0; i < (chunk == chunks - 1 ? 2 : FILES); i++)
+            ck_assert_msg(has_file(format, chunk, i) == (chunk < chunks), "%06d, file %d", chunk, i);
+}
+
+/* The chunks have the numbers that they were recorded with; of chunk 0 there is what imgstore needs. */
+static void check_files_of_ring(const char *format, int removed, int missing)
+{
     ck_assert_int_gt(removed, 3);
     for (int chunk = 0; chunk <= removed; chunk++)
-        for (int i = 0; i < 3; i++)
-            ck_assert_msg(is_there(chunk, endings[i]) == (chunk == removed || (chunk == 0 && i < 2)), "%06d%s", chunk,
-                          endings[i]);
-    if (!slash)
-        ck_assert(!is_there(0, endings[3]));
+        for (int i = 0; i < FILES; i++)
+            ck_assert_msg(has_file(format, chunk, i) == (chunk == removed || (chunk == 0 && i < 2)), "%06d, file %d",
+                          chunk, i);
+    ck_assert(!has_file(format, missing, 0));
+    ck_assert(!is_there(0, "/000000.png"));
 }
 
 static void forget_index(void)
@@ -338,8 +375,278 @@ START_TEST(test_append)
         add(writer, i);
     check_ok(ist_writer_close(&writer, &error));
     ck_assert_int_gt(check_store(FRAMES + 5 * KEPT), FRAMES + 3 * KEPT);
+    check_files(format);
     forget_index();
     check_store(FRAMES + 5 * KEPT);
+}
+END_TEST
+
+/* However many chunks were removed and are left. */
+START_TEST(test_numbered_from_0)
+{
+    const char *format = formats[_i];
+    for (int64_t frames = 2; frames < FRAMES; frames += CHUNK) {
+        ist_writer *writer = record_frames(format, frames);
+        check_ok(ist_writer_close(&writer, &error));
+        check_files(format);
+        const int64_t removed = check_store(frames);
+        forget_index();
+        ck_assert_int_eq(check_store(frames), removed);
+        fs_remove_tree(store);
+    }
+}
+END_TEST
+
+/* Where a chunk is missing the others keep their numbers, so that it is seen. */
+START_TEST(test_hole)
+{
+    const char *format = formats[_i];
+    char path[192];
+    const char *slash = strchr(format, '/');
+    ist_writer *writer = record_frames(format, FRAMES);
+    const int missing = FRAMES / CHUNK - 2;
+    snprintf(path, sizeof path, "%s/%06d%s%s", store, missing, slash ? "." : "", slash ? slash + 1 : "");
+    fs_remove_tree(path);
+    if (slash)
+        ck_assert_int_eq(unlink(path), 0);
+    check_ok(ist_writer_close(&writer, &error));
+    ist_reader *reader;
+    check_ok(ist_reader_open(&reader, store, &error));
+    const ist_reader_info *info = ist_reader_get_info(reader);
+    check_files_of_ring(format, info->removed_chunks, missing);
+    check_frame(reader, 0, info->removed_frames);
+    check_frame(reader, info->frame_count - 1, FRAMES - 1);
+    ck_assert_ptr_nonnull(ist_reader_problem(reader, 0));
+    ck_assert_int_eq(ist_reader_problem(reader, 0)->kind, IST_PROBLEM_NO_PIXELS);
+    ist_reader_close(&reader);
+}
+END_TEST
+
+/* ---- readers that have the store open when the chunks get other numbers ---- */
+
+/* A reader with as many frames read as it reads ahead entries of, and no more. */
+static ist_reader *open_and_read(int64_t frames)
+{
+    ist_reader *reader;
+    ist_frame frame = {0};
+    check_ok(ist_reader_open(&reader, store, &error));
+    const int64_t removed = ist_reader_get_info(reader)->removed_frames;
+    for (int64_t i = 0; i < frames; i++) {
+        check_ok(ist_reader_next(reader, &frame, &error));
+        check_read(&frame, i, removed + i);
+    }
+    ist_frame_free(&frame);
+    return reader;
+}
+
+/* Every frame is there and the right one, or was removed since the reader looked last. */
+static void check_all(ist_reader *reader, int64_t removed_now)
+{
+    const ist_reader_info *info = ist_reader_get_info(reader);
+    for (int64_t i = 0; i < info->frame_count; i++) {
+        ist_frame frame = {0};
+        int64_t found;
+        const int64_t recorded = info->removed_frames + i;
+        const ist_status status = ist_reader_read_index(reader, i, &frame, &error);
+        ck_assert_msg(status >= 0 || (status == IST_ERROR_NOT_FOUND && recorded < removed_now), "frame %lld: %s",
+                      (long long)recorded, error.message);
+        if (status >= 0)
+            check_read(&frame, i, recorded);
+        if (recorded >= removed_now && i > 0) {
+            check_ok(ist_reader_check_index(reader, i, &error));
+            check_ok(ist_reader_find_time(reader, time_of(recorded), &found, &error));
+            ck_assert_int_eq(found, i);
+        }
+        ist_frame_free(&frame);
+    }
+    ck_assert_ptr_null(ist_reader_problem(reader, 0));
+}
+
+static void check_and_close(ist_reader **readers, int count, int64_t removed)
+{
+    for (int i = 0; i < count; i++) {
+        check_all(readers[i], removed);
+        check_ok(ist_reader_refresh(readers[i], &error));
+        ck_assert_int_eq(ist_reader_get_info(readers[i])->removed_frames, removed);
+        check_all(readers[i], removed);
+        ist_reader_close(&readers[i]);
+    }
+}
+
+START_TEST(test_readers_across_the_end)
+{
+    const char *format = formats[_i];
+    enum { READERS = 3 };
+    for (int64_t frames = KEPT + 2 * CHUNK; frames < FRAMES; frames += 3 * CHUNK) {
+        ist_writer *writer = record_frames(format, frames);
+        ist_reader *readers[READERS] = {open_and_read(0), open_and_read(1), open_and_read(KEPT)};
+        check_ok(ist_writer_close(&writer, &error));
+        check_and_close(readers, READERS, check_store(frames));
+        fs_remove_tree(store);
+    }
+}
+END_TEST
+
+/* The same readers while it goes on, and ends again. */
+START_TEST(test_readers_across_two_ends)
+{
+    const char *format = formats[_i];
+    enum { READERS = 3 };
+    int64_t frames = KEPT + 3 * CHUNK;
+    ist_writer *writer = record_frames(format, frames);
+    ist_reader *readers[READERS] = {open_and_read(0), open_and_read(1), open_and_read(KEPT)};
+    check_ok(ist_writer_close(&writer, &error));
+    check_all(readers[1], check_store(frames));
+    check_ok(
+        ist_writer_open(&writer, store, &(ist_writer_params){.keep_s = KEEP_S, .chunk_duration_s = CHUNK_S}, &error));
+    for (int64_t end = frames + 2 * CHUNK; frames < end; frames++)
+        add(writer, frames);
+    check_ok(ist_writer_close(&writer, &error));
+    const int64_t removed = check_store(frames);
+    check_all(readers[0], removed);
+    check_and_close(readers, READERS, removed);
+    check_files(format);
+}
+END_TEST
+
+/* What was sorted to find numbers in a chunk is not taken for the one that has its number now. */
+START_TEST(test_searches_across_the_end)
+{
+    repeats = 0;
+    for (int64_t sought = 0; sought < KEPT; sought += CHUNK) {
+        int64_t found;
+        ist_writer *writer = record_frames("npy", KEPT + 3 * CHUNK);
+        ist_reader *reader = open_and_read(0);
+        const int64_t removed = ist_reader_get_info(reader)->removed_frames;
+        ck_assert_int_gt(removed, 0);
+        check_ok(ist_reader_find_number(reader, number_of(removed + sought), IST_MATCH_EXACT, &found, &error));
+        ck_assert_int_eq(found, sought);
+        check_ok(ist_writer_close(&writer, &error));
+        check_frame(reader, 0, removed);
+        const int64_t after = sought + removed < KEPT ? sought + removed : 0;
+        check_ok(ist_reader_find_number(reader, number_of(removed + after), IST_MATCH_EXACT, &found, &error));
+        ck_assert_int_eq(found, after);
+        ist_reader_close(&reader);
+        fs_remove_tree(store);
+    }
+}
+END_TEST
+
+static int renames_left;
+
+static int rename_some(const char *from, const char *to)
+{
+    if (!strstr(from, ".part") && renames_left-- == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return sound_calls.rename(from, to);
+}
+
+/* By whoever comes first to a store that was left unfinished. */
+static void make_whole(int way)
+{
+    ist_writer *writer;
+    if (way % 3 == 0)
+        check_ok(ist_repair(store, NULL, &error));
+    if (way % 3 == 1)
+        check_ok(ist_save_index(store, &error));
+    if (way % 3 == 2) {
+        check_ok(ist_writer_open(&writer, store, NULL, &error));
+        check_ok(ist_writer_close(&writer, &error));
+    }
+}
+
+/* Ends a recording of which the rename behind `renames` fails. True if there is no such. */
+static bool end_with_failure(const char *format, int64_t frames, int renames)
+{
+    ist_writer *writer = record_frames(format, frames - 2 * CHUNK);
+    ist_reader *early = open_and_read(1); // some of what it knows is removed
+    for (int64_t i = frames - 2 * CHUNK; i < frames; i++)
+        add(writer, i);
+    ist_reader *readers[] = {early, open_and_read(0), open_and_read(KEPT / 2)};
+    fs_calls.rename = rename_some;
+    renames_left = renames;
+    const bool whole = ist_writer_close(&writer, &error) >= 0;
+    ck_assert(whole || strstr(error.message, "cannot rename"));
+    // By then the last chunk is finished, and its live file gone.
+    fs_calls = sound_calls;
+    const int64_t removed = check_store(frames);
+    check_all(readers[0], removed);
+    check_all(readers[1], removed);
+    make_whole(renames);
+    check_files(format);
+    ck_assert_int_eq(check_store(frames), removed);
+    check_and_close(readers, 3, removed);
+    forget_index();
+    ck_assert_int_eq(check_store(frames), removed);
+    fs_remove_tree(store);
+    return whole;
+}
+
+/* Renaming may break off anywhere: all is there, and the repair does the rest. */
+START_TEST(test_broken_off)
+{
+    static const int64_t counts[] = {KEPT + 3 * CHUNK + 1, FRAMES};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        // Some of them, and each in one of the formats.
+        int renames = _i % 4;
+        while (!end_with_failure(formats[_i], counts[i], renames))
+            renames += 4;
+        ck_assert_int_gt(renames, KEPT / CHUNK);
+    }
+}
+END_TEST
+
+static atomic_bool ended;
+
+/* Reads with a reader that was open before, and opens others, until the writer is closed. */
+static void *read_until_end(void *argument)
+{
+    const int64_t *removed = argument;
+    ist_reader *reader = open_and_read(KEPT / 2);
+    while (!atomic_load(&ended)) {
+        ist_reader *another = open_and_read(KEPT / 2);
+        check_all(another, *removed);
+        check_all(reader, *removed);
+        ist_reader_close(&another);
+    }
+    ist_reader_close(&reader);
+    return NULL;
+}
+
+/* Only opens, which is sooner done, and finds nothing missing. */
+static void *open_until_end(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&ended)) {
+        ist_reader *reader = open_and_read(0);
+        const ist_problem *problem = ist_reader_problem(reader, 0);
+        ck_assert_msg(!problem, "%s", problem ? problem->text : "");
+        ist_reader_close(&reader);
+    }
+    return NULL;
+}
+
+START_TEST(test_reading_at_the_end)
+{
+    const char *format = formats[_i];
+    for (int64_t frames = KEPT + 2 * CHUNK; frames < FRAMES; frames += 2 * CHUNK) {
+        ist_writer *writer = record_frames(format, frames);
+        const int64_t removed = ist_writer_removed_frames(writer);
+        pthread_t threads[2];
+        atomic_store(&ended, false);
+        pthread_create(&threads[0], NULL, read_until_end, (void *)&removed);
+        pthread_create(&threads[1], NULL, open_until_end, NULL);
+        usleep((useconds_t)(rand() % 5000));
+        check_ok(ist_writer_close(&writer, &error));
+        usleep(3000);
+        atomic_store(&ended, true);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        check_files(format);
+        fs_remove_tree(store);
+    }
 }
 END_TEST
 
@@ -606,6 +913,13 @@ int main(void)
     tcase_add_test(all, test_what_is_bound_to_frames);
     tcase_add_loop_test(all, test_follow, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_append, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_numbered_from_0, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_hole, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_readers_across_the_end, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_readers_across_two_ends, 0, FORMAT_COUNT);
+    tcase_add_test(all, test_searches_across_the_end);
+    tcase_add_loop_test(all, test_broken_off, 0, FORMAT_COUNT);
+    tcase_add_loop_test(all, test_reading_at_the_end, 0, FORMAT_COUNT);
     tcase_add_test(all, test_edit);
     tcase_add_loop_test(all, test_export_and_align, 0, FORMAT_COUNT);
     tcase_add_loop_test(all, test_disk_that_does_not_remove, 0, FORMAT_COUNT);

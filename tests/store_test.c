@@ -327,6 +327,42 @@ START_TEST(test_chunk_ends_while_it_is_opened)
 }
 END_TEST
 
+static ist_writer *ending_writer;
+static int looks_left;
+
+/* A recorder that ends just when somebody looks whether it goes on, the first time or a later one. */
+static int end_when_looked_at(const char *path, int flags, mode_t mode)
+{
+    ist_error error;
+    if (strstr(path, "/.lock") && looks_left-- == 0) {
+        fs_calls = real;
+        record(ending_writer, &kinds[0], 3, 5);
+        check_ok(ist_writer_close(&ending_writer, &error), &error);
+    }
+    return real.open(path, flags, mode);
+}
+
+/* Who is told that a store is finished has all of its frames. */
+START_TEST(test_recording_ends_while_it_is_looked_at)
+{
+    const bool refresh = _i == 2;
+    ist_error error;
+    ist_reader *reader;
+    looks_left = _i % 2;
+    ending_writer = begin(&kinds[0], "store");
+    record(ending_writer, &kinds[0], 0, 3);
+    real = fs_calls;
+    if (!refresh)
+        fs_calls.open = end_when_looked_at;
+    check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+    fs_calls.open = refresh ? end_when_looked_at : real.open;
+    check_ok(ist_reader_refresh(reader, &error), &error);
+    ck_assert(!ist_reader_get_info(reader)->unfinished);
+    ck_assert_int_eq(ist_reader_get_info(reader)->frame_count, 5);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 static int stumbles;
 
 /* Seeking that fails some times: then frames are looked for from the beginning. */
@@ -613,6 +649,7 @@ int main(void)
     tcase_add_loop_test(all, test_close_while_read, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_follow, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_chunk_ends_while_it_is_opened, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_recording_ends_while_it_is_looked_at, 0, 3);
     tcase_add_loop_test(all, test_chunk_ends_while_it_is_read, 0, KIND_COUNT);
     tcase_add_test(all, test_jumps_between_chunks);
     tcase_add_loop_test(all, test_append, 0, KIND_COUNT);

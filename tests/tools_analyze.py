@@ -108,18 +108,26 @@ class Results(Analysis):
         rows, settings = self.rows(store + "-movement"), self.settings(store + "-movement")
         self.assertEqual({(row["x"], row["y"], row["status"]) for row in rows}, {("nan", "nan", "unsure")})
         self.assertEqual((settings["rows"]["unsure"], settings["parameters"]["min_gap"]), (10, 1.9))
-        result = run(ANALYZE, "--min-gap", "0.1", "--rotation", store)
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("--min-gap", result.stderr)
+        self.assertIn("unsure 10", self.analyze(store, "--min-gap", "1.9", "--rotation", "--max-movement", "10"))
+        self.assertEqual({row["status"] for row in self.table(store + "-movement", "rotation.csv")}, {"unsure"})
 
     def test_rotation(self):
-        store = self.save("store", "--format", "npy", source="test:frames=20,size=160x120")
-        said = self.analyze(store, "--rotation", "--max-rotation", "30", "--max-movement", "20")
-        self.assertIn("rotation.csv", said)
+        store = self.save("store", "--format", "npy", source="test:frames=20,size=160x120,noise=4")
+        said = run(ANALYZE, "--rotation", "--max-rotation", "30", "--max-movement", "20", "--json", store)
+        summary = json.loads(said.stdout)
+        self.assertIn("rotation.csv", summary["files"])
         rotation = self.table(store + "-movement", "rotation.csv")
         self.assertEqual(list(rotation[0]), ["frame_index", "frame_number", "frame_time", "roi", "rotation_deg", "x", "y",
-                                             "score", "status"])
+                                             "score", "status", "standard_error_rotation_deg"])
         self.assertEqual(len(rotation), 20)
+        errors = [float(row["standard_error_rotation_deg"]) for row in rotation]
+        squares = [(float(row["rotation_deg"]) / error) ** 2 for row, error in list(zip(rotation, errors))[1:]]
+        self.assertTrue(0.5 < math.sqrt(sum(squares) / 19) < 2, math.sqrt(sum(squares) / 19))
+        self.assertAlmostEqual(summary["quality"]["standard_error_rotation_deg_rms"],
+                               math.sqrt(sum(error ** 2 for error in errors) / 20), places=9)
+        for row in self.table(store + "-movement", "quality.csv"):
+            self.assertTrue(0 < float(row["second_peak_gap"]) <= 2)
+            self.assertTrue(0 < float(row["standard_error_x"]) < 0.1)
         for row, (x, y) in zip(rotation, self.truth(store)):
             self.assertLess(abs(float(row["rotation_deg"])), 0.1)
             self.assertLess(math.hypot(float(row["x"]) - x, float(row["y"]) - y), 0.1)
@@ -504,6 +512,7 @@ class Rois(Analysis):
             quality = [row for row in csv.DictReader(file) if row["standard_error_x"] != "nan"]
         self.assertAlmostEqual(summary["quality"]["standard_error_x_rms"], math.sqrt(
             sum(float(row["standard_error_x"]) ** 2 for row in quality) / len(quality)), places=9)
+        self.assertIsNone(summary["quality"]["standard_error_rotation_deg_rms"])
         self.assertEqual(summary["quality"]["score_min"], min(float(row["score"]) for row in rows))
 
     def test_names_that_are_parts_of_file_names(self):

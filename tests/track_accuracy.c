@@ -19,8 +19,8 @@ enum { WINDOW = 10, BORDER = 8, BINS = 10, PAIRS = 200, SIZE = 64 };
 static const double LEVEL = 128, CONTRAST = 30;
 static const double BOUND_MAX = 1.2; // RMS error
 static const double BIAS_MAX_PX = 0.005;
-static const double OUTLIER = 6;      // standard errors: less than one number in a hundred million lies farther out
-static const double ESTIMATE_MAX = 2; // RMS error and estimated standard error, either in the other
+static const double OUTLIER = 6;        // standard errors: less than one number in a hundred million lies farther out
+static const double ESTIMATE_MAX = 1.7; // RMS error and estimated standard error, either in the other
 
 struct band {
     const char *name;

@@ -10,6 +10,7 @@
 #include "normal.h"
 #include "rotation.h"
 #include "track_rows.h"
+#include "track_setup.h"
 #include "track_texture.h"
 
 enum { SIZE = 120, ROI = 48 };
@@ -24,34 +25,9 @@ static ist_frame make_frame(void)
     return frame;
 }
 
-/* A tracker and a sequence for one ROI with its template. */
-struct setup {
-    trk_tracker *tracker;
-    trk_sequence *sequence;
-};
-
 static struct setup set_up(const ist_frame *reference, trk_params params)
 {
-    struct setup setup;
-    ist_error error;
-    ck_assert_msg(trk_tracker_create(&setup.tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &params, &error) == IST_OK,
-                  "%s", error.message);
-    ck_assert_int_eq(trk_tracker_set_template(setup.tracker, reference, NULL), IST_OK);
-    ck_assert_int_eq(trk_sequence_create(&setup.sequence, setup.tracker, NULL), IST_OK);
-    return setup;
-}
-
-static trk_row measure(const struct setup *setup, const ist_frame *frame)
-{
-    trk_row row;
-    ck_assert_int_eq(trk_tracker_measure(setup->tracker, setup->sequence, frame, &row, NULL), IST_OK);
-    return row;
-}
-
-static void tear_down(struct setup *setup)
-{
-    trk_sequence_destroy(&setup->sequence);
-    trk_tracker_destroy(&setup->tracker);
+    return set_up_roi(reference, &roi, params);
 }
 
 static void draw(ist_frame *frame, const struct texture *texture, double angle_deg, double dx, double dy, double noise,
@@ -345,10 +321,6 @@ START_TEST(not_in_steps)
     ck_assert_int_eq(trk_tracker_create(&tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &params, &error),
                      IST_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message, "upscale 4"));
-    const trk_params with_gap = {.max_rotation_deg = 180, .min_gap = 0.1};
-    ck_assert_int_eq(trk_tracker_create(&tracker, SIZE, SIZE, 1, IST_PIXEL_U8, &roi, 1, &with_gap, &error),
-                     IST_ERROR_ARGUMENT);
-    ck_assert_ptr_nonnull(strstr(error.message, "gap"));
 }
 END_TEST
 

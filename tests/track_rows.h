@@ -18,7 +18,9 @@ static inline bool same_row(const trk_row *a, const trk_row *b)
            same_double(a->second_peak_gap, b->second_peak_gap) &&
            same_double(a->standard_error_x_px, b->standard_error_x_px) &&
            same_double(a->standard_error_y_px, b->standard_error_y_px) &&
-           same_double(a->rotation_deg, b->rotation_deg) && a->renewals == b->renewals && a->gaps == b->gaps;
+           same_double(a->rotation_deg, b->rotation_deg) &&
+           same_double(a->standard_error_rotation_deg, b->standard_error_rotation_deg) && a->renewals == b->renewals &&
+           a->gaps == b->gaps;
 }
 
 static inline bool same_rows(const trk_row *a, const trk_row *b, size_t count)

@@ -129,6 +129,7 @@ static bool convert_rows(void *context, const trk_movemeter_row *rows, int row_c
                                        .x_px = rows[i].x_px,
                                        .y_px = rows[i].y_px,
                                        .rotation_deg = rows[i].rotation_deg,
+                                       .standard_error_rotation_deg = (double)NAN,
                                        .score = rows[i].score,
                                        .status = rows[i].status};
     return converter->handler(converter->context, converter->rows, row_count);

@@ -61,9 +61,6 @@ static int resolve(struct movement_job *job, const struct analyze_request *reque
         return cli_usage("--upscale %g: with --rotation motion is found in fractions of any size, not in steps; leave "
                          "out one of the two, or take --movemeter",
                          request->upscale);
-    if (request->min_gap > 0 && request->rotation && !request->movemeter)
-        return cli_usage("--min-gap %g: with --rotation the gap is not known; leave out one of the two",
-                         request->min_gap);
     if (request->max_rotation > 0 && !request->rotation)
         return cli_usage("--max-rotation: it is for --rotation, which was not given");
     result = resolve_frames(job, request);

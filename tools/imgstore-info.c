@@ -337,9 +337,8 @@ static void print_dropped(const ist_reader_info *info)
 
 static void print_removed(const ist_reader_info *info)
 {
-    if (info->removed_chunks > 0)
-        printf("removed   %" PRId64 " older frames, in %d chunks (imgstore-save --keep)\n", info->removed_frames,
-               info->removed_chunks);
+    if (info->removed_frames > 0)
+        printf("removed   %" PRId64 " older frames (imgstore-save --keep)\n", info->removed_frames);
 }
 
 static void print_summary(const ist_reader *reader)

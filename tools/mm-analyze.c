@@ -29,7 +29,8 @@ static const char more[] = "Shapes (--roi-grid to --roi-polygon) are filled with
                            "                    behind, standard errors of x and y\n"
                            "  groups.csv        a line for each frame and group: mean displacement,\n"
                            "                    displacement of the mean\n"
-                           "  rotation.csv      with --rotation: clockwise, in degrees\n"
+                           "  rotation.csv      with --rotation: clockwise, in degrees, and its standard\n"
+                           "                    error\n"
                            "  brightness.csv    with --brightness: for each frame and ROI\n"
                            "  movement.svg      x and y over time, and the path; movement-GROUP.svg: of a\n"
                            "                    group, and displacement\n"
@@ -95,7 +96,8 @@ int main(int argc, char **argv)
         {"min-score", CLI_NUMBER, &request.min_score, "S",
          "below this correlation a ROI is lost, -1 to 1 (default: 0.5)", -1, 1},
         {"min-gap", CLI_NUMBER, &request.min_gap, "G",
-         "a ROI is unsure if another place scores less than G below the best, 0 to 2; 0.1 finds out most false matches "
+         "a ROI is unsure if another place, or angle, scores less than G below the best, 0 to 2; 0.1 finds out most "
+         "false matches "
          "of searches in the whole picture (default: 0, none is)",
          0, 2},
         {"rotation", CLI_FLAG, &request.rotation, NULL,

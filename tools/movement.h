@@ -159,6 +159,8 @@ struct movement_sum {
     double second_peak_gap_min;              /* NaN: not known */
     int64_t errors;                          /* rows with standard errors */
     double error_x_squares, error_y_squares; /* sums of their squares */
+    int64_t rotation_errors;                 /* rows with that of the rotation */
+    double error_rotation_squares;           /* sum of its squares */
     int64_t lost_for;                        /* of one ROI: frames since it was last measured */
     int64_t lost_since;                      /* the first of these */
 };

@@ -102,6 +102,8 @@ static json_t *quality_json(const struct movement_sum *sum)
     json_object_set_new(quality, "second_peak_gap_min", movement_number_json(sum->second_peak_gap_min));
     json_object_set_new(quality, "standard_error_x_rms", movement_number_json(sqrt(sum->error_x_squares / count)));
     json_object_set_new(quality, "standard_error_y_rms", movement_number_json(sqrt(sum->error_y_squares / count)));
+    json_object_set_new(quality, "standard_error_rotation_deg_rms",
+                        movement_number_json(sqrt(sum->error_rotation_squares / (double)sum->rotation_errors)));
     return quality;
 }
 

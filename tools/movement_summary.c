@@ -18,6 +18,14 @@ static void add_quality(struct movement_sum *sum, const trk_row *row, bool first
     sum->error_y_squares += row->standard_error_y_px * row->standard_error_y_px;
 }
 
+static void add_rotation_error(struct movement_sum *sum, const trk_row *row)
+{
+    if (isnan(row->standard_error_rotation_deg))
+        return;
+    sum->rotation_errors++;
+    sum->error_rotation_squares += row->standard_error_rotation_deg * row->standard_error_rotation_deg;
+}
+
 /* Missing frames tell nothing of a ROI. */
 static void count_lost(struct movement_sum *sum, const trk_row *row)
 {
@@ -43,6 +51,7 @@ static void add_row(struct movement_sum *sum, const trk_row *row)
     if (first || hypot(row->x_px, row->y_px) > movement_sum_largest_px(sum))
         sum->largest = *row;
     add_quality(sum, row, first);
+    add_rotation_error(sum, row);
 }
 
 double movement_sum_largest_px(const struct movement_sum *sum)

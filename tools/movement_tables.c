@@ -74,7 +74,9 @@ static void write_rotation(FILE *stream, const struct movement_job *job, const s
         write_number(stream, row->x_px);
         write_number(stream, row->y_px);
         write_number(stream, row->score);
-        fprintf(stream, ",%s\n", trk_row_status_name(row->status));
+        fprintf(stream, ",%s", trk_row_status_name(row->status));
+        write_number(stream, row->standard_error_rotation_deg);
+        fputc('\n', stream);
     }
 }
 
@@ -103,8 +105,9 @@ static const struct kind kinds[] = {
     {"movement.csv", "frame_index,frame_number,frame_time,roi,x,y,score,status", NULL, write_movement},
     {"quality.csv", "frame_index,frame_number,frame_time,roi,score,second_peak_gap,standard_error_x,standard_error_y",
      quality_is_wanted, write_quality},
-    {"rotation.csv", "frame_index,frame_number,frame_time,roi,rotation_deg,x,y,score,status", rotation_is_wanted,
-     write_rotation},
+    {"rotation.csv",
+     "frame_index,frame_number,frame_time,roi,rotation_deg,x,y,score,status,standard_error_rotation_deg",
+     rotation_is_wanted, write_rotation},
     {"groups.csv", "frame_index,frame_number,frame_time,group,mean_displacement,displacement_of_mean,measured",
      has_groups, write_groups},
 };

@@ -47,9 +47,9 @@ typedef struct ist_reader_info {
     int64_t number_max;
     double time_min_s;
     double time_max_s;
-    int removed_chunks; /* the chunks below this number went, because the recording keeps only the newest frames */
-    int64_t
-        removed_frames; /* (writer.h, keep_s): so many; 0 in nearly all stores. Index 0 is the first that is there */
+    int removed_chunks;     /* the chunks below this number went, because the recording keeps only the newest frames
+                               (writer.h, keep_s). 0 in nearly all stores, and when the recording has ended */
+    int64_t removed_frames; /* so many frames went. 0 in nearly all stores. Index 0 is the first that is there */
     int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came, by cause; of a store being recorded, those up to
                                               the frames that are known */
 } ist_reader_info;
@@ -202,7 +202,11 @@ IST_API IST_MUST_CHECK ist_status ist_reader_camera_times(ist_reader *reader, in
 IST_API IST_MUST_CHECK ist_status ist_reader_extra(ist_reader *reader, int64_t first, int64_t count, char **json,
                                                    ist_error *error);
 
-/* Number of the i-th chunk, i = 0..chunk_count-1, as it is in the file's name, and its frames. */
+/*
+ * Number of the i-th chunk, i = 0..chunk_count-1, as it is in the file's name, and its frames. When the recording of a
+ * ring (writer.h, keep_s) ends the chunks get other numbers; a reader that comes upon them goes on with these, and -1
+ * for a chunk that was removed.
+ */
 IST_API void ist_reader_chunk(const ist_reader *reader, int i, int *chunk, int64_t *first_index, int64_t *frame_count);
 
 /*

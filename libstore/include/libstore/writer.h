@@ -59,11 +59,13 @@ typedef struct ist_writer_params {
  *
  * Whole chunks go, the oldest first, with numbers, times, extra data and what was dropped around their frames. The
  * index of a frame is its place among those that are there, so that it becomes smaller when older ones go: in a ring
- * numbers and times are what frames can be known by. The numbers of chunks stay. Of chunk 0 something small stays,
- * which Python's imgstore needs to open the store.
+ * numbers and times are what frames can be known by. While it is recorded the numbers of chunks stay, and of chunk 0
+ * something small, which Python's imgstore needs to open the store. ist_writer_close() then gives the chunks the
+ * numbers from 0 on, so that the store is one like any other; where a chunk is missing, or files cannot be removed, it
+ * leaves them as they are. That takes about a microsecond a frame. Whoever has the store open goes on reading.
  *
  * Killed at any moment, what was removed stays removed; files of it that still lie there are no part of the store, and
- * ist_repair() or the next writer removes them.
+ * ist_repair() or the next writer removes them. Either gives the chunks their numbers, too.
  */
 
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
@@ -130,7 +132,8 @@ IST_API IST_MUST_CHECK ist_status ist_writer_add_extra(ist_writer *writer, const
  */
 IST_API IST_MUST_CHECK ist_status ist_writer_note_drop(ist_writer *writer, const ist_drop *drop, ist_error *error);
 
-/* About how many bytes of the disk closing the store now would take: a video is written anew when its chunk ends. */
+/* About how many bytes of the disk closing the store now would take: a video is written anew when its chunk ends, and
+ * the index of a ring. */
 IST_API int64_t ist_writer_closing_bytes(const ist_writer *writer);
 
 /* Frames in the store: acknowledged, and not removed. */

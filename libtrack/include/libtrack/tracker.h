@@ -24,7 +24,7 @@ typedef enum trk_row_status {
                     are NaN */
     TRK_GAP,     /* measured, but x, y and rotation lack the motion in one gap or more, see trk_params.restart_after;
                     differences of such rows with as many gaps are whole */
-    TRK_UNSURE,  /* another place scores nearly as well, see trk_params.min_gap: x and y are NaN */
+    TRK_UNSURE,  /* another place, or angle, scores nearly as well, see trk_params.min_gap: x, y and rotation are NaN */
 } trk_row_status;
 
 /* Returns the word for the results table: "", "flat", "lost", "edge", "missing", "gap" or "unsure". */
@@ -43,7 +43,8 @@ typedef struct trk_row {
     double second_peak_gap;     /* how much less the second best peak scores, 0..2 */
     double standard_error_x_px; /* NaN also where it cannot be estimated */
     double standard_error_y_px;
-    double rotation_deg; /* clockwise, from x towards y; NaN unless max_rotation_deg was given */
+    double rotation_deg;                /* clockwise, from x towards y; NaN unless max_rotation_deg was given */
+    double standard_error_rotation_deg; /* NaN also where it cannot be estimated */
     trk_row_status status;
     int renewals; /* how often the ROI's template had been renewed when the row was measured */
     int gaps;     /* how often it had been begun anew after being lost; above 0, x, y and rotation lack motion */
@@ -73,7 +74,7 @@ enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
  * A template may be renewed: cut anew from the frame just measured, where the ROI has its place. What is measured
  * with it adds to the motion up to that frame. Each renewal adds its own error to all that follow, and standard errors
  * are those of the sum. Noise of a frame that one match ends in and the next begins with cancels as far as both cover
- * the same pixels: after 100 renewals of 48 px with noise of 2 gray levels the error was 1.4 times that of a single
+ * the same pixels: after 100 renewals of 48 px with noise of 2 gray levels the error was 1.2 times that of a single
  * measurement with `follow`, 2.4 times in a ROI through which texture passed by 1.5 px a frame. Where the feature
  * itself changes, errors of which nothing is known add to that. trk_row.renewals counts renewals. Only a frame in which
  * the ROI was measured (TRK_MEASURED) with a template that has texture is cut from: after missing frames, or lost ones,
@@ -91,7 +92,7 @@ enum { TRK_CPU_AVX2 = 1, TRK_CPU_VNNI = 2 };
 typedef struct trk_params {
     int max_movement_px; /* how far a feature is searched for in each direction; 0: in the whole picture */
     double min_score;    /* below it a feature is lost, -1..1; 0: TRK_MIN_SCORE */
-    double min_gap;      /* with a second_peak_gap below it a row is TRK_UNSURE, 0..2; 0: none is. Not with rotation */
+    double min_gap;      /* with a second_peak_gap below it a row is TRK_UNSURE, 0..2; 0: none is */
     bool follow;         /* the ROI goes with its feature */
     int search_again_px; /* how far a lost feature is searched for, at least max_movement_px; 0: 4 max_movement_px.
                             Only with follow and a max_movement_px */
@@ -141,15 +142,20 @@ typedef struct trk_params {
  *
  * Rotation, with max_rotation_deg: motion and angle of the disc that fits into the ROI, found together. A search over
  * all places and angles in a smaller picture, then Gauss-Newton on the cubic B-spline. The angle counts from the
- * template and is positive clockwise on the screen, from x to y. The score is that of the disc brought back; gap and
- * standard errors are not estimated. Without a limit (180) the angle is that nearest to the last frame's, and so has no
- * seam. With `follow` the search goes with the feature in angle, too: the limit counts from the angle at which it was
- * last measured, whole turns count with any limit, and a lost feature is searched for at all angles. A template is
- * renewed upright, as the picture shows it then; what is measured with it adds to motion and angle up to that frame,
- * and a limit counts from there. The motion is that of the ROI's middle. With `follow` that remains the same point of
- * the feature, and goes round with it; without, it is the sum of the motions of whatever was in the middle. Cost: with
- * 48 px and +-10 px about a millisecond; a search of the whole picture takes longer than one without rotation by the
- * number of angles, 70 to 300.
+ * template and is positive clockwise on the screen, from x to y. The score is that of the disc brought back.
+ * second_peak_gap is to the next best peak, in place or angle, of those searched: of the four highest peaks of the
+ * search in the smaller picture the best two that differ by more than two of its pixels (its disc has a radius of 8 to
+ * 16; with 48 px one of them is 3 px) in x, in y or at the rim of the disc are brought to the full picture, and
+ * compared there. A peak that is far behind, by 0.3, or that no fit comes to rest near, counts with the score at its
+ * place. The standard errors are those of the disc, made of texture and noise as above.
+ *
+ * Without a limit (180) the angle is that nearest to the last frame's, and so has no seam. With `follow` the search
+ * goes with the feature in angle, too: the limit counts from the angle at which it was last measured, whole turns count
+ * with any limit, and a lost feature is searched for at all angles. A template is renewed upright, as the picture shows
+ * it then; what is measured with it adds to motion and angle up to that frame, and a limit counts from there. The
+ * motion is that of the ROI's middle. With `follow` that remains the same point of the feature, and goes round with it;
+ * without, it is the sum of the motions of whatever was in the middle. Cost: with 48 px and +-10 px half a millisecond;
+ * a search of the whole picture takes longer than one without rotation by the number of angles, 70 to 300.
  *
  * Thread-safety: setting a background or templates needs the tracker alone; after it any number of
  * threads may call trk_tracker_measure(), each with a trk_sequence of its own.
