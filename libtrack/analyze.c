@@ -2,6 +2,10 @@
  * A store's frames through many hands: the calling thread reads frames into a ring and hands finished rows over in
  * order; workers take the oldest frame's next few ROIs, a batch. Who measures a ROI has no bearing on its row. Where
  * ROIs are remembered from frame to frame, a batch waits for the same batch of the frame before.
+ *
+ * Workers have a low priority, so that decoding is always ahead of them: while it goes on on one processor only,
+ * as at every key picture, the others have a ring full of frames to measure. When the ring is full, the calling thread
+ * measures too, so that something is done also where other programs leave the workers no processor.
  */
 #include <libtrack/libtrack.h>
 
@@ -9,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "fail.h"
 #include "memory.h"
@@ -47,6 +52,7 @@ struct analysis {
 
     struct worker *workers;
     int worker_count;
+    struct scratch scratch; /* of the calling thread */
 };
 
 struct worker {
@@ -127,20 +133,29 @@ static void measure_batch(struct analysis *analysis, const struct task *task, st
         pthread_cond_signal(&analysis->work_came);
 }
 
+/* Does what there is to do; else waits on the condition. With the mutex held. */
+static void do_task(struct analysis *analysis, struct scratch *scratch, pthread_cond_t *condition)
+{
+    const struct task task = find_task(analysis);
+    if (!task.slot)
+        pthread_cond_wait(condition, &analysis->mutex);
+    else if (!task.slot->is_plane)
+        make_plane(analysis, &task, scratch);
+    else
+        measure_batch(analysis, &task, scratch);
+}
+
 static void *work(void *argument)
 {
+    enum { LOW_PRIORITY = 15 };
     struct worker *worker = argument;
     struct analysis *analysis = worker->analysis;
+    // Of this thread alone, as Linux has it.
+    if (getpriority(PRIO_PROCESS, 0) < LOW_PRIORITY)
+        (void)setpriority(PRIO_PROCESS, 0, LOW_PRIORITY);
     pthread_mutex_lock(&analysis->mutex);
-    while (!analysis->stop) {
-        const struct task task = find_task(analysis);
-        if (!task.slot)
-            pthread_cond_wait(&analysis->work_came, &analysis->mutex);
-        else if (!task.slot->is_plane)
-            make_plane(analysis, &task, &worker->scratch);
-        else
-            measure_batch(analysis, &task, &worker->scratch);
-    }
+    while (!analysis->stop)
+        do_task(analysis, &worker->scratch, &analysis->work_came);
     pthread_mutex_unlock(&analysis->mutex);
     return NULL;
 }
@@ -162,19 +177,19 @@ static void publish(struct analysis *analysis)
     pthread_mutex_unlock(&analysis->mutex);
 }
 
-/* True if the oldest frame is finished; with `wait`, waits for it. */
+/* True if the oldest frame is finished; with `wait`, sees to it that it is. */
 static bool oldest_is_done(struct analysis *analysis, bool wait)
 {
     pthread_mutex_lock(&analysis->mutex);
     const struct slot *slot = slot_of(analysis, analysis->first);
     while (wait && slot->done < analysis->batch_count)
-        pthread_cond_wait(&analysis->frame_done, &analysis->mutex);
+        do_task(analysis, &analysis->scratch, &analysis->frame_done);
     const bool done = slot->done == analysis->batch_count;
     pthread_mutex_unlock(&analysis->mutex);
     return done;
 }
 
-/* Hands over finished frames, and waits until at most `most` are left in the ring. False: the handler stopped. */
+/* Hands over finished frames, and goes on until at most `most` are left in the ring. False: the handler stopped. */
 static bool hand_over(struct analysis *analysis, int64_t most, trk_row_handler *handler, void *context)
 {
     while (analysis->first < analysis->end) {
@@ -290,6 +305,7 @@ static void finish(struct analysis *analysis)
         free(analysis->slots[i].states);
         free(analysis->slots[i].rows);
     }
+    scratch_finish(&analysis->scratch);
     features_destroy(&analysis->features, analysis->tracker->roi_count);
     free(analysis->turns);
     free(analysis->slots);
@@ -331,6 +347,8 @@ ist_status trk_analyze(trk_tracker *tracker, ist_reader *reader, int64_t first, 
         status = features_create(&analysis.features, tracker, error);
     if (status >= 0)
         status = turns_create(&analysis.turns, tracker, error);
+    if (status >= 0)
+        status = scratch_init(&analysis.scratch, tracker, error);
     if (status >= 0)
         status = start_workers(&analysis, error);
     if (status >= 0)

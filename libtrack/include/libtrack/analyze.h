@@ -18,8 +18,9 @@ typedef bool trk_row_handler(void *context, const trk_row *rows, int row_count);
 /*
  * Measures the frames first..first+count-1 of a store against the tracker's templates and hands
  * the rows to `handler`. A frame that cannot be read, or has another shape, gives rows with status
- * TRK_MISSING. Frames are read on the calling thread, decoded by threads of libstore and measured on `threads` others;
- * the rows do not depend on how many. Memory: 2 frames for each thread and 10 more.
+ * TRK_MISSING. Frames are read on the calling thread, decoded by threads of libstore and measured on `threads` others,
+ * which leave the processors to those (on Linux: nice 15), and on the calling one when there is nothing to read; the
+ * rows do not depend on how many. Memory: 2 frames for each thread and 10 more.
  *
  * The frames make one sequence (see trk_sequence): where ROIs are followed or templates renewed, each ROI goes through
  * the frames in order, and threads share the ROIs. Where differences are measured, frame first is measured against
