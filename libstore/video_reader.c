@@ -185,8 +185,8 @@ static bool begins_to_read_on(const struct chunk_reader *r, int64_t key, int64_t
 
 static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, ist_error *error)
 {
-    const bool is_long = reads_on(r) || begins_to_read_on(r, key, frame_idx) ||
-                         r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
+    const bool is_long =
+        reads_on(r) || begins_to_read_on(r, key, frame_idx) || r->table->packet_of_frame[frame_idx] - key >= LONG_WAY;
     if (is_long && r->use_threads) {
         const ist_status status = walk_from(r, key, frame_idx, skip_to, true, error);
         if (status != IST_END || !video_track_has_threads(r->track))
