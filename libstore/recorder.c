@@ -356,6 +356,7 @@ static struct item *give_up(ist_recorder *r, const ist_error *failure)
     struct item *waiting = r->first;
     r->failure = *failure;
     r->stats.lost = r->stats.added - r->stats.written;
+    r->stats.removed = ist_writer_removed_frames(r->writer);
     r->first = r->newest = NULL;
     r->last = &r->first;
     r->stats.queue_frames = 0;

@@ -49,15 +49,22 @@ static ist_frame frame_of(int64_t number, uint8_t pixels[FRAME_BYTES])
                        .time_s = 1e9 + (double)number / 100};
 }
 
-static ist_recorder *start(const ist_recorder_params *params)
+static ist_recorder *start_writer(ist_writer_params shape, const ist_recorder_params *params)
 {
     ist_writer *writer;
     ist_recorder *recorder;
-    const ist_writer_params shape = {.format = "npy", .width = WIDTH, .height = HEIGHT, .chunksize = 25};
+    shape.format = "npy";
+    shape.width = WIDTH;
+    shape.height = HEIGHT;
     ck_assert_msg(ist_writer_create(&writer, store, &shape, &error) == IST_OK, "%s", error.message);
     ck_assert_msg(ist_recorder_start(&recorder, &writer, store, params, &error) == IST_OK, "%s", error.message);
     ck_assert_ptr_null(writer);
     return recorder;
+}
+
+static ist_recorder *start(const ist_recorder_params *params)
+{
+    return start_writer((ist_writer_params){.chunksize = 25}, params);
 }
 
 static ist_status add(ist_recorder *recorder, int64_t number, double wait_s)
@@ -301,6 +308,32 @@ START_TEST(a_full_disk_loses_nothing_that_was_written)
 }
 END_TEST
 
+static int refuse_chunk_42(const char *path, mode_t mode)
+{
+    if (strcmp(fs_basename(path), "000042") != 0)
+        return sound_calls.mkdir(path, mode);
+    errno = ENOSPC;
+    return -1;
+}
+
+/* At the beginning of a chunk, where the ring has just removed the oldest one. */
+START_TEST(a_ring_that_fails_counts_what_it_removed)
+{
+    fs_calls.mkdir = refuse_chunk_42;
+    ist_recorder *recorder = start_writer((ist_writer_params){.keep_s = 0.3}, NULL);
+    for (int i = 0; i < 500; i++)
+        (void)add(recorder, i, 0); // which the queue has room for, or says that the store failed
+    ist_recorder_stats stats;
+    ck_assert_int_eq(ist_recorder_finish(&recorder, &stats, &error), IST_ERROR_IO);
+    ist_reader *reader;
+    ck_assert_msg(ist_reader_open(&reader, store, &error) == IST_OK, "%s", error.message);
+    ck_assert_int_gt(stats.removed, 0);
+    ck_assert_int_eq(stats.removed, ist_reader_get_info(reader)->removed_frames);
+    ck_assert_int_eq(stats.written - stats.removed, ist_reader_get_info(reader)->frame_count);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 static atomic_int events[IST_RECORDER_FAILED + 1];
 
 static void count_event(void *context, const ist_recorder_event *event)
@@ -424,6 +457,7 @@ int main(void)
     tcase_add_test(tests, drops_of_camera_bus_and_queue_are_told_apart);
     tcase_add_test(tests, pixels_that_are_lent_come_back_once);
     tcase_add_test(tests, a_full_disk_loses_nothing_that_was_written);
+    tcase_add_test(tests, a_ring_that_fails_counts_what_it_removed);
     tcase_add_test(tests, a_disk_that_fills_ends_the_recording_in_good_order);
     tcase_add_test(tests, samples_of_another_thread_are_all_kept);
     tcase_add_test(tests, drops_survive_a_crash_and_an_append);
