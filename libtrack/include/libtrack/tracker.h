@@ -15,7 +15,8 @@ extern "C" {
 /* How a row is to be taken. */
 typedef enum trk_row_status {
     TRK_MEASURED = 0,
-    TRK_FLAT,    /* template (below TRK_MIN_TEXTURE) or search window without texture: x, y and score are NaN */
+    TRK_FLAT,    /* template (below TRK_MIN_TEXTURE) or search window without texture, with rotation also texture that
+                    does not show place and angle (a bare edge, rings): x, y and score are NaN */
     TRK_LOST,    /* best score below min_score: x and y are NaN, score is the best found */
     TRK_EDGE,    /* the best match lies at the border of what was searched: the motion may be larger. x and y
                     are where it was found, or NaN if the score is below min_score. A ROI at the picture's border that did
