@@ -58,7 +58,7 @@ static bool are_whole(const char *directory, const struct metadata *metadata, co
 }
 
 /* What stays of chunk 0 while a ring is recorded (chunk_remove.h). */
-static bool is_stub(const struct metadata *metadata, int chunk, const char *rest)
+static bool is_reduced_chunk(const struct metadata *metadata, int chunk, const char *rest)
 {
     return chunk == 0 &&
            (metadata->is_video ? strcmp(rest, ".npz") == 0 || strcmp(rest, metadata->extension) == 0 : *rest == '\0');
@@ -70,7 +70,7 @@ static bool are_alone(const struct names *names, const struct metadata *metadata
     for (int i = 0; i < names->count; i++) {
         const char *rest;
         const int chunk = chunk_path_number(names->items[i]->d_name, &rest);
-        if (chunk >= 0 && !index_has_chunk(index, chunk) && !is_stub(metadata, chunk, rest))
+        if (chunk >= 0 && !index_has_chunk(index, chunk) && !is_reduced_chunk(metadata, chunk, rest))
             return false;
     }
     return true;
@@ -129,7 +129,7 @@ static ist_status rename_files(const char *directory, const struct index *index,
 }
 
 /* On the disk before the index calls another chunk by this number. */
-static ist_status remove_stub(const char *directory, const struct metadata *metadata, ist_error *error)
+static ist_status remove_reduced_chunk(const char *directory, const struct metadata *metadata, ist_error *error)
 {
     char path[PATH_MAX];
     const ist_status status = chunk_remove(directory, metadata, 0, error);
@@ -150,7 +150,7 @@ ist_status chunk_move_to_front(const char *directory, const struct metadata *met
         // Where fewer chunks were removed than are left, numbers above all are the way round those that are taken.
         const int new_first = first >= count ? 0 : first + count;
         if (new_first == 0)
-            status = remove_stub(directory, metadata, error);
+            status = remove_reduced_chunk(directory, metadata, error);
         if (status >= 0)
             status = index_move_chunks(index, new_first, error);
         if (status >= 0)

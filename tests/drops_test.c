@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "breaking_fs.h"
 #include "fs.h"
 #include "index.h"
 #include "npz.h"
@@ -356,59 +357,13 @@ END_TEST
  * Broken off at every call to the file system, killed or refused
  */
 
-static struct fs_calls real;
-static int calls_left;
-static bool refused;
-
-/* True: this call is to fail. */
-static bool breaks_off(void)
-{
-    if (--calls_left != 0)
-        return false;
-    if (!refused)
-        raise(SIGKILL);
-    errno = ENOSPC;
-    return true;
-}
-
-static int broken_open(const char *path, int flags, mode_t mode)
-{
-    return breaks_off() ? -1 : real.open(path, flags, mode);
-}
-
-static ssize_t broken_write(int fd, const void *data, size_t size)
-{
-    return breaks_off() ? -1 : real.write(fd, data, size);
-}
-
-static int broken_sync(int fd)
-{
-    return breaks_off() ? -1 : real.sync(fd);
-}
-
-static int broken_rename(const char *from, const char *to)
-{
-    return breaks_off() ? -1 : real.rename(from, to);
-}
-
-static int broken_unlink(const char *path)
-{
-    return breaks_off() ? -1 : real.unlink(path);
-}
-
 /* Does the work in a process of its own, until its n-th call. True: it came to its end before. */
 static bool attempt(ist_status (*work)(void), int n)
 {
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
-        real = fs_calls;
-        calls_left = n;
-        fs_calls.open = broken_open;
-        fs_calls.write = broken_write;
-        fs_calls.sync = broken_sync;
-        fs_calls.rename = broken_rename;
-        fs_calls.unlink = broken_unlink;
+        break_off_at(n);
         const ist_status status = work();
         _exit((status < 0) | (calls_left > 0) << 1);
     }
@@ -441,7 +396,7 @@ START_TEST(broken_off_at_every_call)
 {
     bool whole = false;
     ist_status (*const work)(void) = works[_i / 2];
-    refused = _i % 2;
+    how = _i % 2 ? REFUSED : KILLED;
     record("npy");
     if (work == repair)
         die_behind(append_drops_alone);
