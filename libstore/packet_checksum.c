@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "packet_units.h"
 
 uint32_t packet_checksum_of_header(const AVFormatContext *file)
 {
@@ -20,35 +21,16 @@ uint32_t packet_checksum(uint32_t header, const AVPacket *packet)
     return header ^ checksum(0, packet->data, (size_t)packet->size);
 }
 
-/* The next 0, 0, 1, which begins a unit of H.264 and H.265; `end`: there is none. */
-static const uint8_t *find_start_code(const uint8_t *at, const uint8_t *end)
-{
-    while (end - at >= 3) {
-        at = memchr(at + 2, 1, (size_t)(end - at - 2));
-        if (!at)
-            return end;
-        at -= 2;
-        if (at[0] == 0 && at[1] == 0)
-            return at;
-        at++;
-    }
-    return end;
-}
-
 /* Units with start codes between them, as they become in mp4 and mkv: each behind its length in four bytes. */
-static uint32_t checksum_of_units(const uint8_t *data, const uint8_t *end)
+static uint32_t checksum_of_units(const AVPacket *packet)
 {
-    uint32_t sum = 0;
-    const uint8_t *unit = find_start_code(data, end);
-    while (unit < end) {
-        unit += 3;
-        const uint8_t *next = find_start_code(unit, end);
-        // A start code may have one zero more in front.
-        const uint8_t *unit_end = next < end && next[-1] == 0 ? next - 1 : next;
-        const uint32_t size = htobe32((uint32_t)(unit_end - unit));
-        sum = checksum(sum, &size, sizeof size);
-        sum = checksum(sum, unit, (size_t)(unit_end - unit));
-        unit = next;
+    uint32_t sum = 0, size;
+    const uint8_t *unit;
+    struct packet_units units = packet_units_begin(packet, 0);
+    while (packet_units_next(&units, &unit, &size)) {
+        const uint32_t length = htobe32(size);
+        sum = checksum(sum, &length, sizeof length);
+        sum = checksum(sum, unit, size);
     }
     return sum;
 }
@@ -59,10 +41,8 @@ bool packet_checksum_as_written(uint32_t *sum, const AVPacket *packet, const AVF
     if (codec->codec_id == AV_CODEC_ID_AV1 || codec->codec_id == AV_CODEC_ID_VP9)
         return false;
     const bool has_units = codec->codec_id == AV_CODEC_ID_H264 || codec->codec_id == AV_CODEC_ID_HEVC;
-    // What begins with 1 are parameters of a stream that has lengths already.
-    const bool has_lengths = codec->extradata_size > 0 && codec->extradata[0] == 1;
-    if (has_units && !has_lengths && strcmp(muxer->oformat->name, "avi") != 0)
-        *sum = checksum_of_units(packet->data, packet->data + packet->size);
+    if (has_units && packet_units_length_size(codec) == 0 && strcmp(muxer->oformat->name, "avi") != 0)
+        *sum = checksum_of_units(packet);
     else
         *sum = checksum(0, packet->data, (size_t)packet->size);
     return true;

@@ -18,6 +18,7 @@
 #include "index.h"
 #include "media_io.h"
 #include "packet_checksum.h"
+#include "packet_units.h"
 
 /* H.264 complains so behind a key picture at which decoding began, when a picture before it is to be forgotten. */
 static const char ignored_message[] = "mmco: unref short failure";
@@ -29,6 +30,7 @@ struct video_track {
     AVIOContext *io;
     AVFormatContext *file;
     int stream;
+    int length_size; /* of the units in its packets */
     const AVCodec *codec;
     AVCodecContext *decoders[2]; /* without and with threads, each made when it is needed */
     AVCodecContext *decoder;     /* one of them; NULL: none is in use */
@@ -94,6 +96,7 @@ static ist_status open_format(struct video_track *t, ist_error *error)
     t->stream = av_find_best_stream(t->file, AVMEDIA_TYPE_VIDEO, -1, -1, &t->codec, 0);
     if (t->stream < 0 || !t->codec)
         return error_set(error, IST_ERROR_DATA, "%s: holds no video that can be decoded", t->name);
+    t->length_size = packet_units_length_size(t->file->streams[t->stream]->codecpar);
     for (unsigned i = 0; i < t->file->nb_streams; i++)
         t->file->streams[i]->discard = (int)i == t->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     return IST_OK;
@@ -317,6 +320,15 @@ static bool can_skip(enum AVCodecID codec)
     return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_MPEG2VIDEO;
 }
 
+/*
+ * The decoder would leave this picture out as well. But of several threads the one whose turn it is would get it and
+ * have nothing to do, where every second picture is like that always the same one.
+ */
+static bool can_keep_from_decoder(const struct video_track *t)
+{
+    return t->codec->id == AV_CODEC_ID_H264 && packet_units_are_disposable(t->packet, t->length_size);
+}
+
 static int unpack_packet(struct video_track *t)
 {
     if (!t->unpack)
@@ -401,6 +413,10 @@ static int feed(struct video_track *t, int64_t skip_to)
     t->packet->pts = entry->frame >= 0 ? entry->frame : AV_NOPTS_VALUE;
     t->packet->dts = AV_NOPTS_VALUE;
     const bool skip = entry->frame >= 0 && entry->frame < skip_to && can_skip(t->codec->id);
+    if (skip && can_keep_from_decoder(t)) {
+        av_packet_unref(t->packet);
+        return 0;
+    }
     t->decoder->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
 
     struct ffmpeg_log log;
