@@ -9,20 +9,21 @@
 #include "fs.h"
 #include "pixels.h"
 #include "plain_file.h"
+#include "video_file.h"
 #include "video_track.h"
 
 /* The first picture tells the size, and whether it is gray; the header may be wrong. */
 static ist_status look_at_first(struct video_track *track, struct metadata *metadata, const char *path,
                                 ist_error *error)
 {
-    struct video_picture first;
     ist_status status = video_track_seek(track, 0, false, error);
     if (status >= 0)
-        status = video_track_next(track, 0, &first, error);
+        status = video_track_next(track, 0, error);
     if (status == IST_END)
         return error_set(error, IST_ERROR_DATA, "%s: holds no picture that can be decoded", path);
     if (status < 0)
         return error_prefix(error, status, "%s", path);
+    const struct video_picture first = video_track_last(track);
     const struct pixel_layout layout = pixel_layout_for(first.picture->format, false);
     metadata->width = first.picture->width;
     metadata->height = first.picture->height;
@@ -31,7 +32,7 @@ static ist_status look_at_first(struct video_track *track, struct metadata *meta
     return IST_OK;
 }
 
-static ist_status list_frames(const struct video_track *track, struct npz_index *frames, ist_error *error)
+static ist_status list_frames(struct video_track *track, struct npz_index *frames, ist_error *error)
 {
     const size_t count = (size_t)video_track_table(track)->frame_count;
     frames->numbers = calloc(count + 1, sizeof *frames->numbers);
@@ -41,7 +42,7 @@ static ist_status list_frames(const struct video_track *track, struct npz_index 
     frames->count = (int64_t)count;
     for (int64_t i = 0; i < frames->count; i++) {
         frames->numbers[i] = i;
-        frames->times_s[i] = video_track_time_s(track, i);
+        frames->times_s[i] = video_file_time_s(video_track_file(track), i);
     }
     return IST_OK;
 }

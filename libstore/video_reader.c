@@ -15,6 +15,7 @@
 #include "index.h"
 #include "picture_cache.h"
 #include "pixels.h"
+#include "video_file.h"
 #include "video_track.h"
 
 /* Who has read so many frames in small steps forward goes on like that. */
@@ -38,7 +39,7 @@ struct chunk_reader {
 
     struct video_track *track;
     const struct packet_table *table;
-    struct video_picture last; /* what the decoder gave last; picture NULL: nothing since the last seek */
+    struct video_picture last; /* video_track_last() */
     struct picture_cache *cache;
     struct picture_shelf *shelf; /* in the cache */
     int sequential;              /* frames decoded so far each in a small step forward */
@@ -128,7 +129,7 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     const int moving_by = index ? index_moves(index)->moving_by : 0;
     const ist_status status = open_file(r, metadata, directory, chunk, moving_by, decoding->threads, error);
     if (status >= 0)
-        video_track_set_checksums(r->track, index, chunk);
+        video_file_set_checksums(video_track_file(r->track), index, chunk);
     ffmpeg_log_end(&log);
     if (status < 0)
         video_close(reader);
@@ -150,10 +151,9 @@ static ist_status frame_failure(const struct chunk_reader *r, int64_t frame_idx,
 /* Decodes one more picture and keeps it. */
 static ist_status step(struct chunk_reader *r, int64_t skip_to, ist_error *error)
 {
-    const ist_status status = video_track_next(r->track, skip_to, &r->last, error);
-    if (status != IST_OK)
-        r->last.picture = NULL;
-    else if (r->last.sound)
+    const ist_status status = video_track_next(r->track, skip_to, error);
+    r->last = video_track_last(r->track);
+    if (status == IST_OK && r->last.sound)
         picture_shelf_put(r->shelf, r->last.frame, r->last.picture);
     return status;
 }
@@ -325,7 +325,7 @@ static ist_status video_check(struct chunk_reader *r, int64_t frame_idx, ist_err
     ffmpeg_log_begin(&log);
     ist_status status = find_packet(r, frame_idx, error);
     if (status >= 0)
-        status = video_track_check(r->track, frame_idx, &right, error);
+        status = video_file_check(video_track_file(r->track), frame_idx, &right, error);
     ffmpeg_log_end(&log);
     if (status >= 0 && !right)
         status = frame_failure(r, frame_idx, "is damaged: it is not what was recorded", error);

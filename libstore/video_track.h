@@ -1,4 +1,4 @@
-/* The video in a file: its packets one by one into the decoder, from any key packet on. */
+/* A video, of which any picture can be decoded from the key packet before it. */
 #ifndef VIDEO_TRACK_H
 #define VIDEO_TRACK_H
 
@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "packet_table.h"
+#include "video_decoder.h"
 
-struct AVFrame;
 struct index;
 struct video_track;
 
@@ -24,8 +24,8 @@ void video_track_close(struct video_track **track);
 
 const struct packet_table *video_track_table(const struct video_track *track);
 
-/* Packets that are not those of the chunk's frames, by the checksums in its index, are taken for damaged. */
-void video_track_set_checksums(struct video_track *track, struct index *index, int chunk);
+/* Its file, for what needs no decoder. */
+struct video_file *video_track_file(struct video_track *track);
 
 /*
  * Makes this key packet (or packet 0) the next that is decoded; where it turns out to be no key, the one before.
@@ -34,41 +34,22 @@ void video_track_set_checksums(struct video_track *track, struct index *index, i
  */
 ist_status video_track_seek(struct video_track *track, int64_t packet, bool threads, ist_error *error);
 
+/* As video_decoder_next(), after video_track_seek(). */
+ist_status video_track_next(struct video_track *track, int64_t skip_to, ist_error *error);
+
+/* What was decoded last; its picture is NULL: nothing since the last seek. */
+struct video_picture video_track_last(const struct video_track *track);
+
 /* Whether `threads` makes a difference. */
 bool video_track_can_thread(const struct video_track *track);
 
-/* Whether several pictures are decoded at a time. Then nobody can say which of them is damaged, see below. */
+/* Whether several pictures are decoded at a time. Then nobody can say which of them is damaged. */
 bool video_track_has_threads(const struct video_track *track);
-
-/*
- * When a frame is shown, in seconds from the first frame: as the file says, or where it does not, as its rate says.
- */
-double video_track_time_s(const struct video_track *track, int64_t frame);
 
 /* The packet that is decoded next; -1: video_track_seek() comes first. */
 int64_t video_track_position(const struct video_track *track);
 
 /* Gives the decoder back until the next video_track_seek(), which must come first then; pictures become invalid. */
 void video_track_rest(struct video_track *track);
-
-/*
- * Compares the packet of a frame, which must have one, with its checksum; *right is true also where none is known.
- * Frames in their order are read on; video_track_seek() must come before the next picture.
- */
-ist_status video_track_check(struct video_track *track, int64_t frame, bool *right, ist_error *error);
-
-/* What came out of the decoder. */
-struct video_picture {
-    struct AVFrame *picture; /* belongs to the track; changed by the next call */
-    int64_t frame;
-    bool sound; /* neither it nor anything that it was made from is damaged, as far as the decoder can tell */
-};
-
-/*
- * Decodes one more picture; they come in the order of presentation. Pictures before frame `skip_to` to which no other
- * refers are left out, where the codec allows that: it costs less. IST_END: there are no more; with
- * threads also: something is damaged from here on, and video_track_seek() without them will tell what.
- */
-ist_status video_track_next(struct video_track *track, int64_t skip_to, struct video_picture *out, ist_error *error);
 
 #endif
