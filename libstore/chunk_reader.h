@@ -8,20 +8,22 @@
 #include "metadata.h"
 
 struct chunk_reader;
+struct decoder_pool;
 struct index;
 struct picture_cache;
 
 /* What all chunks of a store are decoded with. */
 struct decoding {
     struct picture_cache *cache;
-    int threads; /* at most, 1 or more */
+    struct decoder_pool *pool; /* NULL: none */
+    int threads;               /* at most, 1 or more */
 };
 
 struct chunk_reader_calls {
     /*
      * Opens the chunk with this number in the store's directory, finished or still being recorded. `index` has the
-     * checksums of its frames, and knows which name it has; of a video it may be NULL. It and the cache must outlive
-     * the reader. IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
+     * checksums of its frames, and knows which name it has; of a video it may be NULL. It, the cache and the
+     * pool must outlive the reader. IST_ERROR_NOT_FOUND: it is not there. IST_ERROR_DATA: it is damaged.
      */
     ist_status (*open)(struct chunk_reader **reader, const struct metadata *metadata, const char *directory, int chunk,
                        struct index *index, const struct decoding *decoding, ist_error *error);
@@ -48,7 +50,7 @@ struct chunk_reader_calls {
     /* The next read goes on where those of the chunk before ended. May be NULL. */
     void (*follow)(struct chunk_reader *reader, const struct chunk_reader *before);
 
-    /* Gives back what only the next read takes, decoders above all, as others will be read first. May be NULL. */
+    /* Gives back what only the next read takes, as others will be read first. May be NULL. */
     void (*rest)(struct chunk_reader *reader);
 
     /* Frees the reader and sets *reader to NULL. Takes a NULL reader. */

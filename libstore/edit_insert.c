@@ -52,7 +52,7 @@ static ist_status check_frames(const char *file, const ist_insertion *insertion,
     struct video_track *track;
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
-    ist_status status = video_track_open(&track, file, insertion->file, 1, error);
+    ist_status status = video_track_open(&track, file, insertion->file, 1, NULL, error);
     ffmpeg_log_end(&log);
     if (status < 0)
         return status;

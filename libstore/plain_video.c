@@ -16,7 +16,7 @@
 static ist_status look_at_first(struct video_track *track, struct metadata *metadata, const char *path,
                                 ist_error *error)
 {
-    ist_status status = video_track_seek(track, 0, false, error);
+    ist_status status = video_track_seek(track, 0, false, false, error);
     if (status >= 0)
         status = video_track_next(track, 0, error);
     if (status == IST_END)
@@ -55,7 +55,7 @@ ist_status plain_video_describe(const char *path, struct metadata *metadata, str
     metadata->is_video = true;
     snprintf(metadata->format, sizeof metadata->format, "%s", dot ? dot + 1 : "video");
     ffmpeg_log_begin(&log);
-    ist_status status = video_track_open(&track, path, path, 1, error);
+    ist_status status = video_track_open(&track, path, path, 1, NULL, error);
     if (status >= 0)
         status = look_at_first(track, metadata, path, error);
     if (status >= 0)

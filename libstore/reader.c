@@ -11,6 +11,7 @@
 
 #include "chunk_path.h"
 #include "chunk_reader.h"
+#include "decoder_pool.h"
 #include "encoding.h"
 #include "error.h"
 #include "fs.h"
@@ -28,6 +29,9 @@
 
 /* The default of ist_reader_set_cache(): a GOP of 250 pictures of 640 x 480 needs half of it. */
 enum { CACHE_BYTES = 256 << 20 };
+
+/* Decoders that are left standing may take a byte for so many of the pictures'. */
+enum { DECODERS_SHARE = 4 };
 
 enum { OPEN_CHUNKS = 16, ENTRIES = 64 };
 
@@ -199,8 +203,11 @@ ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *err
     ist_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
         return error_memory(error);
-    r->decoding = (struct decoding){.cache = picture_cache_create(CACHE_BYTES), .threads = IST_READER_THREADS};
-    ist_status status = r->decoding.cache ? IST_OK : error_memory(error);
+    r->decoding = (struct decoding){
+        .cache = picture_cache_create(0), .pool = decoder_pool_create(0), .threads = IST_READER_THREADS};
+    ist_status status = r->decoding.cache && r->decoding.pool ? IST_OK : error_memory(error);
+    if (status >= 0)
+        ist_reader_set_cache(r, CACHE_BYTES);
     if (status >= 0)
         status = plain_file_is(path) ? open_file(r, path, error) : open_store(r, path, error);
     if (status >= 0)
@@ -261,6 +268,7 @@ static void close_chunk(ist_reader *r, int i)
 
 void ist_reader_set_cache(ist_reader *reader, size_t bytes)
 {
+    decoder_pool_set_limit(reader->decoding.pool, bytes / DECODERS_SHARE);
     picture_cache_set_limit(reader->decoding.cache, bytes);
 }
 
@@ -276,6 +284,7 @@ void ist_reader_close(ist_reader **reader)
         return;
     for (int i = 0; i < OPEN_CHUNKS; i++)
         close_chunk(r, i);
+    decoder_pool_destroy(r->decoding.pool);
     picture_cache_destroy(r->decoding.cache);
     if (r->search)
         index_search_destroy(&r->search);

@@ -5,27 +5,36 @@
 #include "video_decoder.h"
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/imgutils.h>
 #include <stdlib.h>
 
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "media_io.h"
+#include "picture_buffers.h"
 #include "video_file.h"
 
 /* H.264 complains so behind a key picture at which decoding began, when a picture before it is to be forgotten. */
 static const char ignored_message[] = "mmco: unref short failure";
 
 struct video_decoder {
+    struct ffmpeg_watch watch; /* first, as it is the codec's opaque; on its threads, where there are several */
+    struct picture_buffers *buffers;
     struct video_file *file;
     const struct packet_table *table; /* the file's */
     AVCodecContext *codec;
-    struct ffmpeg_watch watch; /* on its threads, where there are several */
     AVFrame *picture;
     struct video_picture last;
     int64_t next_packet; /* -1: it stands nowhere */
     int64_t start;       /* packet at which decoding began */
     int64_t damage;      /* the packet since that which was damaged last; -1: none */
 };
+
+static int get_buffer(AVCodecContext *codec, AVFrame *picture, int flags)
+{
+    const struct video_decoder *d = codec->opaque;
+    return picture_buffers_get(d->buffers, codec, picture, flags);
+}
 
 static ist_status open_codec(struct video_decoder *d, int threads, ist_error *error)
 {
@@ -35,18 +44,25 @@ static ist_status open_codec(struct video_decoder *d, int threads, ist_error *er
         return error_memory(error);
     d->codec->thread_type = FF_THREAD_FRAME;
     d->codec->thread_count = threads;
-    d->codec->opaque = threads > 1 ? &d->watch : NULL;
+    d->codec->opaque = &d->watch;
+    if (d->buffers)
+        d->codec->get_buffer2 = get_buffer;
+#if LIBAVCODEC_VERSION_MAJOR < 60
+    AV_NOWARN_DEPRECATED(d->codec->thread_safe_callbacks = 1;)
+#endif
     d->codec->log_level_offset = FFMPEG_LOG_OFFSET;
     d->codec->err_recognition = AV_EF_CRCCHECK;
     const int result = avcodec_open2(d->codec, d->file->codec, NULL);
     return result < 0 ? media_error(error, result, d->file->name, "cannot be decoded") : IST_OK;
 }
 
-ist_status video_decoder_create(struct video_decoder **decoder, struct video_file *file, int threads, ist_error *error)
+ist_status video_decoder_create(struct video_decoder **decoder, struct video_file *file, int threads,
+                                struct picture_buffers *buffers, ist_error *error)
 {
     struct video_decoder *d = *decoder = calloc(1, sizeof *d);
     if (!d)
         return error_memory(error);
+    d->buffers = buffers;
     d->file = file;
     d->table = &file->table;
     d->next_packet = d->damage = -1;
@@ -84,7 +100,7 @@ ist_status video_decoder_begin(struct video_decoder *d, int64_t packet, ist_erro
 
 bool video_decoder_has_threads(const struct video_decoder *d)
 {
-    return d->codec->opaque != NULL;
+    return d->codec->thread_count > 1;
 }
 
 const struct video_picture *video_decoder_last(const struct video_decoder *d)
@@ -92,9 +108,31 @@ const struct video_picture *video_decoder_last(const struct video_decoder *d)
     return &d->last;
 }
 
-int64_t video_decoder_position(const struct video_decoder *d)
+bool video_decoder_comes_to(const struct video_decoder *d, int64_t key, int64_t frame)
 {
-    return d->next_packet;
+    return d->last.picture && d->last.frame < frame && d->next_packet > key;
+}
+
+bool video_decoder_may_wait(const struct video_decoder *d)
+{
+    // What the filter keeps of the packets before is there for one decoder only.
+    const bool is_under_way = d->last.picture && d->next_packet > 0 && !d->file->unpack;
+    return is_under_way && d->last.sound && d->damage < 0 &&
+           d->next_packet < packet_table_key_behind(d->table, d->next_packet - 1);
+}
+
+const struct video_file *video_decoder_file(const struct video_decoder *d)
+{
+    return d->file;
+}
+
+size_t video_decoder_bytes(const struct video_decoder *d)
+{
+    enum { LEAST_REFERENCES = 4 };
+    const int size = av_image_get_buffer_size(d->codec->pix_fmt, d->codec->coded_width, d->codec->coded_height, 1);
+    const int pictures =
+        FFMAX(d->codec->refs, LEAST_REFERENCES) + d->codec->has_b_frames + 2 * d->codec->thread_count + 1;
+    return (size_t)FFMAX(size, 0) * (size_t)pictures;
 }
 
 /* Whether what the decoder leaves out on AVDISCARD_NONREF is never referred to. */

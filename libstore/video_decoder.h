@@ -4,9 +4,11 @@
 
 #include <libstore/error.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct AVFrame;
+struct picture_buffers;
 struct video_decoder;
 struct video_file;
 
@@ -19,9 +21,11 @@ struct video_picture {
 
 /*
  * Makes one for this file, which must stay. With more than one of `threads` several pictures are decoded at a time;
- * then nobody can say which of them is damaged, see below.
+ * then nobody can say which of them is damaged, see below. Its pictures lie in `buffers`, which must stay; NULL: in
+ * memory of its own.
  */
-ist_status video_decoder_create(struct video_decoder **decoder, struct video_file *file, int threads, ist_error *error);
+ist_status video_decoder_create(struct video_decoder **decoder, struct video_file *file, int threads,
+                                struct picture_buffers *buffers, ist_error *error);
 
 /* Takes a NULL decoder. */
 void video_decoder_destroy(struct video_decoder **decoder);
@@ -45,7 +49,15 @@ const struct video_picture *video_decoder_last(const struct video_decoder *decod
 
 bool video_decoder_has_threads(const struct video_decoder *decoder);
 
-/* The packet that is decoded next; -1: video_decoder_begin() comes first. */
-int64_t video_decoder_position(const struct video_decoder *decoder);
+/* Whether it has passed the key packet from which `frame` is reached, and not yet the frame: it needs only go on. */
+bool video_decoder_comes_to(const struct video_decoder *decoder, int64_t key, int64_t frame);
+
+/* Whether somebody may want to go on from where it stands: it is on the way, and nothing on it was damaged. */
+bool video_decoder_may_wait(const struct video_decoder *decoder);
+
+const struct video_file *video_decoder_file(const struct video_decoder *decoder);
+
+/* The memory that it takes, roughly; stays the same while it waits. */
+size_t video_decoder_bytes(const struct video_decoder *decoder);
 
 #endif

@@ -39,7 +39,6 @@ struct chunk_reader {
 
     struct video_track *track;
     const struct packet_table *table;
-    struct video_picture last; /* video_track_last() */
     struct picture_cache *cache;
     struct picture_shelf *shelf; /* in the cache */
     int sequential;              /* frames decoded so far each in a small step forward */
@@ -68,10 +67,10 @@ static void video_close(struct chunk_reader **reader)
     *reader = NULL;
 }
 
-static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *error)
+static ist_status open_chunk(struct chunk_reader *r, const struct decoding *decoding, ist_error *error)
 {
     r->name = fs_basename(r->path);
-    const ist_status status = video_track_open(&r->track, r->path, r->name, threads, error);
+    const ist_status status = video_track_open(&r->track, r->path, r->name, decoding->threads, decoding->pool, error);
     if (status < 0)
         return status;
     r->table = video_track_table(r->track);
@@ -88,22 +87,22 @@ static ist_status open_chunk(struct chunk_reader *r, int threads, ist_error *err
  * has the name of before.
  */
 static ist_status open_file(struct chunk_reader *r, const struct metadata *metadata, const char *directory, int chunk,
-                            int moving_by, int threads, ist_error *error)
+                            int moving_by, const struct decoding *decoding, ist_error *error)
 {
     static const char *const endings[] = {"", CHUNK_LIVE_ENDING, ""};
     if (metadata->is_file) {
         snprintf(r->path, sizeof r->path, "%s", directory);
-        return open_chunk(r, threads, error);
+        return open_chunk(r, decoding, error);
     }
     ist_status status = IST_ERROR_NOT_FOUND;
     if (moving_by != 0) {
         chunk_path_video(r->path, directory, chunk + moving_by, metadata->extension);
-        status = open_chunk(r, threads, error);
+        status = open_chunk(r, decoding, error);
     }
     for (size_t look = 0; look < sizeof endings / sizeof *endings && status == IST_ERROR_NOT_FOUND; look++) {
         chunk_path_video(r->path, directory, chunk, metadata->extension);
         strncat(r->path, endings[look], sizeof r->path - strlen(r->path) - 1);
-        status = open_chunk(r, threads, error);
+        status = open_chunk(r, decoding, error);
     }
     if (status == IST_ERROR_NOT_FOUND)
         error_set(error, status, "%06d%s: the chunk is missing", chunk, metadata->extension);
@@ -127,7 +126,7 @@ static ist_status video_open(struct chunk_reader **reader, const struct metadata
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
     const int moving_by = index ? index_moves(index)->moving_by : 0;
-    const ist_status status = open_file(r, metadata, directory, chunk, moving_by, decoding->threads, error);
+    const ist_status status = open_file(r, metadata, directory, chunk, moving_by, decoding, error);
     if (status >= 0)
         video_file_set_checksums(video_track_file(r->track), index, chunk);
     ffmpeg_log_end(&log);
@@ -152,9 +151,9 @@ static ist_status frame_failure(const struct chunk_reader *r, int64_t frame_idx,
 static ist_status step(struct chunk_reader *r, int64_t skip_to, ist_error *error)
 {
     const ist_status status = video_track_next(r->track, skip_to, error);
-    r->last = video_track_last(r->track);
-    if (status == IST_OK && r->last.sound)
-        picture_shelf_put(r->shelf, r->last.frame, r->last.picture);
+    const struct video_picture last = video_track_last(r->track);
+    if (status == IST_OK && last.sound)
+        picture_shelf_put(r->shelf, last.frame, last.picture);
     return status;
 }
 
@@ -162,18 +161,19 @@ static ist_status step(struct chunk_reader *r, int64_t skip_to, ist_error *error
 static ist_status decode_on(struct chunk_reader *r, int64_t frame_idx, int64_t skip_to, ist_error *error)
 {
     ist_status status;
-    while ((status = step(r, skip_to, error)) == IST_OK && r->last.frame < frame_idx)
-        ;
-    if (status == IST_OK && (r->last.frame != frame_idx || !r->last.sound))
-        status = IST_END;
-    return status;
+    struct video_picture last;
+    do {
+        status = step(r, skip_to, error);
+        last = video_track_last(r->track);
+    } while (status == IST_OK && last.frame < frame_idx);
+    return status == IST_OK && (last.frame != frame_idx || !last.sound) ? IST_END : status;
 }
 
 static ist_status walk_from(struct chunk_reader *r, int64_t key, int64_t frame_idx, int64_t skip_to, bool threads,
                             ist_error *error)
 {
-    r->last.picture = NULL;
-    const ist_status status = video_track_seek(r->track, key, threads, error);
+    // Who goes on by a small step leaves nothing behind that would be wanted again.
+    const ist_status status = video_track_seek(r->track, key, threads, r->sequential == 0, error);
     return status < 0 ? status : decode_on(r, frame_idx, skip_to, error);
 }
 
@@ -199,12 +199,14 @@ static ist_status decode_from(struct chunk_reader *r, int64_t key, int64_t frame
 /* The frame has no sound picture; nor have those that follow up to the next sound one, which need not be tried. */
 static ist_status give_up(struct chunk_reader *r, int64_t frame_idx, ist_error *error)
 {
-    const bool damaged = r->last.picture && r->last.frame == frame_idx;
+    struct video_picture last = video_track_last(r->track);
+    const bool damaged = last.picture && last.frame == frame_idx;
     ist_error ignored;
-    while (r->last.picture && !(r->last.sound && r->last.frame > frame_idx))
-        if (step(r, 0, &ignored) != IST_OK)
-            break;
-    const int64_t next_sound = r->last.picture ? r->last.frame : frame_idx + 1;
+    while (last.picture && !(last.sound && last.frame > frame_idx)) {
+        (void)step(r, 0, &ignored); // without a picture there is none
+        last = video_track_last(r->track);
+    }
+    const int64_t next_sound = last.picture ? last.frame : frame_idx + 1;
     for (int64_t frame = frame_idx; frame < next_sound; frame++)
         r->lost[frame] = true;
     return frame_failure(r, frame_idx, damaged ? "is damaged" : "the decoder gave no picture", error);
@@ -230,8 +232,7 @@ static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t fram
 {
     const int64_t last_asked = r->last_asked;
     const int64_t skip_to = r->skipping_is_safe ? frame_idx : 0;
-    const bool is_ahead = r->last.picture && r->last.frame < frame_idx && video_track_position(r->track) > key;
-    if (is_ahead && !can_change_decoder(r, key, frame_idx)) {
+    if (video_track_take_up(r->track, key, frame_idx) && !can_change_decoder(r, key, frame_idx)) {
         const ist_status status = decode_on(r, frame_idx, skip_to, error);
         if (status != IST_END || !video_track_has_threads(r->track))
             return status;
@@ -281,9 +282,10 @@ static ist_status get_picture(struct chunk_reader *r, int64_t frame_idx, const A
     *picture = picture_shelf_get(r->shelf, frame_idx);
     if (*picture)
         return IST_OK;
-    const bool is_last = r->last.picture && r->last.frame == frame_idx && r->last.sound;
+    const struct video_picture last = video_track_last(r->track);
+    const bool is_last = last.picture && last.frame == frame_idx && last.sound;
     const ist_status status = is_last ? IST_OK : decode_frame(r, frame_idx, error);
-    *picture = r->last.picture;
+    *picture = video_track_last(r->track).picture;
     return status;
 }
 
@@ -353,7 +355,6 @@ static void video_follow(struct chunk_reader *r, const struct chunk_reader *befo
 
 static void video_rest(struct chunk_reader *r)
 {
-    r->last.picture = NULL;
     r->sequential = 0;
     video_track_rest(r->track);
 }

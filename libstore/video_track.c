@@ -4,14 +4,16 @@
 #include <libavutil/cpu.h>
 #include <stdlib.h>
 
+#include "decoder_pool.h"
 #include "error.h"
 #include "video_file.h"
 
 struct video_track {
     struct video_file file;
-    int thread_count;                  /* that may decode */
-    struct video_decoder *decoders[2]; /* without and with threads, each made when it is needed */
-    struct video_decoder *decoder;     /* one of them; NULL: none is in use */
+    int thread_count; /* that may decode */
+    struct decoder_pool *pool;
+    struct video_decoder *decoder; /* NULL: none is in use */
+    struct video_decoder *idle[2]; /* without and with threads, to be used again; NULL: none */
 };
 
 bool video_track_can_thread(const struct video_track *t)
@@ -19,15 +21,46 @@ bool video_track_can_thread(const struct video_track *t)
     return (t->file.codec->capabilities & AV_CODEC_CAP_FRAME_THREADS) && t->thread_count > 1 && av_cpu_count() > 1;
 }
 
-ist_status video_track_seek(struct video_track *t, int64_t packet, bool threads, ist_error *error)
+/* Uses the decoder no more, which is left where it is if that is worth it. */
+static void put_down(struct video_track *t, bool leave)
+{
+    struct video_decoder *decoder = t->decoder;
+    t->decoder = NULL;
+    if (decoder && leave && t->pool && video_decoder_may_wait(decoder))
+        decoder = decoder_pool_put(t->pool, decoder);
+    if (!decoder)
+        return;
+    struct video_decoder **idle = &t->idle[video_decoder_has_threads(decoder)];
+    if (*idle || video_decoder_file(decoder) != &t->file)
+        video_decoder_destroy(&decoder);
+    else
+        *idle = decoder;
+}
+
+ist_status video_track_seek(struct video_track *t, int64_t packet, bool threads, bool leave, ist_error *error)
 {
     threads = threads && video_track_can_thread(t);
     const int count = threads ? FFMIN(av_cpu_count(), t->thread_count) : 1;
+    put_down(t, leave);
+    t->decoder = t->idle[threads];
+    t->idle[threads] = NULL;
     ist_status status = IST_OK;
-    if (!t->decoders[threads])
-        status = video_decoder_create(&t->decoders[threads], &t->file, count, error);
-    t->decoder = t->decoders[threads];
+    if (!t->decoder)
+        status =
+            video_decoder_create(&t->decoder, &t->file, count, t->pool ? decoder_pool_buffers(t->pool) : NULL, error);
     return status < 0 ? status : video_decoder_begin(t->decoder, packet, error);
+}
+
+bool video_track_take_up(struct video_track *t, int64_t key, int64_t frame)
+{
+    const bool comes_to = t->decoder && video_decoder_comes_to(t->decoder, key, frame);
+    const int64_t first = comes_to ? video_decoder_last(t->decoder)->frame + 1 : 0;
+    struct video_decoder *nearer = t->pool ? decoder_pool_take(t->pool, &t->file, key, first, frame) : NULL;
+    if (!nearer)
+        return comes_to;
+    put_down(t, true);
+    t->decoder = nearer;
+    return true;
 }
 
 ist_status video_track_next(struct video_track *t, int64_t skip_to, ist_error *error)
@@ -45,16 +78,11 @@ bool video_track_has_threads(const struct video_track *t)
     return t->decoder && video_decoder_has_threads(t->decoder);
 }
 
-int64_t video_track_position(const struct video_track *t)
-{
-    return t->decoder ? video_decoder_position(t->decoder) : -1;
-}
-
 void video_track_rest(struct video_track *t)
 {
-    video_decoder_destroy(&t->decoders[false]);
-    video_decoder_destroy(&t->decoders[true]);
-    t->decoder = NULL;
+    put_down(t, true);
+    video_decoder_destroy(&t->idle[false]);
+    video_decoder_destroy(&t->idle[true]);
 }
 
 /*
@@ -70,7 +98,7 @@ static ist_status drop_undecodable_beginning(struct video_track *t, ist_error *e
     const int64_t first_frame = table->packet_of_frame[0];
     if (first_key == 0 && (first_frame < 0 || table->packets[first_frame].order >= table->packets[0].order))
         return IST_OK;
-    ist_status status = video_track_seek(t, 0, false, error);
+    ist_status status = video_track_seek(t, 0, false, false, error);
     if (status >= 0)
         status = video_track_next(t, 0, error);
     if (status == IST_OK)
@@ -80,12 +108,13 @@ static ist_status drop_undecodable_beginning(struct video_track *t, ist_error *e
 }
 
 ist_status video_track_open(struct video_track **track, const char *path, const char *name, int threads,
-                            ist_error *error)
+                            struct decoder_pool *pool, ist_error *error)
 {
     struct video_track *t = *track = calloc(1, sizeof *t);
     if (!t)
         return error_memory(error);
     t->thread_count = threads;
+    t->pool = pool;
     ist_status status = video_file_open(&t->file, path, name, error);
     if (status >= 0)
         status = drop_undecodable_beginning(t, error);
@@ -100,6 +129,8 @@ void video_track_close(struct video_track **track)
     if (!t)
         return;
     video_track_rest(t);
+    if (t->pool)
+        decoder_pool_forget(t->pool, &t->file);
     video_file_close(&t->file);
     free(t);
     *track = NULL;

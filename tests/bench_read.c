@@ -6,7 +6,7 @@
  * Each ratio comes twice: of the time of all threads on the processors, which what else the machine does hardly
  * changes, and of the time on the clock, which is shorter where threads find idle processors. The reference has one
  * thread. Random reads come twice, too: from nothing kept, and as readers are, which keep the pictures that they
- * decoded on the way.
+ * decoded on the way and leave decoders standing. Two places are read in turn, half of the frames apart.
  *
  * bench_read [NAME]: only the videos whose names hold NAME; NAME opening: only that
  */
@@ -237,11 +237,12 @@ static struct duration measure_reference(const struct subject *subject, const ch
 
 /* ---- reading ---- */
 
-enum way { SEQUENTIAL, RANDOM, RANDOM_KEPT, STRIDED, BACKWARD, WAYS };
+enum way { SEQUENTIAL, RANDOM, RANDOM_KEPT, STRIDED, BACKWARD, TWO_PLACES, WAYS };
 
-static const char *const way_names[WAYS] = {"sequential", "random", "random, kept", "strided", "backward"};
+static const char *const way_names[WAYS] = {"sequential", "random",   "random, kept",
+                                            "strided",    "backward", "two places"};
 
-enum { STRIDE = 7, RANDOM_READS = 30, BACKWARD_READS = 50 };
+enum { STRIDE = 7, RANDOM_READS = 30, BACKWARD_READS = 50, TWO_PLACES_READS = 40 };
 
 static bool is_random(enum way way)
 {
@@ -250,19 +251,21 @@ static bool is_random(enum way way)
 
 static int read_count(const struct subject *subject, enum way way)
 {
-    return is_random(way)    ? RANDOM_READS
-           : way == BACKWARD ? BACKWARD_READS
-           : way == STRIDED  ? (subject->frames - 1) / STRIDE
-                             : subject->frames - 1;
+    return is_random(way)      ? RANDOM_READS
+           : way == BACKWARD   ? BACKWARD_READS
+           : way == TWO_PLACES ? TWO_PLACES_READS
+           : way == STRIDED    ? (subject->frames - 1) / STRIDE
+                               : subject->frames - 1;
 }
 
 /* The i-th frame that is read, the same in each run and for each reader. */
 static int frame_at(const struct subject *subject, enum way way, int i)
 {
-    return is_random(way)    ? (int)((unsigned)(i + 1) * 2654435761u / 65536 % (unsigned)subject->frames)
-           : way == BACKWARD ? subject->frames - 1 - i
-           : way == STRIDED  ? (i + 1) * STRIDE
-                             : i + 1;
+    return is_random(way)      ? (int)((unsigned)(i + 1) * 2654435761u / 65536 % (unsigned)subject->frames)
+           : way == BACKWARD   ? subject->frames - 1 - i
+           : way == TWO_PLACES ? i / 2 + i % 2 * subject->frames / 2
+           : way == STRIDED    ? (i + 1) * STRIDE
+                               : i + 1;
 }
 
 /* What reading one frame in this way should cost, in decodings of a frame. */
@@ -381,7 +384,7 @@ static struct duration open_video(const struct other_reader *other, const char *
         return since(begin, 1);
     }
     const struct metadata metadata = {.width = WIDTH, .height = HEIGHT, .channels = 1, .extension = ".mp4"};
-    const struct decoding decoding = {picture_cache_create(0), IST_READER_THREADS};
+    const struct decoding decoding = {.cache = picture_cache_create(0), .threads = IST_READER_THREADS};
     struct chunk_reader *reader;
     ist_frame pixels = {0};
     if (video_reader_calls.open(&reader, &metadata, directory, 0, NULL, &decoding, &error) < 0 ||
@@ -425,7 +428,8 @@ int main(int argc, char **argv)
         return 1;
     printf("The decoder's (npy: a copy's) time for a frame; then for a frame read: the time, and its ratio to the\n"
            "decoder's, on the processors and on the clock. A random read may cost decoding from the key frame on, a\n"
-           "strided one (every %dth frame) %d frames, a backward one its share in decoding each GOP once.\n%-28s",
+           "strided one (every %dth frame) %d frames, a backward one its share in decoding each GOP once, one of two\n"
+           "places in turn one frame.\n%-28s",
            STRIDE, STRIDE, "");
     for (int way = 0; way < WAYS; way++)
         printf("  %23s", way_names[way]);

@@ -18,6 +18,7 @@
 
 #include "barcode.h"
 #include "chunk_reader.h"
+#include "decoder_pool.h"
 #include "fs.h"
 #include "picture_cache.h"
 #include "temporary.h"
@@ -28,6 +29,7 @@ enum {
     FRAMES = 180,
     SMALL_CACHE = 8 * WIDTH * HEIGHT * 3 / 2,
     LARGE_CACHE = 256 << 20,
+    TEN_DECODERS = 1 << 20, /* about */
     DEFAULT_READS = 2000
 };
 
@@ -271,6 +273,7 @@ struct trial {
     const struct kind *kind;
     struct chunk_reader *reader;
     struct picture_cache *cache;
+    struct decoder_pool *pool;
     ist_frame frame;
     int count;
     int expected[4096];  /* index drawn into each frame; -1: not known */
@@ -328,10 +331,12 @@ static void close_reader(struct trial *t)
 {
     video_reader_calls.close(&t->reader);
     picture_cache_destroy(t->cache);
+    decoder_pool_destroy(t->pool);
     t->cache = NULL;
+    t->pool = NULL;
 }
 
-static bool open_reader(struct trial *t, size_t cache_bytes)
+static bool open_reader(struct trial *t, size_t cache_bytes, size_t pool_bytes)
 {
     const struct metadata metadata = {.width = WIDTH, .height = HEIGHT, .channels = 1};
     struct metadata filled = metadata;
@@ -339,7 +344,8 @@ static bool open_reader(struct trial *t, size_t cache_bytes)
     ist_error error;
     close_reader(t);
     t->cache = picture_cache_create(cache_bytes);
-    const struct decoding decoding = {t->cache, 2};
+    t->pool = decoder_pool_create(pool_bytes);
+    const struct decoding decoding = {t->cache, t->pool, 2};
     if (video_reader_calls.open(&t->reader, &filled, folder, 0, NULL, &decoding, &error) < 0) {
         printf("  %s: %s\n", t->kind->name, error.message);
         return false;
@@ -362,6 +368,10 @@ static void read_in_order(struct trial *t)
         read_one(t, i, "strided");
     for (int i = t->count - 1; i >= 0; i -= 11)
         read_one(t, i, "strided backward");
+    for (int i = 0; i < t->count / 2; i++) {
+        read_one(t, i, "first of two places");
+        read_one(t, i + t->count / 2, "second of two places");
+    }
 }
 
 /* Jumps, and some steps on or back from there. */
@@ -377,16 +387,16 @@ static void read_randomly(struct trial *t, int reads)
 
 static bool read_all_ways(struct trial *t, int random_reads)
 {
-    static const size_t caches[] = {LARGE_CACHE, 0, SMALL_CACHE};
+    static const size_t caches[] = {LARGE_CACHE, 0, SMALL_CACHE}, pools[] = {0, 0, TEN_DECODERS};
     for (int c = 0; c < 3; c++) {
-        if (!open_reader(t, caches[c]))
+        if (!open_reader(t, caches[c], pools[c]))
             return false;
         read_in_order(t);
-        if (!open_reader(t, caches[c]))
+        if (!open_reader(t, caches[c], pools[c]))
             return false;
         read_randomly(t, random_reads / 3);
         for (int n = 0; n < 6; n++) {
-            if (!open_reader(t, caches[c]))
+            if (!open_reader(t, caches[c], pools[c]))
                 return false;
             read_one(t, random_frame(t), "first of all");
         }
@@ -405,7 +415,7 @@ static bool try_kind(const struct kind *kind, int random_reads, int64_t *total)
         return true;
     }
     const int decoded = decode_all(path, t.expected, 4096);
-    bool passed = open_reader(&t, LARGE_CACHE);
+    bool passed = open_reader(&t, LARGE_CACHE, 0);
     if (passed) {
         t.count = (int)video_reader_calls.frame_count(t.reader);
         for (int i = 0; i < t.count && kind->kept_percent; i++)

@@ -19,7 +19,7 @@ extern "C" {
  * behind them can be read. ist_reader_problem() says what is not there.
  *
  * The 16 chunks read last stay open (a file each), so that going to and fro between them costs
- * no more than within one; decoded pictures of all of them share one cache, ist_reader_set_cache().
+ * no more than within one; decoded pictures and decoders of all of them share one cache, ist_reader_set_cache().
  *
  * Thread-safety: one thread at a time; several readers may share a store.
  */
@@ -111,6 +111,10 @@ IST_API IST_MUST_CHECK ist_status ist_reader_refresh(ist_reader *reader, ist_err
 /*
  * Keeps decoded pictures up to this many bytes, 256 MiB unless this is called; 0: none. Frames that were decoded a
  * short while ago, also on the way to others, then cost nothing but their conversion. Images in folders are not kept.
+ *
+ * Up to 16 decoders stay besides where frames were read, as far as a quarter of as many bytes goes (some 13 at 640 x
+ * 480, one or two at 1920 x 1080). A frame that lies ahead of one in its GOP is reached from there: who reads in turn
+ * at two places, a frame and one some seconds later, reads on at both.
  */
 IST_API void ist_reader_set_cache(ist_reader *reader, size_t bytes);
 
