@@ -103,7 +103,7 @@ static ist_status drop_undecodable_beginning(struct video_track *t, ist_error *e
         status = video_track_next(t, 0, error);
     if (status == IST_OK)
         packet_table_drop_first(table, video_track_last(t).frame);
-    video_track_rest(t);
+    put_down(t, false); // its pictures have the numbers of before
     return status < 0 ? status : IST_OK;
 }
 
@@ -128,6 +128,7 @@ void video_track_close(struct video_track **track)
     struct video_track *t = *track;
     if (!t)
         return;
+    put_down(t, false);
     video_track_rest(t);
     if (t->pool)
         decoder_pool_forget(t->pool, &t->file);
