@@ -57,6 +57,7 @@ static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
         .pts = packet->pts,
         .dts = packet->dts,
         .pos = packet->pos,
+        .size = packet->size,
         .frame = is_hidden(packet, codec) ? -1 : 0,
         .key = packet->flags & AV_PKT_FLAG_KEY,
     };
@@ -360,6 +361,9 @@ int64_t packet_table_key_for(const struct packet_table *table, int64_t frame)
 bool packet_table_is(const struct packet_table *table, int64_t i, const AVPacket *packet)
 {
     const struct packet_entry *entry = &table->packets[i];
+    // Where packets begin anywhere (program streams), the first one that is read may be a piece.
+    if (entry->size != packet->size)
+        return false;
     if (entry->pos >= 0)
         return entry->pos == packet->pos;
     return entry->pts == packet->pts && entry->dts == packet->dts;

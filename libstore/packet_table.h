@@ -15,6 +15,7 @@ struct packet_entry {
     int64_t pos;      /* byte in the file; -1: not known */
     int64_t order;    /* larger for what is shown later, also for packets that show nothing */
     int64_t frame;    /* 0.. in the order of presentation; -1: the packet shows none */
+    int size;         /* bytes */
     bool key;         /* decoding can begin here */
 };
 

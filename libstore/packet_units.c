@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* ITU-T H.264, table 7-1. */
-enum { UNIT_SLICE = 1, UNIT_SEI = 6, UNIT_DELIMITER = 9, UNIT_FILLER = 12 };
+enum { UNIT_SLICE = 1, UNIT_DELIMITER = 9, UNIT_FILLER = 12 };
 
 /* The next 0, 0, 1; `end`: there is none. */
 static const uint8_t *find_start_code(const uint8_t *at, const uint8_t *end)
@@ -79,7 +79,8 @@ bool packet_units_are_disposable(const AVPacket *packet, int length_size)
     while (packet_units_next(&units, &unit, &size)) {
         const int type = size > 0 ? unit[0] & 0x1f : 0, ref_idc = size > 0 ? unit[0] >> 5 & 3 : 0;
         const bool is_slice = type == UNIT_SLICE && ref_idc == 0;
-        if (!is_slice && type != UNIT_SEI && type != UNIT_DELIMITER && type != UNIT_FILLER)
+        // Others, SEI too, may hold for what follows.
+        if (!is_slice && type != UNIT_DELIMITER && type != UNIT_FILLER)
             return false;
         has_slice |= is_slice;
     }

@@ -22,13 +22,14 @@ int packet_units_length_size(const struct AVCodecParameters *codec);
 /* Stands before the first unit of the packet, which must stay. */
 struct packet_units packet_units_begin(const struct AVPacket *packet, int length_size);
 
-/* The next unit; between start codes it may be empty. False: there is none; where `at` is not `end`, the rest is none.
+/*
+ * The next unit; between start codes it may be empty. False: there is none; where `at` is not `end`, the rest is none.
  */
 bool packet_units_next(struct packet_units *units, const uint8_t **unit, uint32_t *size);
 
 /*
- * Whether this packet of H.264 holds a picture to which no other one refers (nal_ref_idc is 0), and nothing that others
- * may need. False also where that cannot be told. Takes some ns, with start codes a ns for ten bytes.
+ * Whether this packet of H.264 holds a picture to which no other one refers (nal_ref_idc is 0), and nothing else that
+ * others may need. False also where that cannot be told. Takes some ns, with start codes a ns for ten bytes.
  */
 bool packet_units_are_disposable(const struct AVPacket *packet, int length_size);
 

@@ -4,7 +4,6 @@
 #include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <libavutil/mem.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -40,8 +39,25 @@ static bool header_describes_videos(const AVFormatContext *file)
     return described;
 }
 
-/* Opens what is in the file, picks its video and stands at its beginning. */
-static ist_status open_format(struct video_file *f, ist_error *error)
+/* Picks the video of what was opened. */
+static ist_status pick_stream(struct video_file *f, ist_error *error)
+{
+    const AVCodec *codec = NULL;
+    const int stream = av_find_best_stream(f->format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+    if (stream < 0 || !codec)
+        return error_set(error, IST_ERROR_DATA, "%s: holds no video that can be decoded", f->name);
+    f->stream = stream;
+    f->codec = codec;
+    const AVCodecParameters *parameters = f->format->streams[stream]->codecpar;
+    f->length_size = packet_units_length_size(parameters);
+    for (unsigned i = 0; i < f->format->nb_streams; i++)
+        f->format->streams[i]->discard = (int)i == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    if (!f->parameters)
+        f->parameters = avcodec_parameters_alloc();
+    return f->parameters && avcodec_parameters_copy(f->parameters, parameters) >= 0 ? IST_OK : error_memory(error);
+}
+
+static ist_status open_input(struct video_file *f, ist_error *error)
 {
     f->format = avformat_alloc_context();
     if (!f->format)
@@ -53,15 +69,16 @@ static ist_status open_format(struct video_file *f, ist_error *error)
         if (!header_describes_videos(f->format))
             result = avformat_find_stream_info(f->format, NULL);
     }
-    if (result < 0)
-        return media_error(error, result, f->name, "not a video that can be read");
-    f->stream = av_find_best_stream(f->format, AVMEDIA_TYPE_VIDEO, -1, -1, &f->codec, 0);
-    if (f->stream < 0 || !f->codec)
-        return error_set(error, IST_ERROR_DATA, "%s: holds no video that can be decoded", f->name);
-    f->length_size = packet_units_length_size(f->format->streams[f->stream]->codecpar);
-    for (unsigned i = 0; i < f->format->nb_streams; i++)
-        f->format->streams[i]->discard = (int)i == f->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-    return IST_OK;
+    return result < 0 ? media_error(error, result, f->name, "not a video that can be read") : pick_stream(f, error);
+}
+
+/* Opens what is in the file and stands at its beginning. */
+static ist_status open_format(struct video_file *f, ist_error *error)
+{
+    const ist_status status = open_input(f, error);
+    if (status < 0)
+        avformat_close_input(&f->format);
+    return status;
 }
 
 static ist_status open_unpacking(struct video_file *f, ist_error *error)
@@ -155,8 +172,8 @@ static ist_status seek_from_beginning(struct video_file *f, int64_t target, ist_
     return status;
 }
 
-/* Reads this packet, which is decoded next then. */
-static ist_status go_to(struct video_file *f, int64_t packet, ist_error *error)
+/* Reads this packet. */
+static ist_status go_to_key(struct video_file *f, int64_t packet, ist_error *error)
 {
     // A container may come out behind the packet that was asked for: then from an earlier key, then from the beginning.
     const bool found = try_seek(f, seek_by_place, packet, packet) || try_seek(f, seek_by_time, packet, packet) ||
@@ -165,11 +182,6 @@ static ist_status go_to(struct video_file *f, int64_t packet, ist_error *error)
     if (status >= 0)
         packet_table_check_key(&f->table, packet, f->packet);
     return status;
-}
-
-const AVCodecParameters *video_file_parameters(const struct video_file *f)
-{
-    return f->unpack ? f->unpack->par_out : f->format->streams[f->stream]->codecpar;
 }
 
 /* Reads this packet, which comes next. */
@@ -182,6 +194,25 @@ static ist_status read_on(struct video_file *f, int64_t packet, ist_error *error
         return media_error(error, result, f->name, "cannot be read on");
     packet_table_check_key(&f->table, packet, f->packet);
     return IST_OK;
+}
+
+/* Reads this packet: from the key packet before it on, as containers lead there most surely. */
+static ist_status go_to(struct video_file *f, int64_t packet, ist_error *error)
+{
+    int64_t at = f->table.packets[packet].key ? packet : packet_table_key_before(&f->table, packet);
+    ist_status status = IST_OK;
+    if (!f->format) // an error broke off the last try
+        status = rewind_file(f, error);
+    if (status >= 0)
+        status = go_to_key(f, at, error);
+    while (at < packet && status >= 0)
+        status = read_on(f, ++at, error);
+    return status;
+}
+
+const AVCodecParameters *video_file_parameters(const struct video_file *f)
+{
+    return f->unpack ? f->unpack->par_out : f->parameters;
 }
 
 /* Whether reading on gives this packet. */
@@ -262,14 +293,20 @@ ist_status video_file_prepare(struct video_file *f, ist_error *error)
     const ist_status status = add_palette(f, error);
     if (status < 0 || !f->unpack)
         return status;
-    if (av_bsf_send_packet(f->unpack, f->packet) < 0 || av_bsf_receive_packet(f->unpack, f->packet) < 0)
+    int result = av_bsf_send_packet(f->unpack, f->packet);
+    if (result >= 0)
+        result = av_bsf_receive_packet(f->unpack, f->packet);
+    if (result < 0)
         av_packet_unref(f->packet);
-    return IST_OK;
+    return result == AVERROR(ENOMEM) ? error_memory(error) : IST_OK;
 }
 
 bool video_file_is_disposable(const struct video_file *f)
 {
-    return f->codec->id == AV_CODEC_ID_H264 && packet_units_are_disposable(f->packet, f->length_size);
+    // What comes with it may hold for all that follow.
+    const bool has_more = av_packet_get_side_data(f->packet, AV_PKT_DATA_NEW_EXTRADATA, NULL) ||
+                          av_packet_get_side_data(f->packet, AV_PKT_DATA_PARAM_CHANGE, NULL);
+    return f->codec->id == AV_CODEC_ID_H264 && !has_more && packet_units_are_disposable(f->packet, f->length_size);
 }
 
 /* ---- opening ---- */
@@ -324,6 +361,7 @@ void video_file_close(struct video_file *f)
     av_bsf_free(&f->unpack);
     av_packet_free(&f->packet);
     avformat_close_input(&f->format);
+    avcodec_parameters_free(&f->parameters);
     media_io_close(&f->io);
     packet_table_free(&f->table);
     av_freep(&f->palette);

@@ -25,10 +25,11 @@ struct video_file {
 
     /* For itself: */
     struct AVIOContext *io;
-    struct AVFormatContext *format;
+    struct AVFormatContext *format; /* NULL: it could not be opened again */
     int stream;
-    int length_size;             /* of the units in its packets */
-    int64_t at;                  /* the packet that was read last; -1: the next one is none that is known */
+    int length_size;                      /* of the units in its packets */
+    struct AVCodecParameters *parameters; /* as the file has them */
+    int64_t at;                           /* the packet that was read last; -1: the next one is none that is known */
     struct AVBSFContext *unpack; /* one picture a packet, where the file has two and none (mpeg4 in avi); NULL: as is */
     uint8_t *palette;            /* comes with the first packet only; NULL: none */
     struct index *index;         /* has the checksums of the packets; NULL: there are none */

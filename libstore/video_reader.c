@@ -234,9 +234,10 @@ static ist_status decode_usual(struct chunk_reader *r, int64_t key, int64_t fram
     const int64_t skip_to = r->skipping_is_safe ? frame_idx : 0;
     if (video_track_take_up(r->track, key, frame_idx) && !can_change_decoder(r, key, frame_idx)) {
         const ist_status status = decode_on(r, frame_idx, skip_to, error);
-        if (status != IST_END || !video_track_has_threads(r->track))
+        const bool stumbled = status == IST_ERROR_DATA; // the way from the key picture may be whole
+        if (!stumbled && (status != IST_END || !video_track_has_threads(r->track)))
             return status;
-        r->use_threads = false;
+        r->use_threads &= stumbled;
     }
     // Who goes back by a small step goes on like that and wants what lies between as well.
     const bool goes_back = last_asked > frame_idx && last_asked - frame_idx <= LONGEST_STEP && !r->lost[last_asked];

@@ -94,7 +94,7 @@ static void draw(ist_frame *frame, const struct kind *kind, int64_t i)
     frame->time_s = time_of(i);
 }
 
-static ist_writer *begin(const struct kind *kind, const char *name)
+static ist_writer *begin_in_chunks(const struct kind *kind, const char *name, int chunksize)
 {
     ist_error error;
     ist_writer *writer;
@@ -105,11 +105,16 @@ static ist_writer *begin(const struct kind *kind, const char *name)
                                                     .channels = kind->channels,
                                                     .type = kind->type,
                                                     .quality = kind->quality,
-                                                    .chunksize = CHUNKSIZE,
+                                                    .chunksize = chunksize,
                                                     .metadata_json = "{\"n\": 3, \"text\": \"12:30\", \"on\": true}"},
                                &error),
              &error);
     return writer;
+}
+
+static ist_writer *begin(const struct kind *kind, const char *name)
+{
+    return begin_in_chunks(kind, name, CHUNKSIZE);
 }
 
 static void record(ist_writer *writer, const struct kind *kind, int64_t first, int64_t end)
@@ -406,6 +411,62 @@ START_TEST(test_chunk_ends_while_it_is_read)
 }
 END_TEST
 
+static ssize_t refusing_read(int fd, void *data, size_t size)
+{
+    (void)fd;
+    (void)data;
+    (void)size;
+    errno = EIO;
+    return -1;
+}
+
+static ssize_t ending_read(int fd, void *data, size_t size)
+{
+    (void)fd;
+    (void)data;
+    (void)size;
+    return 0;
+}
+
+/* A disk that does not answer for a while, or seems to end: errors, and afterwards every frame again. */
+START_TEST(test_reading_breaks_off)
+{
+    enum { MANY = 20 * CHUNKSIZE, READS = 8 };
+    ssize_t (*const breaking[])(int, void *, size_t) = {refusing_read, ending_read};
+    const struct kind *kind = &kinds[_i];
+    ist_error error;
+    ist_reader *reader;
+    ist_frame frame = {0};
+    ist_writer *writer = begin_in_chunks(kind, "store", MANY);
+    record(writer, kind, 0, MANY);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    for (size_t b = 0; b < sizeof breaking / sizeof *breaking; b++) {
+        check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+        ist_reader_set_cache(reader, 0);
+        check_ok(ist_reader_read_index(reader, 1, &frame, &error), &error);
+        real = fs_calls;
+        fs_calls.read = breaking[b];
+        int failed = 0;
+        for (int64_t i = 0; i < READS; i++) {
+            const int64_t index = (i + 1) * 77 % MANY;
+            if (ist_reader_read_index(reader, index, &frame, &error) < 0)
+                failed++;
+            else // it was in a buffer
+                check_frame(&frame, kind, index);
+        }
+        fs_calls = real;
+        ck_assert_int_ge(failed, 1);
+        for (int64_t i = 0; i < MANY; i += 3) {
+            const int64_t index = MANY - 1 - i;
+            check_ok(ist_reader_read_index(reader, index, &frame, &error), &error);
+            check_frame(&frame, kind, index);
+        }
+        ist_reader_close(&reader);
+    }
+    ist_frame_free(&frame);
+}
+END_TEST
+
 /* More chunks than stay open, in any order, with pictures kept and without. */
 START_TEST(test_jumps_between_chunks)
 {
@@ -651,6 +712,7 @@ int main(void)
     tcase_add_loop_test(all, test_chunk_ends_while_it_is_opened, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_recording_ends_while_it_is_looked_at, 0, 3);
     tcase_add_loop_test(all, test_chunk_ends_while_it_is_read, 0, KIND_COUNT);
+    tcase_add_loop_test(all, test_reading_breaks_off, 0, KIND_COUNT);
     tcase_add_test(all, test_jumps_between_chunks);
     tcase_add_loop_test(all, test_append, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
