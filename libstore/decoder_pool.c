@@ -30,7 +30,7 @@ static struct video_decoder *take_out(struct decoder_pool *pool, int i)
 static struct video_decoder *take_surplus(struct decoder_pool *pool)
 {
     const bool fits = pool->count <= MOST_DECODERS && pool->bytes <= pool->limit;
-    return fits || pool->count == 0 ? NULL : take_out(pool, pool->count - 1);
+    return fits ? NULL : take_out(pool, pool->count - 1);
 }
 
 struct decoder_pool *decoder_pool_create(size_t limit_bytes)
@@ -66,14 +66,18 @@ void decoder_pool_set_limit(struct decoder_pool *pool, size_t limit_bytes)
     pool->limit = limit_bytes;
     while ((surplus = take_surplus(pool)))
         video_decoder_destroy(&surplus);
+    picture_buffers_trim(pool->buffers);
 }
 
 struct video_decoder *decoder_pool_put(struct decoder_pool *pool, struct video_decoder *decoder)
 {
+    const size_t bytes = video_decoder_bytes(decoder);
+    if (bytes > pool->limit)
+        return decoder;
     memmove(&pool->decoders[1], &pool->decoders[0], (size_t)pool->count * sizeof *pool->decoders);
     pool->decoders[0] = decoder;
     pool->count++;
-    pool->bytes += video_decoder_bytes(decoder);
+    pool->bytes += bytes;
     struct video_decoder *last = NULL, *surplus;
     while ((surplus = take_surplus(pool))) {
         video_decoder_destroy(&last);

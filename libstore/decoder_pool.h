@@ -22,7 +22,7 @@ void decoder_pool_destroy(struct decoder_pool *pool);
 /* Where all decoders of the reader have their pictures. */
 struct picture_buffers *decoder_pool_buffers(struct decoder_pool *pool);
 
-/* Keeps no more than this from now on; 0: nothing. */
+/* Keeps no more than this from now on, 0: nothing, and gives memory back that is not in use. */
 void decoder_pool_set_limit(struct decoder_pool *pool, size_t limit_bytes);
 
 /* Keeps the decoder. Returns one for which there is no room any more, which may be the same; NULL: none. */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Bytes; at least what avcodec_align_dimensions2() asks for, of rows and planes. */
+/* Bytes, of rows and planes: more than any processor asks for. */
 enum { ALIGNMENT = 64 };
 
 struct picture_buffers {
@@ -33,7 +33,14 @@ void picture_buffers_destroy(struct picture_buffers *buffers)
     free(buffers);
 }
 
-/* Pictures of another size come only with another file: what is left of the former ones goes. */
+void picture_buffers_trim(struct picture_buffers *buffers)
+{
+    pthread_mutex_lock(&buffers->lock);
+    av_buffer_pool_uninit(&buffers->pool); // what is in use follows when it is given back
+    pthread_mutex_unlock(&buffers->lock);
+}
+
+/* Where pictures of another size come, those of before go: one file seldom has both. */
 static AVBufferRef *get_buffer(struct picture_buffers *buffers, size_t size)
 {
     pthread_mutex_lock(&buffers->lock);
@@ -50,7 +57,7 @@ static AVBufferRef *get_buffer(struct picture_buffers *buffers, size_t size)
 static bool is_plain(const AVCodecContext *codec, const AVPixFmtDescriptor *format)
 {
     return (codec->codec->capabilities & AV_CODEC_CAP_DR1) && format &&
-           !(format->flags & (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL));
+           !(format->flags & (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BITSTREAM));
 }
 
 int picture_buffers_get(struct picture_buffers *buffers, AVCodecContext *codec, AVFrame *picture, int flags)

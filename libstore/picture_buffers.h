@@ -15,6 +15,9 @@ struct picture_buffers *picture_buffers_create(void);
 /* Pictures that are still in use keep theirs. Takes NULL. */
 void picture_buffers_destroy(struct picture_buffers *buffers);
 
+/* Gives back what is not in use. */
+void picture_buffers_trim(struct picture_buffers *buffers);
+
 /* What AVCodecContext.get_buffer2 has to do; from any thread. 0, or an error of FFmpeg. */
 int picture_buffers_get(struct picture_buffers *buffers, struct AVCodecContext *codec, struct AVFrame *picture,
                         int flags);

@@ -31,7 +31,7 @@
 enum { CACHE_BYTES = 256 << 20 };
 
 /* Decoders that are left standing may take a byte for so many of the pictures'. */
-enum { DECODERS_SHARE = 4 };
+enum { DECODERS_SHARE = 2 };
 
 enum { OPEN_CHUNKS = 16, ENTRIES = 64 };
 

@@ -84,12 +84,17 @@ void video_decoder_destroy(struct video_decoder **decoder)
     *decoder = NULL;
 }
 
-ist_status video_decoder_begin(struct video_decoder *d, int64_t packet, ist_error *error)
+void video_decoder_stop(struct video_decoder *d)
 {
     d->next_packet = -1;
     d->last.picture = NULL;
+    av_frame_unref(d->picture);
     avcodec_flush_buffers(d->codec);
     atomic_store(&d->watch.failed, false);
+}
+
+ist_status video_decoder_begin(struct video_decoder *d, int64_t packet, ist_error *error)
+{
     const ist_status status = video_file_fetch_key(d->file, &packet, error);
     if (status < 0)
         return status;
@@ -129,10 +134,11 @@ const struct video_file *video_decoder_file(const struct video_decoder *d)
 size_t video_decoder_bytes(const struct video_decoder *d)
 {
     enum { LEAST_REFERENCES = 4 };
-    const int size = av_image_get_buffer_size(d->codec->pix_fmt, d->codec->coded_width, d->codec->coded_height, 1);
+    const int64_t size = av_image_get_buffer_size(d->codec->pix_fmt, d->codec->coded_width, d->codec->coded_height, 1);
     const int pictures =
         FFMAX(d->codec->refs, LEAST_REFERENCES) + d->codec->has_b_frames + 2 * d->codec->thread_count + 1;
-    return (size_t)FFMAX(size, 0) * (size_t)pictures;
+    // Half as much again is what else it knows of each picture, motion above all.
+    return (size_t)(FFMAX(size, 1) * pictures * 3 / 2);
 }
 
 /* Whether what the decoder leaves out on AVDISCARD_NONREF is never referred to. */

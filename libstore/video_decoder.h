@@ -30,9 +30,12 @@ ist_status video_decoder_create(struct video_decoder **decoder, struct video_fil
 /* Takes a NULL decoder. */
 void video_decoder_destroy(struct video_decoder **decoder);
 
+/* Leaves its place and gives its pictures back. */
+void video_decoder_stop(struct video_decoder *decoder);
+
 /*
- * Makes this key packet (or packet 0) the next that is decoded; where it turns out to be no key, the one before.
- * IST_ERROR_DATA: no way leads there.
+ * Makes this key packet (or packet 0) the next that is decoded; where it turns out to be no key, the one before. The
+ * decoder is new or was stopped. IST_ERROR_DATA: no way leads there.
  */
 ist_status video_decoder_begin(struct video_decoder *decoder, int64_t packet, ist_error *error);
 
@@ -40,7 +43,7 @@ ist_status video_decoder_begin(struct video_decoder *decoder, int64_t packet, is
  * Decodes one more picture; they come in the order of presentation. Pictures before frame `skip_to` to which no other
  * refers are left out, where the codec allows that: it costs less. IST_END: there are no more; with threads also:
  * something is damaged from here on, and a decoder without them will tell what. video_decoder_begin() must have come
- * before, and comes next after IST_END and errors.
+ * before, and video_decoder_stop() comes next after IST_END and errors.
  */
 ist_status video_decoder_next(struct video_decoder *decoder, int64_t skip_to, ist_error *error);
 

@@ -31,23 +31,32 @@ static void put_down(struct video_track *t, bool leave)
     if (!decoder)
         return;
     struct video_decoder **idle = &t->idle[video_decoder_has_threads(decoder)];
-    if (*idle || video_decoder_file(decoder) != &t->file)
+    if (*idle || video_decoder_file(decoder) != &t->file) {
         video_decoder_destroy(&decoder);
-    else
+    } else {
+        video_decoder_stop(decoder);
         *idle = decoder;
+    }
+}
+
+static ist_status create_decoder(struct video_track *t, bool threads, ist_error *error)
+{
+    const int count = threads ? FFMIN(av_cpu_count(), t->thread_count) : 1;
+    struct picture_buffers *buffers = t->pool ? decoder_pool_buffers(t->pool) : NULL;
+    ist_status status = video_decoder_create(&t->decoder, &t->file, count, buffers, error);
+    // There may be no more threads for it.
+    if (status < 0 && threads)
+        status = video_decoder_create(&t->decoder, &t->file, 1, buffers, error);
+    return status;
 }
 
 ist_status video_track_seek(struct video_track *t, int64_t packet, bool threads, bool leave, ist_error *error)
 {
     threads = threads && video_track_can_thread(t);
-    const int count = threads ? FFMIN(av_cpu_count(), t->thread_count) : 1;
     put_down(t, leave);
     t->decoder = t->idle[threads];
     t->idle[threads] = NULL;
-    ist_status status = IST_OK;
-    if (!t->decoder)
-        status =
-            video_decoder_create(&t->decoder, &t->file, count, t->pool ? decoder_pool_buffers(t->pool) : NULL, error);
+    const ist_status status = t->decoder ? IST_OK : create_decoder(t, threads, error);
     return status < 0 ? status : video_decoder_begin(t->decoder, packet, error);
 }
 

@@ -112,9 +112,9 @@ IST_API IST_MUST_CHECK ist_status ist_reader_refresh(ist_reader *reader, ist_err
  * Keeps decoded pictures up to this many bytes, 256 MiB unless this is called; 0: none. Frames that were decoded a
  * short while ago, also on the way to others, then cost nothing but their conversion. Images in folders are not kept.
  *
- * Up to 16 decoders stay besides where frames were read, as far as a quarter of as many bytes goes (some 13 at 640 x
- * 480, one or two at 1920 x 1080). A frame that lies ahead of one in its GOP is reached from there: who reads in turn
- * at two places, a frame and one some seconds later, reads on at both.
+ * Up to 16 decoders, with their threads, stay besides where frames were read, as far as about half as many bytes go
+ * (all 16 at 640 x 480, two or three at 1920 x 1080). A frame that lies ahead of one in its GOP is reached from there:
+ * who reads in turn at two places, a frame and one some seconds later, reads on at both.
  */
 IST_API void ist_reader_set_cache(ist_reader *reader, size_t bytes);
 
