@@ -49,6 +49,12 @@ static bool is_hidden(const AVPacket *packet, enum AVCodecID codec)
     return (packet->flags & AV_PKT_FLAG_DISCARD) || (codec == AV_CODEC_ID_VP8 && !(packet->data[0] & 0x10));
 }
 
+/* Animated png takes what is left of pictures before a key; what FFmpeg writes of the others refers to them. */
+static bool keys_are_unreliable(enum AVCodecID codec)
+{
+    return codec == AV_CODEC_ID_APNG || codec == AV_CODEC_ID_H261 || codec == AV_CODEC_ID_RPZA;
+}
+
 static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
 {
     const int64_t i = scan->table->count++;
@@ -59,7 +65,7 @@ static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
         .pos = packet->pos,
         .size = packet->size,
         .frame = is_hidden(packet, codec) ? -1 : 0,
-        .key = packet->flags & AV_PKT_FLAG_KEY,
+        .key = (packet->flags & AV_PKT_FLAG_KEY) && (i == 0 || !keys_are_unreliable(codec)),
     };
     scan->coded_order[i] = i;
     if (scan->unpack &&
@@ -358,12 +364,20 @@ int64_t packet_table_key_for(const struct packet_table *table, int64_t frame)
     return 0;
 }
 
+/* Behind a seek (asf) a packet may come without place and times. */
+static bool has_nothing_of_its_own(const AVPacket *packet)
+{
+    return packet->pos < 0 && packet->pts == AV_NOPTS_VALUE && packet->dts == AV_NOPTS_VALUE;
+}
+
 bool packet_table_is(const struct packet_table *table, int64_t i, const AVPacket *packet)
 {
     const struct packet_entry *entry = &table->packets[i];
     // Where packets begin anywhere (program streams), the first one that is read may be a piece.
     if (entry->size != packet->size)
         return false;
+    if (has_nothing_of_its_own(packet))
+        return true;
     if (entry->pos >= 0)
         return entry->pos == packet->pos;
     return entry->pts == packet->pts && entry->dts == packet->dts;
@@ -372,7 +386,7 @@ bool packet_table_is(const struct packet_table *table, int64_t i, const AVPacket
 /* Whether the packet is the i-th, and can be no other. */
 static bool is_certainly(const struct packet_table *table, int64_t i, const AVPacket *packet)
 {
-    if (!packet_table_is(table, i, packet))
+    if (!packet_table_is(table, i, packet) || has_nothing_of_its_own(packet))
         return false;
     // Some containers put several packets into one place; times alone change with the way that led here, where FFmpeg
     // has to guess them.

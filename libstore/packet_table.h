@@ -62,7 +62,7 @@ int64_t packet_table_key_behind(const struct packet_table *table, int64_t packet
 /* Finds a packet that was read from the file; -1: it is none of the table. */
 int64_t packet_table_find(const struct packet_table *table, const struct AVPacket *packet);
 
-/* Tells whether a packet that was read from the file is the i-th of the table. */
+/* Tells whether a packet that was read from the file behind the one before it is the i-th of the table. */
 bool packet_table_is(const struct packet_table *table, int64_t i, const struct AVPacket *packet);
 
 void packet_table_free(struct packet_table *table);
