@@ -22,6 +22,7 @@
 #include "error.h"
 #include "ffmpeg_log.h"
 #include "ffmpeg_pipe.h"
+#include "frame_threads.h"
 #include "library.h"
 #include "media_io.h"
 #include "network_wait.h"
@@ -285,7 +286,7 @@ static ist_status open_decoder(ist_source *source, struct ffmpeg_log *log, ist_e
     int code = avcodec_parameters_to_context(state->decoder, parameters);
     state->decoder->pkt_timebase = state->stream->time_base;
     state->decoder->log_level_offset = FFMPEG_LOG_OFFSET;
-    state->decoder->thread_count = 0;
+    state->decoder->thread_count = frame_threads_are_exact(codec->id) ? 0 : 1;
     if (is_still(state->input)) // half a picture is none; in a video the rest is made up from the one before
         state->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
     if (state->is_live || source->info.live) // frame threads hold back as many frames as there are threads

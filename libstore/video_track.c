@@ -6,6 +6,7 @@
 
 #include "decoder_pool.h"
 #include "error.h"
+#include "frame_threads.h"
 #include "video_file.h"
 
 struct video_track {
@@ -18,10 +19,9 @@ struct video_track {
 
 bool video_track_can_thread(const struct video_track *t)
 {
-    // Of interlaced MPEG-4 the pictures come out otherwise with threads than without.
-    const bool is_exact = t->file.codec->id != AV_CODEC_ID_MPEG4;
-    return is_exact && (t->file.codec->capabilities & AV_CODEC_CAP_FRAME_THREADS) && t->thread_count > 1 &&
-           av_cpu_count() > 1;
+    const AVCodec *codec = t->file.codec;
+    return (codec->capabilities & AV_CODEC_CAP_FRAME_THREADS) && frame_threads_are_exact(codec->id) &&
+           t->thread_count > 1 && av_cpu_count() > 1;
 }
 
 /* Uses the decoder no more, which is left where it is if that is worth it. */
