@@ -14,12 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "checksum.h"
 #include "error.h"
 #include "fs.h"
 #include "timezone.h"
 #include "yaml_json.h"
 
 static const char file_name[] = "metadata.yaml";
+static const char checksum_key[] = "checksum";
+static const char user_checksum_key[] = "user_checksum";
 
 enum { STORE_VERSION = 2, CHUNKSIZE_VIDEO = 10000, CHUNKSIZE_DIRECTORY = 200 };
 
@@ -91,6 +94,15 @@ static bool parse_created(const char *text, double *created_s)
     return true;
 }
 
+/* Of the values, so that another program may write them in its own way. 0: out of memory. */
+static uint32_t values_checksum(const json_t *object)
+{
+    char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));
+    const uint32_t sum = text ? checksum(0, text, strlen(text)) : 0;
+    free(text);
+    return sum;
+}
+
 static json_t *store_to_json(const struct metadata *m)
 {
     char created[METADATA_TEXT_SIZE];
@@ -119,13 +131,32 @@ static json_t *store_to_json(const struct metadata *m)
     return store;
 }
 
+/* __store with the checksums: the first key, so that it is there when the end is not. */
+static json_t *store_with_checksums(const struct metadata *m, const json_t *user)
+{
+    json_t *store = store_to_json(m);
+    // What the user's part was at first, also if it was edited since.
+    const uint32_t user_sum = m->user_checksum ? m->user_checksum : values_checksum(user);
+    if (!store || json_object_set_new(store, user_checksum_key, json_integer(user_sum)) < 0) {
+        json_decref(store);
+        return NULL;
+    }
+    json_t *all = json_pack("{s:I}", checksum_key, (json_int_t)values_checksum(store));
+    if (all && json_object_update(all, store) < 0) {
+        json_decref(all);
+        all = NULL;
+    }
+    json_decref(store);
+    return all;
+}
+
 ist_status metadata_write(const struct metadata *metadata, const char *directory, ist_error *error)
 {
-    json_t *root = json_pack("{s:o}", "__store", store_to_json(metadata));
-    json_t *user = metadata->user_json ? json_loads(metadata->user_json, 0, NULL) : NULL;
+    json_t *user = json_loads(metadata->user_json ? metadata->user_json : "{}", 0, NULL);
+    json_t *root = user ? json_pack("{s:o}", "__store", store_with_checksums(metadata, user)) : NULL;
     struct buffer text = {0};
     ist_status status = IST_OK;
-    if (!root || (user && json_object_update(root, user) < 0))
+    if (!root || json_object_update(root, user) < 0)
         status = error_memory(error);
     if (status >= 0)
         status = yaml_emit(root, &text, error);
@@ -263,12 +294,30 @@ static void read_removed(struct metadata *m, const json_t *store)
         m->removed = (struct store_removed){(int)chunks, frames};
 }
 
+/* Compares what the store says of itself with its checksum, where there is one, and takes that out. */
+static ist_status check_store(json_t *store, ist_error *error)
+{
+    const json_t *noted = json_object_get(store, checksum_key);
+    if (!noted)
+        return IST_OK;
+    const json_int_t sum = json_is_integer(noted) ? json_integer_value(noted) : -1;
+    json_object_del(store, checksum_key);
+    if (values_checksum(store) == sum)
+        return IST_OK;
+    return error_set(error, IST_ERROR_DATA,
+                     "__store is not what was written: it is damaged, or was edited; after an edit on purpose, remove "
+                     "its line '%s'",
+                     checksum_key);
+}
+
 static ist_status read_root(struct metadata *m, json_t *root, const char *directory, const char *path, ist_error *error)
 {
-    const json_t *store = json_object_get(root, "__store");
+    json_t *store = json_object_get(root, "__store");
     if (!json_is_object(store))
         return error_set(error, IST_ERROR_DATA, "is not a store's metadata: it has no __store");
     ist_status status = read_class(m, store, error);
+    if (status >= 0)
+        status = check_store(store, error);
     if (status >= 0)
         status = read_shape(m, store, error);
     if (status < 0)
@@ -285,8 +334,10 @@ static ist_status read_root(struct metadata *m, json_t *root, const char *direct
 
     read_dropped(m, store);
     read_removed(m, store);
+    m->user_checksum = (uint32_t)json_integer_value(json_object_get(store, user_checksum_key));
 
     json_object_del(root, "__store");
+    m->user_changed = m->user_checksum && values_checksum(root) != m->user_checksum;
     m->user_json = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
     if (m->user_json)
         ist_json_shorten(m->user_json);

@@ -5,6 +5,7 @@
 #include <libstore/frame.h>
 #include <libstore/time.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "store_removed.h"
 
@@ -29,6 +30,8 @@ struct metadata {
     int64_t dropped[IST_DROP_CAUSE_COUNT]; /* frames that never came */
     struct store_removed removed;          /* by a ring */
     char *user_json;                       /* text of a JSON object */
+    uint32_t user_checksum;                /* of the user's part when the store was made; 0: not known */
+    bool user_changed;                     /* it is another by now */
 };
 
 /* Fills in uuid, created_s and, where it is empty, timezone for a store that begins now. */
@@ -37,7 +40,10 @@ void metadata_begin(struct metadata *metadata);
 /* Writes DIRECTORY/metadata.yaml, whole or not at all. */
 ist_status metadata_write(const struct metadata *metadata, const char *directory, ist_error *error);
 
-/* Reads DIRECTORY/metadata.yaml. What old stores leave out is filled in as imgstore does. */
+/*
+ * Reads DIRECTORY/metadata.yaml. What old stores leave out is filled in as imgstore does.
+ * IST_ERROR_DATA: it is damaged, or not what was written, by its checksum.
+ */
 ist_status metadata_read(struct metadata *metadata, const char *directory, ist_error *error);
 
 void metadata_free(struct metadata *metadata);

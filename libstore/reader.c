@@ -130,6 +130,7 @@ static void fill_info(ist_reader *r)
         .uuid = m->uuid,
         .timezone = m->timezone,
         .user_metadata = m->user_json,
+        .user_metadata_changed = m->user_changed,
         .created_s = m->created_s,
         .width = r->width,
         .height = r->height,

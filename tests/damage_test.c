@@ -304,6 +304,89 @@ START_TEST(cut_off_files_of_a_store)
 }
 END_TEST
 
+/*
+ * metadata.yaml of a store that we wrote
+ */
+
+/* What a user may say, with all that JSON and YAML write in different ways. */
+static const char user_metadata[] =
+    "{\"dose\": 10.0, \"n\": -3, \"big\": 9007199254740993, \"small\": 1e-7, \"third\": 0.3333333333333333, "
+    "\"zero\": -0.0, \"on\": true, \"off\": null, \"list\": [1, [], {}, \"\"], \"text\": \"12:30\", \"yes\": \"no\", "
+    "\"lines\": \"a\\n b\\r\\n\\tc: 'd' \\\"e\\\" \\\\ # f\\n\\n\", \"M\\u00e4use\": \"\\u6642\\ud83d\\udc2d "
+    "\\u0085\\u2028\", "
+    "\"control\": \"\\u0001\\u007f\", \"0x10\": {\"b\": 1, \"a\": \" x \"}}";
+
+static void record_with_metadata(void)
+{
+    ist_error error;
+    ist_writer *writer;
+    ist_frame frame = {0};
+    const ist_writer_params params = {.format = "png",
+                                      .width = 16,
+                                      .height = 8,
+                                      .channels = 3,
+                                      .timezone = "Asia/Tokyo",
+                                      .chunksize = 12,
+                                      .metadata_json = user_metadata};
+    check_ok(ist_frame_alloc(&frame, 16, 8, 3, IST_PIXEL_U8, &error), &error);
+    fs_remove_tree(folder);
+    check_ok(ist_writer_create(&writer, folder, &params, &error), &error);
+    check_ok(ist_writer_add(writer, &frame, &error), &error);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    ist_frame_free(&frame);
+}
+
+/* All that metadata.yaml says, as text that can be compared; of the user's part only whether it is the same. */
+static ist_status describe(char text[512], bool *user_is_right, ist_error *error)
+{
+    ist_reader *reader;
+    const ist_status status = ist_reader_open(&reader, folder, error);
+    if (status < 0)
+        return status;
+    const ist_reader_info *info = ist_reader_get_info(reader);
+    snprintf(text, 512, "%s %s '%s' %s %s %.6f %d x %d x %d %d %d %lld", info->class_name, info->format, info->encoding,
+             info->uuid, info->timezone, info->created_s, info->width, info->height, info->channels, info->type,
+             info->chunksize, (long long)info->dropped[IST_DROP_QUEUE]);
+    json_t *user = json_loads(info->user_metadata, 0, NULL), *recorded = json_loads(user_metadata, 0, NULL);
+    ck_assert_ptr_nonnull(recorded);
+    *user_is_right = json_equal(user, recorded);
+    ck_assert_msg(*user_is_right || info->user_metadata_changed, "metadata of the user: %s", info->user_metadata);
+    json_decref(user);
+    json_decref(recorded);
+    ist_reader_close(&reader);
+    return IST_OK;
+}
+
+/* Each is noticed: what the store says is right or refused, what the user said is right or said to be another. */
+START_TEST(damaged_metadata)
+{
+    ist_error error;
+    char path[512], whole[512], got[512];
+    bool user_is_right;
+    int64_t noticed = 0;
+    struct buffer bytes;
+    record_with_metadata();
+    check_ok(describe(whole, &user_is_right, &error), &error);
+    ck_assert(user_is_right);
+    snprintf(path, sizeof path, "%s/metadata.yaml", folder);
+    load(path, &bytes);
+    for (size_t i = 0; i < bytes.size; i++) {
+        const uint8_t kept = bytes.data[i];
+        for (int way = 0; way <= WAYS; way++) { // the last: cut off
+            bytes.data[i] = way < WAYS ? change(kept, way) : kept;
+            check_ok(fs_write_file(path, bytes.data, way < WAYS ? bytes.size : i, &error), &error);
+            if (describe(got, &user_is_right, &error) < 0)
+                noticed++;
+            else
+                ck_assert_msg(strcmp(got, whole) == 0, "byte %zu, way %d: %s, not %s", i, way, got, whole);
+        }
+        bytes.data[i] = kept;
+    }
+    ck_assert_int_gt(noticed, (int64_t)bytes.size);
+    buffer_free(&bytes);
+}
+END_TEST
+
 #ifdef IST_WITH_HDF5
 /* The HDF5 library crashes on many of these, and goes on for ever on some; see extra_hdf5.c. */
 START_TEST(damaged_hdf5)
@@ -343,6 +426,7 @@ int main(int argc, char **argv)
 #ifdef IST_WITH_HDF5
     tcase_add_test(tests, damaged_hdf5);
 #endif
+    tcase_add_test(tests, damaged_metadata);
     tcase_add_loop_test(tests, changed_bytes_of_a_store, 0, sizeof parts / sizeof *parts);
     tcase_add_loop_test(tests, cut_off_files_of_a_store, 0, sizeof parts / sizeof *parts);
     suite_add_tcase(suite, tests);

@@ -46,11 +46,16 @@ static const struct recording {
     {.format = "npy", .channels = 1, .encoding = "cv_bayerbg"},
     {.format = "npy", .channels = 3, .unfinished = true},
     {.format = "tif", .channels = 1, .without_index = true},
+    {.format = "tif", .channels = 3, .unfinished = true},
     {.format = "png", .channels = 1},
+    {.format = "png", .channels = 3, .unfinished = true},
     {.format = "jpg", .channels = 3},
+    {.format = "jpg", .channels = 3, .unfinished = true},
     {.format = "ppm", .channels = 3},
+    {.format = "ppm", .channels = 3, .unfinished = true},
     {.format = "pgm", .channels = 1, .type = IST_PIXEL_U8},
     {.format = "bmp", .channels = 1},
+    {.format = "bmp", .channels = 3, .unfinished = true},
 };
 
 static char folder[TEMPORARY_SIZE];

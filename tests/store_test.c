@@ -517,6 +517,34 @@ START_TEST(test_append)
 }
 END_TEST
 
+START_TEST(test_append_after_an_edit_of_the_metadata)
+{
+    const struct kind *kind = &kinds[0];
+    ist_error error;
+    ist_reader *reader;
+    ist_writer *writer = begin(kind, "store");
+    struct buffer text = {0};
+    record(writer, kind, 0, 5);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_ok(fs_read_file(in_folder("store/metadata.yaml"), &text, &error), &error);
+    char *value = memmem(text.data, text.size, "\nn: 3", strlen("\nn: 3"));
+    ck_assert_ptr_nonnull(value);
+    value[strlen("\nn: ")] = '4';
+    check_ok(fs_write_file(in_folder("store/metadata.yaml"), text.data, text.size, &error), &error);
+    buffer_free(&text);
+    // Writing it anew does not make what was edited, or damaged, what was recorded.
+    check_ok(ist_writer_open(&writer, in_folder("store"), &(ist_writer_params){.quality = kind->quality}, &error),
+             &error);
+    record(writer, kind, 5, 10);
+    check_ok(ist_writer_close(&writer, &error), &error);
+    check_store("store", kind, 10);
+    check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+    ck_assert_ptr_nonnull(strstr(ist_reader_get_info(reader)->user_metadata, "\"n\":4"));
+    ck_assert(ist_reader_get_info(reader)->user_metadata_changed);
+    ist_reader_close(&reader);
+}
+END_TEST
+
 START_TEST(test_wrong_frame_changes_nothing)
 {
     const struct kind *kind = &kinds[_i];
@@ -714,6 +742,7 @@ int main(void)
     tcase_add_loop_test(all, test_chunk_ends_while_it_is_read, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_reading_breaks_off, 0, KIND_COUNT);
     tcase_add_test(all, test_jumps_between_chunks);
+    tcase_add_test(all, test_append_after_an_edit_of_the_metadata);
     tcase_add_loop_test(all, test_append, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
     tcase_add_test(all, test_bad_params);

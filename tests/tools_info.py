@@ -11,7 +11,8 @@ from toolkit import INFO, ToolTest, run
 
 KEYS = {"path", "class", "version", "format", "image_shape", "dtype", "encoding", "lossless", "uuid", "created",
         "unfinished", "chunksize", "chunks", "frame_count", "frame_min", "frame_max", "frame_time_min", "frame_time_max",
-        "duration", "created_local", "dropped", "removed", "problems", "user_metadata"}
+        "duration", "created_local", "dropped", "removed", "problems", "user_metadata",
+        "user_metadata_changed"}
 
 
 def listing(directory):
@@ -40,6 +41,24 @@ class Info(ToolTest):
     def test_the_path_of_the_metadata_serves_as_well(self):
         store = self.save("store")
         self.assertEqual(self.info(os.path.join(store, "metadata.yaml")), self.info(store))
+
+    def test_edited_metadata(self):
+        """The user's part may be edited, which is said; the store's part only where its checksum is taken out."""
+        store = self.save("store", "--metadata", "dose=1")
+        path = os.path.join(store, "metadata.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertFalse(self.info(store)["user_metadata_changed"])
+        self.write(path, text.replace("dose: 1", "dose: 9"))
+        info = self.info(store)
+        self.assertEqual((info["user_metadata"], info["user_metadata_changed"]), ({"dose": 9}, True))
+        self.assertIn("metadata  (not as recorded", run(INFO, store).stdout)
+        zone = re.search("timezone_local: .*", text).group()
+        edited = text.replace(zone, "timezone_local: 'Asia/Tokyo'")
+        self.write(path, edited)
+        self.assert_fails(run(INFO, store), 1, "metadata.yaml", "edited", "remove its line 'checksum'")
+        self.write(path, re.sub(" *checksum: .*\n", "", edited))
+        self.assertEqual(self.info(store)["created"][1], "Asia/Tokyo")
 
     @unittest.skipUnless(os.environ.get("HDF5_SONAME"), "built without HDF5")
     def test_hdf5_is_not_installed(self):

@@ -245,6 +245,7 @@ static json_t *describe(const ist_reader *reader)
     json_object_set_new(all, "removed", removed_json(info));
     json_object_set_new(all, "problems", problems_json(reader));
     json_object_set_new(all, "user_metadata", json_loads(info->user_metadata, JSON_ALLOW_NUL, NULL));
+    json_object_set_new(all, "user_metadata_changed", json_boolean(info->user_metadata_changed));
     return all;
 }
 
@@ -361,8 +362,8 @@ static void print_summary(const ist_reader *reader)
     printf("created   %s, %s\n", created, info->timezone);
     printf("uuid      %s\n", *info->uuid ? info->uuid : "none");
     print_problems(reader);
-    if (strcmp(info->user_metadata, "{}") != 0)
-        printf("metadata\n");
+    if (strcmp(info->user_metadata, "{}") != 0 || info->user_metadata_changed)
+        printf("metadata%s\n", info->user_metadata_changed ? "  (not as recorded: edited since, or damaged)" : "");
     print_user_metadata(info->user_metadata);
 }
 

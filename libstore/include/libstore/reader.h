@@ -26,19 +26,20 @@ extern "C" {
 typedef struct ist_reader ist_reader;
 
 typedef struct ist_reader_info {
-    const char *path;          /* the store's directory, or the plain file */
-    const char *class_name;    /* "VideoImgStore" or "DirectoryImgStore"; "": a plain file */
-    const char *format;        /* as in metadata.yaml, "avc1/mp4"; of a plain file its ending, "mp4" */
-    const char *encoding;      /* of raw data, "cv_bayerbg"; "": none. Frames are delivered as BGR */
-    const char *uuid;          /* 32 hex digits; "": none */
-    const char *timezone;      /* IANA name of the place of recording */
-    const char *user_metadata; /* text of a JSON object */
-    double created_s;          /* when the store was created, seconds since 1970 UTC */
-    int width;                 /* px, of the frames that are delivered, as the next two */
-    int height;                /* px */
-    int channels;              /* 1 or 3 */
-    ist_pixel_type type;       /* as metadata.yaml says; a frame has the type of its own file, which may differ */
-    int chunksize;             /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
+    const char *path;           /* the store's directory, or the plain file */
+    const char *class_name;     /* "VideoImgStore" or "DirectoryImgStore"; "": a plain file */
+    const char *format;         /* as in metadata.yaml, "avc1/mp4"; of a plain file its ending, "mp4" */
+    const char *encoding;       /* of raw data, "cv_bayerbg"; "": none. Frames are delivered as BGR */
+    const char *uuid;           /* 32 hex digits; "": none */
+    const char *timezone;       /* IANA name of the place of recording */
+    const char *user_metadata;  /* text of a JSON object */
+    bool user_metadata_changed; /* it is not what was recorded: it was edited since, or is damaged */
+    double created_s;           /* when the store was created, seconds since 1970 UTC */
+    int width;                  /* px, of the frames that are delivered, as the next two */
+    int height;                 /* px */
+    int channels;               /* 1 or 3 */
+    ist_pixel_type type;        /* as metadata.yaml says; a frame has the type of its own file, which may differ */
+    int chunksize;              /* frames a chunk as metadata.yaml says; chunks may hold fewer or more */
     int chunk_count;
     bool lossless;   /* the format keeps every sample */
     bool unfinished; /* it is being recorded, or its recorder died */
@@ -88,8 +89,9 @@ typedef struct ist_problem {
  * .extra_data.json and .extra_data.h5, and index.db. A store that has an index.db counts its times in
  * milliseconds from the beginning of the recording: they are given as seconds since 1970, as created_s + ms / 1000.
  *
- * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_DATA: its metadata or every index is damaged.
- * IST_ERROR_UNSUPPORTED: a version, format or encoding that this library does not read. IST_ERROR_IO.
+ * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_DATA: its metadata or every index is damaged; what libstore wrote
+ * in metadata.yaml about the pixels (`__store`) is compared with its checksum. IST_ERROR_UNSUPPORTED: a version, format
+ * or encoding that this library does not read. IST_ERROR_IO.
  */
 IST_API IST_MUST_CHECK ist_status ist_reader_open(ist_reader **reader, const char *path, ist_error *error);
 
