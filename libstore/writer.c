@@ -1,8 +1,3 @@
-#include <libstore/writer.h>
-
-#include <errno.h>
-#include <jansson.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,454 +11,11 @@
 #include "error.h"
 #include "extra_data.h"
 #include "fs.h"
-#include "index.h"
 #include "jpeg_shape.h"
 #include "keeper.h"
-#include "metadata.h"
-#include "repair.h"
 #include "store_lock.h"
-#include "store_path.h"
 #include "video_encoder.h"
-
-/* The frames that the caller gives. */
-struct input {
-    int width, height, channels;
-    const struct encoding *encoding; /* they are raw data; NULL: they are not */
-    bool decode;                     /* and are stored as BGR */
-};
-
-struct ist_writer {
-    char directory[PATH_MAX];
-    char folder_name[NAME_MAX + 1]; /* of the store, for imgstore's chunk_path */
-    int lock_fd;                    /* holds the lock while it is open */
-    ist_writer_params params;       /* of what is stored; its texts are not kept, but for the encoder's */
-    struct input input;
-    ist_frame decoded; /* of raw data that is decoded while it is written */
-    char *encoder_options;
-    char *encoder;
-    const struct chunk_format *format;
-    struct metadata metadata;
-    struct index *index;
-    char index_path[PATH_MAX + sizeof INDEX_FILE_NAME + 1];
-    struct keeper *keeper;
-
-    struct video_encoder *video;    /* for all chunks; NULL: none yet, or images */
-    struct chunk_writer *chunk;     /* NULL: none is open */
-    struct chunk_range range;       /* of the open chunk */
-    char chunk_path[NAME_MAX + 32]; /* of the open chunk, for imgstore */
-    int next_chunk;
-    int64_t frame_count;
-    struct index_entry last;      /* of the frame last added */
-    bool changed;                 /* metadata is not what metadata.yaml says */
-    struct store_removed removed; /* by this writer */
-    ist_error warning;            /* why chunks that are no longer part of the store still lie there */
-
-    ist_error failure; /* what stopped the recording; status IST_OK: nothing did */
-};
-
-/*
- * Parameters
- */
-
-static ist_status check_shape(const struct chunk_format *format, const ist_writer_params *params, ist_error *error)
-{
-    ist_frame probe = {0};
-    // The limits of a frame are those of a store.
-    if (params->width < 1 || params->height < 1 || params->width > 65535 || params->height > 65535)
-        return ist_frame_alloc(&probe, params->width, params->height, params->channels, params->type, error);
-    if (params->channels != 1 && params->channels != 3)
-        return error_set(error, IST_ERROR_ARGUMENT, "%d channels: only 1 (gray) and 3 (BGR) can be stored",
-                         params->channels);
-    if (params->type == IST_PIXEL_U16 && !format->holds_u16)
-        return error_set(error, IST_ERROR_ARGUMENT, "format %s holds 8 bits; npy and tif keep 16 bits as they are",
-                         format->name);
-    if (params->quality < 0 || params->quality > 100)
-        return error_set(error, IST_ERROR_ARGUMENT, "quality %d: it goes from 1 to 100", params->quality);
-    if (params->chunksize < 0)
-        return error_set(error, IST_ERROR_ARGUMENT, "chunksize %d: it must be 1 or more", params->chunksize);
-    if (!isfinite(params->frame_rate) || params->frame_rate < 0 || params->frame_rate > 1e6)
-        return error_set(error, IST_ERROR_ARGUMENT, "a frame rate of %g per second cannot be noted",
-                         params->frame_rate);
-    if (!isfinite(params->chunk_duration_s) || params->chunk_duration_s < 0)
-        return error_set(error, IST_ERROR_ARGUMENT, "a chunk of %g seconds: it must be 0 or more",
-                         params->chunk_duration_s);
-    return format->calls->check ? format->calls->check(format, params, error) : IST_OK;
-}
-
-/* A ring removes whole chunks, so that they must be shorter than what it keeps. */
-static ist_status choose_ring(ist_writer_params *params, ist_error *error)
-{
-    enum { CHUNKS_KEPT = 10 };
-    if (!isfinite(params->keep_s) || params->keep_s < 0)
-        return error_set(error, IST_ERROR_ARGUMENT, "to keep the last %g seconds: it must be 0 or more",
-                         params->keep_s);
-    if (params->keep_s > 0 && params->chunk_duration_s == 0)
-        params->chunk_duration_s = params->keep_s / CHUNKS_KEPT;
-    if (params->keep_s > 0 && params->chunk_duration_s > params->keep_s)
-        return error_set(error, IST_ERROR_ARGUMENT,
-                         "chunks of %g seconds are longer than the %g seconds that are kept; make them shorter",
-                         params->chunk_duration_s, params->keep_s);
-    return IST_OK;
-}
-
-static ist_status check_user_metadata(const char *text, ist_error *error)
-{
-    if (!text)
-        return IST_OK;
-    json_error_t where;
-    json_t *user = json_loads(text, 0, &where);
-    ist_status status = IST_OK;
-    if (!user)
-        status = error_set(error, IST_ERROR_ARGUMENT, "metadata is not JSON: %s", where.text);
-    else if (!json_is_object(user))
-        status = error_set(error, IST_ERROR_ARGUMENT, "metadata is not a JSON object");
-    else if (json_object_get(user, "__store"))
-        status = error_set(error, IST_ERROR_ARGUMENT, "metadata: the key __store belongs to the store");
-    json_decref(user);
-    return status;
-}
-
-/*
- * Encoding
- */
-
-/* Decodes a black frame, so that what cannot be decoded shows before the first. */
-static ist_status try_decoding(const struct encoding *encoding, int width, int height, ist_pixel_type type,
-                               ist_frame *picture, ist_error *error)
-{
-    ist_frame raw = {0};
-    ist_status status = ist_frame_alloc(&raw, width, height, 1, type, error);
-    if (status >= 0) {
-        memset(raw.data, 0, (size_t)raw.stride * (size_t)height);
-        status = encoding_decode(encoding, &raw, picture, error);
-    }
-    ist_frame_free(&raw);
-    return status;
-}
-
-static ist_status find_encoding(const char *code, const struct encoding **encoding, ist_error *error)
-{
-    *encoding = encoding_find(code);
-    if (!*encoding)
-        return error_set(error, IST_ERROR_NOT_FOUND, "encoding '%s' is not known; names are as in cv_bayerbg", code);
-    if (encoding_samples(*encoding) != 1)
-        return error_set(error, IST_ERROR_ARGUMENT,
-                         "encoding %s: has %d samples a pixel; only raw data with one can be recorded", code,
-                         encoding_samples(*encoding));
-    return IST_OK;
-}
-
-/*
- * Looks at encoding and "+color", and changes the shape in `params` from that of the frames that come to that of the
- * frames that are stored. Their size was not looked at yet.
- */
-static ist_status choose_input(struct input *input, const struct chunk_format *format, bool color,
-                               ist_writer_params *params, ist_error *error)
-{
-    *input = (struct input){.width = params->width, .height = params->height, .channels = params->channels};
-    if (!params->encoding || !*params->encoding)
-        return color ? error_set(error, IST_ERROR_ARGUMENT, "%s+color decodes raw data: their encoding must be given",
-                                 format->name)
-                     : IST_OK;
-    ist_status status = find_encoding(params->encoding, &input->encoding, error);
-    if (status < 0)
-        return status;
-    if (params->channels != 1)
-        return error_set(error, IST_ERROR_ARGUMENT, "encoding %s: raw data have 1 channel, not %d", params->encoding,
-                         params->channels);
-    // A video keeps even sides, and what it keeps must still be raw data.
-    const bool cut = format->is_video && !color;
-    ist_frame picture = {0};
-    status = try_decoding(input->encoding, cut ? params->width & ~1 : params->width,
-                          cut ? params->height & ~1 : params->height, params->type, &picture, error);
-    if (status == IST_ERROR_DATA)
-        status = error_set(error, IST_ERROR_ARGUMENT, "encoding %s: cannot be that of %d x %d pixels of %zu bytes",
-                           params->encoding, params->width, params->height, ist_pixel_size(params->type));
-    if (status >= 0 && color) {
-        params->width = picture.width;
-        params->height = picture.height;
-        params->channels = 3;
-        input->decode = true;
-    }
-    ist_frame_free(&picture);
-    return status;
-}
-
-/*
- * Creating
- */
-
-static ist_status check_params(ist_writer_params *params, struct input *input, const struct chunk_format **format,
-                               ist_error *error)
-{
-    const char *name = params->format ? params->format : "avc1/mp4";
-    bool color;
-    *format = chunk_format_parse(name, &color);
-    if (!*format) {
-        char known[256] = "";
-        for (int i = 0; chunk_format_at(i); i++)
-            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
-                     chunk_format_at(i)->name);
-        return error_set(error, IST_ERROR_NOT_FOUND, "format '%s' is not known; there are %s", name, known);
-    }
-    if (params->channels == 0)
-        params->channels = 1;
-    if (params->chunksize == 0)
-        params->chunksize = (*format)->default_chunksize;
-    ist_status status = choose_input(input, *format, color, params, error);
-    if (status >= 0)
-        status = check_shape(*format, params, error);
-    if (status >= 0)
-        status = choose_ring(params, error);
-    return status < 0 ? status : check_user_metadata(params->metadata_json, error);
-}
-
-static void fill_metadata(struct metadata *m, const struct chunk_format *format, const ist_writer_params *params)
-{
-    m->is_video = format->is_video;
-    snprintf(m->format, sizeof m->format, "%s", format->name);
-    if (format->is_video)
-        snprintf(m->extension, sizeof m->extension, "%s", format->extension);
-    m->width = format->is_video ? params->width & ~1 : params->width;
-    m->height = format->is_video ? params->height & ~1 : params->height;
-    m->channels = params->channels;
-    m->type = params->type;
-    m->chunksize = params->chunksize;
-    if (params->encoding && params->channels == 1)
-        snprintf(m->encoding, sizeof m->encoding, "%s", params->encoding);
-    if (params->timezone)
-        snprintf(m->timezone, sizeof m->timezone, "%s", params->timezone);
-    metadata_begin(m);
-}
-
-/* Begins the work beside the recording, when the store's files are there and open. */
-static ist_status start_keeper(ist_writer *w, ist_error *error)
-{
-    const struct keeper_store store = {w->directory, w->index_path, w->metadata.uuid, w->format, &w->metadata};
-    return keeper_start(&w->keeper, &store, error);
-}
-
-static ist_status fill_directory(ist_writer *w, ist_error *error)
-{
-    ist_status status = store_lock_take(&w->lock_fd, w->directory, error);
-    if (status >= 0)
-        status = metadata_write(&w->metadata, w->directory, error);
-    if (status >= 0) {
-        status = index_create(&w->index, w->index_path, w->metadata.uuid, w->params.durable, error);
-        if (status < 0)
-            error_prefix(error, status, "%s", w->directory);
-    }
-    return status < 0 ? status : start_keeper(w, error);
-}
-
-static void destroy(ist_writer **writer)
-{
-    ist_writer *w = *writer;
-    if (w->chunk)
-        w->format->calls->abandon(&w->chunk);
-    keeper_stop(&w->keeper);
-    video_encoder_close(&w->video);
-    index_close(&w->index);
-    store_lock_abandon(&w->lock_fd);
-    metadata_free(&w->metadata);
-    free(w->encoder_options);
-    free(w->encoder);
-    ist_frame_free(&w->decoded);
-    free(w);
-    *writer = NULL;
-}
-
-/* What is taken over from the caller for good; the rest of it is in the metadata. */
-static ist_status copy_params(ist_writer *w, const ist_writer_params *params, ist_error *error)
-{
-    w->params = *params;
-    w->params.format = w->params.metadata_json = w->params.timezone = w->params.encoding = NULL;
-    if (params->encoder_options && !(w->encoder_options = strdup(params->encoder_options)))
-        return error_memory(error);
-    if (params->encoder && !(w->encoder = strdup(params->encoder)))
-        return error_memory(error);
-    w->params.encoder = w->encoder;
-    w->params.encoder_options = w->encoder_options;
-    return IST_OK;
-}
-
-/* A writer that knows its paths and has nothing open. */
-static ist_status allocate(ist_writer **writer, const char *path, ist_error *error)
-{
-    ist_writer *w = *writer = calloc(1, sizeof *w);
-    if (!w)
-        return error_memory(error);
-    w->lock_fd = -1;
-    const ist_status status = store_path_directory(w->directory, path, error);
-    if (status >= 0) {
-        snprintf(w->folder_name, sizeof w->folder_name, "%s", fs_basename(w->directory));
-        snprintf(w->index_path, sizeof w->index_path, "%s/%s", w->directory, INDEX_FILE_NAME);
-    }
-    return status;
-}
-
-ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
-{
-    *writer = NULL;
-    ist_writer_params checked = *params;
-    struct input input;
-    const struct chunk_format *format;
-    ist_status status = check_params(&checked, &input, &format, error);
-    if (status < 0)
-        return status;
-    ist_writer *w;
-    status = allocate(&w, path, error);
-    if (status >= 0) {
-        w->format = format;
-        w->input = input;
-        fill_metadata(&w->metadata, format, &checked);
-        status = copy_params(w, &checked, error);
-    }
-    if (status >= 0 && checked.metadata_json && !(w->metadata.user_json = strdup(checked.metadata_json)))
-        status = error_memory(error);
-    if (status >= 0 && fs_calls.mkdir(w->directory, 0777) < 0) {
-        status = error_errno(error, errno, "%s: cannot create the store", w->directory);
-    } else if (status >= 0) {
-        status = fill_directory(w, error);
-        if (status < 0)
-            fs_remove_tree(w->directory);
-    }
-    if (status < 0 && w)
-        destroy(&w);
-    *writer = w;
-    return status;
-}
-
-/*
- * Going on with a store
- */
-
-/*
- * The frames that come for a store as it is. Those that are decoded on the way have sizes of their own, which are those
- * of the store (Bayer), or have three rows for two.
- */
-static ist_status continue_input(ist_writer *w, const ist_writer_params *wanted, bool color, ist_error *error)
-{
-    const struct metadata *m = &w->metadata;
-    ist_writer_params raw = {.width = wanted->width ? wanted->width : m->width,
-                             .height = wanted->height ? wanted->height : m->height,
-                             .channels = color ? 1 : m->channels,
-                             .type = m->type,
-                             .encoding = color ? wanted->encoding : m->encoding};
-    const struct encoding *encoding = color && wanted->encoding ? encoding_find(wanted->encoding) : NULL;
-    int width, height;
-    if (encoding && !wanted->height &&
-        encoding_picture_size(encoding, m->width, m->height / 2 * 3, &width, &height, NULL) >= 0 && height == m->height)
-        raw.height = m->height / 2 * 3;
-    return choose_input(&w->input, w->format, color, &raw, error);
-}
-
-static bool differs(const char *wanted, const char *own)
-{
-    return wanted && strcmp(wanted, own) != 0;
-}
-
-/* The store's own shape; the caller's, where given, must be the same. */
-static ist_status take_shape(ist_writer *w, const ist_writer_params *params, ist_error *error)
-{
-    const struct metadata *m = &w->metadata;
-    ist_writer_params shape = params ? *params : (ist_writer_params){0};
-    bool color = false;
-    const struct chunk_format *format = shape.format ? chunk_format_parse(shape.format, &color) : w->format;
-    ist_status status = continue_input(w, &shape, color, error);
-    if (status < 0)
-        return status;
-    int width = w->input.width, height = w->input.height;
-    if (w->input.decode)
-        status = encoding_picture_size(w->input.encoding, width, height, &width, &height, error);
-    if (status < 0)
-        return status;
-    if (width != m->width || height != m->height || (shape.channels && shape.channels != w->input.channels) ||
-        (shape.width && shape.type != m->type) || format != w->format ||
-        (color ? m->channels != 3 || *m->encoding : differs(shape.encoding, m->encoding)))
-        return error_set(error, IST_ERROR_ARGUMENT,
-                         "%s: is of another format or shape: %s%s%s, %d x %d pixels, %d channels", w->directory,
-                         m->format, *m->encoding ? ", encoding " : "", m->encoding, m->width, m->height, m->channels);
-    shape.width = m->width;
-    shape.height = m->height;
-    shape.channels = m->channels;
-    shape.type = m->type;
-    shape.chunksize = m->chunksize;
-    status = check_shape(w->format, &shape, error);
-    if (status >= 0)
-        status = choose_ring(&shape, error);
-    return status < 0 ? status : copy_params(w, &shape, error);
-}
-
-/* Where the recording left off. */
-static ist_status continue_index(ist_writer *w, ist_error *error)
-{
-    ist_status status = index_reopen(&w->index, w->index_path, w->metadata.uuid, w->params.durable, error);
-    if (status < 0)
-        return status;
-    int count;
-    const struct chunk_range *ranges = index_ranges(w->index, &count);
-    w->frame_count = index_frame_count(w->index);
-    w->metadata.removed = *index_removed(w->index);
-    w->next_chunk = count ? ranges[count - 1].chunk + 1 : w->metadata.removed.chunks;
-    if (w->frame_count > 0)
-        status = index_entries(w->index, w->frame_count - 1, 1, &w->last, error);
-    return status;
-}
-
-/* Makes a store whole that somebody left unfinished; metadata.yaml may say more then. */
-static ist_status make_whole(ist_writer *w, ist_error *error)
-{
-    ist_repair_report report = {0};
-    const ist_status status = repair_store(w->directory, &w->metadata, &report, error);
-    if (status < 0)
-        return status;
-    metadata_free(&w->metadata);
-    return metadata_read(&w->metadata, w->directory, error);
-}
-
-static ist_status reopen(ist_writer *w, const char *path, const ist_writer_params *params, ist_error *error)
-{
-    ist_status status = store_path_find(w->directory, path, error);
-    if (status >= 0)
-        status = metadata_read(&w->metadata, w->directory, error);
-    if (status < 0)
-        return status;
-    w->format = chunk_format_find(w->metadata.format);
-    const struct encoding *encoding = encoding_find(w->metadata.encoding);
-    if (!w->format || (*w->metadata.encoding && (!encoding || encoding_samples(encoding) != 1)))
-        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: stores of format %s%s%s cannot be appended to",
-                         w->directory, w->metadata.format, *w->metadata.encoding ? ", encoding " : "",
-                         w->metadata.encoding);
-    status = take_shape(w, params, error);
-    if (status < 0)
-        return status;
-    const bool unfinished = store_lock_look(w->directory) != STORE_LOCK_NONE;
-    status = store_lock_take(&w->lock_fd, w->directory, error);
-    if (status < 0)
-        return status;
-    if (unfinished)
-        status = make_whole(w, error);
-    if (status >= 0)
-        status = continue_index(w, error);
-    if (status >= 0)
-        status = start_keeper(w, error);
-    if (status < 0 && !unfinished)
-        (void)store_lock_release(&w->lock_fd, w->directory, NULL);
-    return status;
-}
-
-ist_status ist_writer_open(ist_writer **writer, const char *path, const ist_writer_params *params, ist_error *error)
-{
-    ist_writer *w;
-    ist_status status = allocate(&w, path, error);
-    if (status >= 0)
-        status = reopen(w, path, params, error);
-    if (status < 0 && w)
-        destroy(&w);
-    *writer = w;
-    return status;
-}
+#include "writer_state.h"
 
 /*
  * Chunks
@@ -586,7 +138,7 @@ static ist_status check_jpeg(const ist_writer *w, const ist_frame *frame, ist_er
 
 static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_error *error)
 {
-    const struct input *in = &w->input;
+    const struct writer_input *in = &w->input;
     if (!frame->data)
         return error_set(error, IST_ERROR_ARGUMENT, "frame %lld has no pixels", (long long)w->frame_count);
     if (!isfinite(frame->time_s) || !isfinite(frame->camera_time_s))
@@ -744,6 +296,23 @@ static ist_status write_counts(ist_writer *w, ist_error *error)
     return status < 0 ? status : metadata_write(&w->metadata, w->directory, error);
 }
 
+void writer_destroy(ist_writer **writer)
+{
+    ist_writer *w = *writer;
+    if (w->chunk)
+        w->format->calls->abandon(&w->chunk);
+    keeper_stop(&w->keeper);
+    video_encoder_close(&w->video);
+    index_close(&w->index);
+    store_lock_abandon(&w->lock_fd);
+    metadata_free(&w->metadata);
+    free(w->encoder_options);
+    free(w->encoder);
+    ist_frame_free(&w->decoded);
+    free(w);
+    *writer = NULL;
+}
+
 ist_status ist_writer_close(ist_writer **writer, ist_error *error)
 {
     ist_writer *w = *writer;
@@ -768,6 +337,6 @@ ist_status ist_writer_close(ist_writer **writer, ist_error *error)
     // The lock goes last: while it is there, the store counts as unfinished.
     if (status >= 0)
         status = store_lock_release(&w->lock_fd, w->directory, error);
-    destroy(writer);
+    writer_destroy(writer);
     return status;
 }
