@@ -40,9 +40,6 @@ extern const struct export_sink_calls export_npy, export_tiff, export_video, exp
 /* Name of the store in the directory that becomes it. */
 extern const char export_store_name[];
 
-/* True if a frame of this number and time meets the conditions of the selection; its range and step aside. */
-bool export_meets(const ist_selection *selection, int64_t number, double time_s);
-
 /* True for the name of a picture in an exported directory, "000012.png". */
 bool export_folder_owns(const char *name);
 

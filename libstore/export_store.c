@@ -10,6 +10,7 @@
 #include "drop_list.h"
 #include "error.h"
 #include "export_sink.h"
+#include "export_walk.h"
 #include "reader_ranges.h"
 
 const char export_store_name[] = "store";
