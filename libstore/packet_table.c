@@ -19,8 +19,8 @@ struct scan {
     AVBSFContext *unpack;
     int64_t described;                   /* packets that the file's header describes, see packet_table_read() */
     struct picture_order *picture_order; /* NULL: the codec does not reorder, or the header says how */
-    int64_t *coded_order;                /* of each packet, as the pictures say themselves */
-    bool numbered;                       /* the pictures carry numbers, with which gaps are seen */
+    struct picture_place *places;        /* of each packet, as the pictures say themselves */
+    bool reorders;                       /* the codec may show pictures in another order than it decodes them */
     bool by_time;                        /* packet_entry.order is the time, else the coded order */
     enum completeness completeness;
 };
@@ -34,10 +34,10 @@ static ist_status reserve(struct scan *scan, ist_error *error)
     struct packet_entry *packets = realloc(table->packets, (size_t)capacity * sizeof *packets);
     if (packets)
         table->packets = packets;
-    int64_t *orders = realloc(scan->coded_order, (size_t)capacity * sizeof *orders);
-    if (orders)
-        scan->coded_order = orders;
-    if (!packets || !orders)
+    struct picture_place *places = realloc(scan->places, (size_t)capacity * sizeof *places);
+    if (places)
+        scan->places = places;
+    if (!packets || !places)
         return error_memory(error);
     scan->capacity = capacity;
     return IST_OK;
@@ -55,6 +55,21 @@ static bool keys_are_unreliable(enum AVCodecID codec)
     return codec == AV_CODEC_ID_APNG || codec == AV_CODEC_ID_H261 || codec == AV_CODEC_ID_RPZA;
 }
 
+/* Where the container does not say which packets are keys, FFmpeg takes all of these for keys. */
+static bool may_all_be_called_keys(enum AVCodecID codec)
+{
+    return codec == AV_CODEC_ID_H263 || codec == AV_CODEC_ID_H263P || codec == AV_CODEC_ID_CAVS;
+}
+
+static void forget_untrue_keys(struct packet_table *table)
+{
+    for (int64_t i = 0; i < table->count; i++)
+        if (!table->packets[i].key)
+            return;
+    for (int64_t i = 1; i < table->count; i++)
+        table->packets[i].key = false;
+}
+
 static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
 {
     const int64_t i = scan->table->count++;
@@ -67,12 +82,20 @@ static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
         .frame = is_hidden(packet, codec) ? -1 : 0,
         .key = (packet->flags & AV_PKT_FLAG_KEY) && (i == 0 || !keys_are_unreliable(codec)),
     };
-    scan->coded_order[i] = i;
+    scan->places[i] = (struct picture_place){.order = i};
     if (scan->unpack &&
         (av_bsf_send_packet(scan->unpack, packet) < 0 || av_bsf_receive_packet(scan->unpack, packet) < 0))
         entry->frame = -1; // only a place for a picture that the packet before held
     else if (scan->picture_order)
-        scan->coded_order[i] = picture_order_add(scan->picture_order, packet, &entry->key);
+        scan->places[i] = picture_order_add(scan->picture_order, packet, &entry->key);
+}
+
+/* The packets of a transport stream have this size; with a time or a checksum 4 or 16 bytes more. */
+static bool ends_within_packet(const AVFormatContext *file)
+{
+    enum { SIZE = 188, WITH_TIME = 192, WITH_CHECKSUM = 204 };
+    const int64_t size = strcmp(file->iformat->name, "mpegts") == 0 ? avio_size(file->pb) : 0;
+    return size > 0 && size % SIZE != 0 && size % WITH_TIME != 0 && size % WITH_CHECKSUM != 0;
 }
 
 static ist_status read_packets(struct scan *scan, AVFormatContext *file, int stream, const char *name, ist_error *error)
@@ -86,16 +109,21 @@ static ist_status read_packets(struct scan *scan, AVFormatContext *file, int str
     const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
     ist_status status = IST_OK;
     int result = 0;
+    bool was_corrupt = false, last_is_piece = false;
     while (status >= 0) {
         media_io_pass_over(file->pb, scan->table->count < scan->described);
         if ((result = av_read_frame(file, packet)) < 0)
             break;
         if (packet->stream_index == stream && packet->size > 0) {
-            // A file that breaks off can end in a piece of a packet; there is no frame in it.
-            if (packet->flags & AV_PKT_FLAG_CORRUPT)
+            // A file that breaks off can end in a piece of a packet; there is no frame in it. Where the end of one
+            // packet came with the piece, that one is marked, and the piece is the next.
+            const bool is_corrupt = packet->flags & AV_PKT_FLAG_CORRUPT;
+            if (is_corrupt)
                 scan->completeness = BROKEN_OFF;
             else if ((status = reserve(scan, error)) >= 0)
                 append(scan, packet, codec);
+            last_is_piece = !is_corrupt && was_corrupt;
+            was_corrupt = is_corrupt;
         }
         av_packet_unref(packet);
     }
@@ -105,6 +133,14 @@ static ist_status read_packets(struct scan *scan, AVFormatContext *file, int str
     // To a demuxer a disk that does not answer may look like the end of the file.
     if (status >= 0 && file->pb->error < 0)
         return media_error(error, file->pb->error, name, "cannot read");
+    if (ends_within_packet(file)) {
+        scan->completeness = BROKEN_OFF;
+        last_is_piece |= !was_corrupt;
+    }
+    if (last_is_piece && scan->table->count > 0)
+        scan->table->count--;
+    if (may_all_be_called_keys(codec))
+        forget_untrue_keys(scan->table);
     if (status >= 0 && result != AVERROR_EOF) {
         // Where a damaged file can be read no further, the frames before are sound.
         scan->completeness = BROKEN_OFF;
@@ -162,36 +198,44 @@ static void order_frames(struct scan *scan)
     if (scan->by_time)
         return;
     for (int64_t i = 0; i < table->count; i++)
-        table->packets[i].order = scan->coded_order[i];
+        table->packets[i].order = scan->places[i].order;
     sort_frames(table);
 }
 
 /* ---- where a file breaks off ---- */
 
 // Packets come in the order of decoding, so a file that breaks off among reordered pictures lacks some that are shown
-// before others that are there. Counting on over the gap would give the wrong frames.
+// before others that are there. Counting on over the gap would give the wrong frames. That a time has no frame is no
+// sign of it: cameras drop frames. So the numbers of the pictures count where they have any, else times that are even.
 
 enum { LONGEST_REORDERING = 32 };
 
-/* The distance from a frame to the next; 0: none that counts, as the places begin anew there. */
-static int64_t distance_to(const struct packet_table *table, int64_t frame)
+static int64_t number_of(const struct scan *scan, int64_t frame)
 {
-    const int64_t distance = order_of(table, frame) - order_of(table, frame - 1);
+    return scan->places[scan->table->packet_of_frame[frame]].number;
+}
+
+/* The distance from the frame before to this one; 0: none that counts, as the places begin anew there. */
+static int64_t distance_to(const struct scan *scan, bool by_number, int64_t frame)
+{
+    const int64_t distance = by_number ? number_of(scan, frame) - number_of(scan, frame - 1)
+                                       : order_of(scan->table, frame) - order_of(scan->table, frame - 1);
     return distance < PICTURE_ORDER_SEQUENCE / 2 ? distance : 0;
 }
 
-/* The distance from each frame to the next, where it is the same up to rounding; 0: it varies. */
-static int64_t even_step(const struct packet_table *table)
+/* The distance from each of the first `count` frames to the next, where it is the same up to rounding. */
+static int64_t even_step(const struct scan *scan, bool by_number, int64_t count)
 {
-    const int64_t even_count = table->frame_count - LONGEST_REORDERING;
     int64_t sum = 0, distances = 0;
-    for (int64_t frame = 1; frame < even_count; frame++) {
-        sum += distance_to(table, frame);
-        distances += distance_to(table, frame) != 0;
+    for (int64_t frame = 1; frame < count; frame++) {
+        sum += distance_to(scan, by_number, frame);
+        distances += distance_to(scan, by_number, frame) != 0;
     }
-    const int64_t step = distances ? (sum + distances / 2) / distances : 0;
-    for (int64_t frame = 1; frame < even_count; frame++) {
-        const int64_t distance = distance_to(table, frame);
+    if (distances == 0)
+        return by_number ? picture_order_step(scan->picture_order) : 0;
+    const int64_t step = (sum + distances / 2) / distances;
+    for (int64_t frame = 1; frame < count; frame++) {
+        const int64_t distance = distance_to(scan, by_number, frame);
         if (distance && (2 * distance > 3 * step || 2 * distance < step))
             return 0;
     }
@@ -199,20 +243,20 @@ static int64_t even_step(const struct packet_table *table)
 }
 
 /* The first frame before which one may be missing. */
-static int64_t first_uncertain(const struct scan *scan, int64_t step)
+static int64_t first_uncertain(const struct scan *scan)
 {
     const struct packet_table *table = scan->table;
     const int64_t last_dts = table->packets[table->count - 1].dts;
     int64_t frame = table->frame_count;
+    if (scan->picture_order && picture_order_is_by_type(scan->picture_order))
+        return frame - 1;
     // What is missing would be decoded, and therefore shown, behind the last packet.
-    if (scan->by_time && last_dts != AV_NOPTS_VALUE)
+    if (scan->by_time && last_dts != AV_NOPTS_VALUE) {
         while (frame > 0 && order_of(table, frame - 1) > last_dts)
             frame--;
-    else if (step || scan->numbered)
-        frame = frame > LONGEST_REORDERING ? frame - LONGEST_REORDERING : 0;
-    else if (frame > 0)
-        frame--; // the picture shown behind all those that come next in the file
-    return frame;
+        return frame;
+    }
+    return frame > LONGEST_REORDERING ? frame - LONGEST_REORDERING : 0;
 }
 
 static bool is_reordered(const struct packet_table *table)
@@ -227,10 +271,13 @@ static bool is_reordered(const struct packet_table *table)
 static ist_status open_gaps(const struct scan *scan, ist_error *error)
 {
     struct packet_table *table = scan->table;
-    if (scan->completeness == COMPLETE || !is_reordered(table))
+    const bool by_number = scan->picture_order && picture_order_step(scan->picture_order) != 0;
+    // Of a short piece the first packets may be in order.
+    const bool may_lack = scan->reorders && (by_number || scan->completeness == BROKEN_OFF);
+    if (scan->completeness == COMPLETE || table->frame_count == 0 || (!is_reordered(table) && !may_lack))
         return IST_OK;
-    const int64_t step = scan->by_time || scan->numbered ? even_step(table) : 0;
-    const int64_t first = first_uncertain(scan, step), count = table->frame_count;
+    const int64_t first = first_uncertain(scan), count = table->frame_count;
+    const int64_t step = by_number || scan->by_time ? even_step(scan, by_number, first) : 0;
     if (step == 0) {
         if (scan->completeness == BROKEN_OFF)
             table->frame_count = first;
@@ -244,7 +291,7 @@ static ist_status open_gaps(const struct scan *scan, ist_error *error)
     int64_t place = 0;
     for (int64_t frame = 0; frame < count; frame++) {
         if (frame > 0 && frame >= first) {
-            const int64_t missing = (distance_to(table, frame) + step / 2) / step - 1;
+            const int64_t missing = (distance_to(scan, by_number, frame) + step / 2) / step - 1;
             // Farther away is no gap but another beginning.
             for (int64_t i = 0; i < missing && missing < LONGEST_REORDERING; i++)
                 placed[place++] = -1;
@@ -257,12 +304,32 @@ static ist_status open_gaps(const struct scan *scan, ist_error *error)
     return IST_OK;
 }
 
+/* Whether the header gives the file a longer duration than its packets have. Other streams may be longer. */
+static bool ends_before_duration(const struct scan *scan, const AVFormatContext *file, const AVStream *stream)
+{
+    const struct packet_table *table = scan->table;
+    const int64_t first = table->packets[0].dts, last = table->packets[table->count - 1].dts;
+    if (file->nb_streams != 1 || table->count < 2 || first == AV_NOPTS_VALUE || last == AV_NOPTS_VALUE)
+        return false;
+    if (file->duration == AV_NOPTS_VALUE || file->duration_estimation_method != AVFMT_DURATION_FROM_STREAM)
+        // FFmpeg passes over that of an asf file which is shorter than it should be.
+        return strcmp(file->iformat->name, "asf") == 0;
+    const int64_t duration = av_rescale_q(file->duration, AV_TIME_BASE_Q, stream->time_base);
+    // A file that is whole ends no more than three frames earlier than that; times are rounded.
+    return last - first + 3 * (last - first) / (table->count - 1) + 2 < duration;
+}
+
 /* Compares with what the file's header says, where it says something. */
 static void find_completeness(struct scan *scan, const AVFormatContext *file, const AVStream *stream)
 {
     const int64_t count = scan->table->count;
-    if (scan->completeness != UNKNOWN || stream->nb_frames == 0 || count == 0)
+    if (scan->completeness != UNKNOWN || count == 0)
         return;
+    if (stream->nb_frames == 0) {
+        if (ends_before_duration(scan, file, stream))
+            scan->completeness = BROKEN_OFF;
+        return;
+    }
     // In avi times count frames, with those that repeat the one before and have no packet.
     const int64_t last_dts = scan->table->packets[count - 1].dts;
     const bool dts_counts = strcmp(file->iformat->name, "avi") == 0 && last_dts != AV_NOPTS_VALUE;
@@ -286,15 +353,13 @@ static ist_status number_frames(struct scan *scan, ist_error *error)
 
 static ist_status read_table(struct scan *scan, AVFormatContext *file, int stream, const char *name, ist_error *error)
 {
-    const enum AVCodecID codec = file->streams[stream]->codecpar->codec_id;
-    scan->numbered = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
     ist_status status = read_packets(scan, file, stream, name, error);
     if (status >= 0) {
         find_completeness(scan, file, file->streams[stream]);
         status = number_frames(scan, error);
     }
     picture_order_destroy(scan->picture_order);
-    free(scan->coded_order);
+    free(scan->places);
     if (status < 0)
         packet_table_free(scan->table);
     return status;
@@ -306,6 +371,7 @@ ist_status packet_table_read(struct packet_table *table, AVFormatContext *file, 
     *table = (struct packet_table){0};
     struct scan scan = {.table = table, .unpack = unpack};
     scan.picture_order = picture_order_create(file->streams[stream]->codecpar);
+    scan.reorders = file->streams[stream]->codecpar->video_delay > 0;
     return read_table(&scan, file, stream, name, error);
 }
 
@@ -313,7 +379,9 @@ ist_status packet_table_read_header(struct packet_table *table, AVFormatContext 
                                     ist_error *error)
 {
     *table = (struct packet_table){0};
-    struct scan scan = {.table = table, .described = avformat_index_get_entries_count(file->streams[stream])};
+    struct scan scan = {.table = table,
+                        .described = avformat_index_get_entries_count(file->streams[stream]),
+                        .reorders = file->streams[stream]->codecpar->video_delay > 0};
     const ist_status status = read_table(&scan, file, stream, name, error);
     if (status < 0 || scan.by_time)
         return status;

@@ -16,8 +16,9 @@
 static ist_status look_at_first(struct video_track *track, struct metadata *metadata, const char *path,
                                 ist_error *error)
 {
-    ist_status status = video_track_seek(track, 0, false, false, error);
-    if (status >= 0)
+    const bool is_empty = video_track_table(track)->count == 0;
+    ist_status status = is_empty ? IST_END : video_track_seek(track, 0, false, false, error);
+    if (status == IST_OK)
         status = video_track_next(track, 0, error);
     if (status == IST_END)
         return error_set(error, IST_ERROR_DATA, "%s: holds no picture that can be decoded", path);

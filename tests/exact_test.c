@@ -39,6 +39,7 @@ struct kind {
     const char *encoding; /* arguments for the encoder and the muxer */
     const char *copying;  /* arguments of a second command, which copies the packets; NULL: none */
     int kept_percent;     /* of the bytes of the file; 0: all */
+    bool cut_anywhere;    /* read in order with what is kept of it, many times */
     int frames;           /* 0: FRAMES */
     const char *rate;     /* frames/s; NULL: 25 */
     bool rare;            /* only in the long run */
@@ -49,6 +50,7 @@ struct kind {
 #define X264_OPEN X264 "-bf 3 -x264-params open-gop=1:b-pyramid=2:b-adapt=0 "
 #define X264_OPEN_COARSE X264 "-bf 3 -x264-params open-gop=1:b-adapt=0:scenecut=0 "
 #define VFR "-vf 'settb=1/1000,setpts=N*40+8*mod(N\\,3)+4*mod(N\\,5)' -enc_time_base 1/1000 -fps_mode passthrough "
+#define GAP "-vf 'select=not(eq(n\\,177))' -fps_mode passthrough "
 #define MPEG4 "-c:v mpeg4 -q:v 3 -g 12 "
 #define TS "-f mpegts -muxdelay 0.1 "
 
@@ -151,6 +153,18 @@ static const struct kind kinds[] = {
     {.name = "webm vp8 alt-ref",
      .extension = ".webm",
      .encoding = "-c:v libvpx -deadline good -cpu-used 5 -g 40 -auto-alt-ref 1 -lag-in-frames 16 -b:v 1M"},
+    {.name = "mkv h264 with a gap", .extension = ".mkv", .encoding = X264_B GAP},
+    {.name = "mkv hevc with a gap",
+     .extension = ".mkv",
+     .encoding = "-c:v libx265 -preset veryfast -g 25 -bf 3 -x265-params log-level=none " GAP},
+    {.name = "mkv mpeg4 B with a gap", .extension = ".mkv", .encoding = MPEG4 "-bf 2 " GAP},
+    {.name = "mkv h264 slowing down",
+     .extension = ".mkv",
+     .encoding = X264_B "-vf 'setpts=(N*N*0.01+N)/25/TB' -fps_mode passthrough"},
+    {.name = "ts h264 with a gap", .extension = ".ts", .encoding = X264_B TS GAP},
+    {.name = "flv h264 with a gap", .extension = ".flv", .encoding = X264_B GAP},
+    {.name = "nut h264 with a gap", .extension = ".nut", .encoding = X264_B GAP},
+    {.name = "avi h263p", .extension = ".avi", .encoding = "-c:v h263p -q:v 2 -g 12"},
     {.name = "mp4 h264 cut off", .extension = ".mp4", .encoding = X264_B "-movflags faststart", .kept_percent = 71},
     {.name = "mp4 h264 VFR cut off",
      .extension = ".mp4",
@@ -183,6 +197,50 @@ static const struct kind kinds[] = {
      .extension = ".ts",
      .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS,
      .kept_percent = 72},
+    {.name = "mp4 h264 cut anywhere",
+     .extension = ".mp4",
+     .encoding = X264_B "-movflags faststart",
+     .cut_anywhere = true},
+    {.name = "mp4 h264 fragmented cut anywhere",
+     .extension = ".mp4",
+     .encoding = X264_B "-movflags frag_keyframe+empty_moov",
+     .cut_anywhere = true},
+    {.name = "mkv h264 cut anywhere", .extension = ".mkv", .encoding = X264_B, .cut_anywhere = true},
+    {.name = "mkv h264 VFR cut anywhere", .extension = ".mkv", .encoding = X264_B VFR, .cut_anywhere = true},
+    {.name = "mkv h264 open GOP cut anywhere",
+     .extension = ".mkv",
+     .encoding = X264_OPEN_COARSE VFR,
+     .cut_anywhere = true},
+    {.name = "mkv hevc cut anywhere",
+     .extension = ".mkv",
+     .encoding = "-c:v libx265 -preset veryfast -g 25 -bf 3 -x265-params log-level=none ",
+     .cut_anywhere = true},
+    {.name = "mkv mpeg4 B cut anywhere", .extension = ".mkv", .encoding = MPEG4 "-bf 2", .cut_anywhere = true},
+    {.name = "avi h264 cut anywhere", .extension = ".avi", .encoding = X264_B, .cut_anywhere = true},
+    {.name = "avi mpeg4 B cut anywhere", .extension = ".avi", .encoding = MPEG4 "-bf 2", .cut_anywhere = true},
+    {.name = "avi mpeg2 B cut anywhere",
+     .extension = ".avi",
+     .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 ",
+     .cut_anywhere = true},
+    {.name = "ts h264 cut anywhere", .extension = ".ts", .encoding = X264_B TS, .cut_anywhere = true},
+    {.name = "ts hevc cut anywhere",
+     .extension = ".ts",
+     .encoding = "-c:v libx265 -preset veryfast -g 25 -bf 3 -x265-params log-level=none " TS,
+     .cut_anywhere = true},
+    {.name = "ts mpeg2 B cut anywhere",
+     .extension = ".ts",
+     .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 " TS,
+     .cut_anywhere = true},
+    {.name = "mpg mpeg2 B cut anywhere",
+     .extension = ".mpg",
+     .encoding = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 ",
+     .cut_anywhere = true},
+    {.name = "mpg mpeg1 B cut anywhere",
+     .extension = ".mpg",
+     .encoding = "-c:v mpeg1video -q:v 3 -g 12 -bf 2 ",
+     .cut_anywhere = true},
+    {.name = "flv h264 cut anywhere", .extension = ".flv", .encoding = X264_B, .cut_anywhere = true},
+    {.name = "asf mpeg4 B cut anywhere", .extension = ".asf", .encoding = MPEG4 "-bf 2", .cut_anywhere = true},
     {.name = "webm vp9 cut off",
      .rare = true,
      .extension = ".webm",
@@ -276,6 +334,11 @@ static int decode_all(const char *path, int *indices, int capacity)
 
 /* ---- reading it ---- */
 
+static bool lacks_frames(const struct kind *kind)
+{
+    return kind->kept_percent || kind->cut_anywhere;
+}
+
 struct trial {
     const struct kind *kind;
     struct chunk_reader *reader;
@@ -312,7 +375,7 @@ static void read_one(struct trial *t, int i, const char *how)
     if (video_reader_calls.read(t->reader, i, &t->frame, &error) < 0) {
         t->errors++;
         // A frame that was there once must be there always.
-        if (t->known[i] || !t->kind->kept_percent) {
+        if (t->known[i] || !lacks_frames(t->kind)) {
             t->wrong += t->known[i];
             snprintf(what, sizeof what, "%s", error.message);
             report(t, i, how, what);
@@ -343,17 +406,22 @@ static void close_reader(struct trial *t)
     t->pool = NULL;
 }
 
-static bool open_reader(struct trial *t, size_t cache_bytes, size_t pool_bytes)
+static ist_status open_file(struct trial *t, size_t cache_bytes, size_t pool_bytes, ist_error *error)
 {
     const struct metadata metadata = {.width = WIDTH, .height = HEIGHT, .channels = 1};
     struct metadata filled = metadata;
     snprintf(filled.extension, sizeof filled.extension, "%s", t->kind->extension);
-    ist_error error;
     close_reader(t);
     t->cache = picture_cache_create(cache_bytes);
     t->pool = decoder_pool_create(pool_bytes);
     const struct decoding decoding = {t->cache, t->pool, 2};
-    if (video_reader_calls.open(&t->reader, &filled, folder, 0, NULL, &decoding, &error) < 0) {
+    return video_reader_calls.open(&t->reader, &filled, folder, 0, NULL, &decoding, error);
+}
+
+static bool open_reader(struct trial *t, size_t cache_bytes, size_t pool_bytes)
+{
+    ist_error error;
+    if (open_file(t, cache_bytes, pool_bytes, &error) < 0) {
         printf("  %s: %s\n", t->kind->name, error.message);
         return false;
     }
@@ -412,6 +480,51 @@ static bool read_all_ways(struct trial *t, int random_reads)
     return true;
 }
 
+/*
+ * Cuts the file at many places, and reads what is left in order. The cuts are far apart at first, and then everywhere
+ * among the first 40 frames or so, and at the end.
+ */
+static bool read_cut(struct trial *t, const char *path)
+{
+    enum { CUTS = 60 };
+    ist_error error;
+    struct buffer whole = {0};
+    if (fs_read_file(path, &whole, &error) < 0)
+        return false;
+    for (int i = 0; i < FRAMES; i++)
+        t->expected[i] = i;
+    for (int cut = 0; cut < CUTS; cut++) {
+        const double share = (cut % 20 + rand() / (RAND_MAX + 1.0)) / 20; // 0 to 1
+        const double kept = cut < 20 ? share : cut < 40 ? share / 4 : 1 - share / 10;
+        unlink(path);
+        if (fs_write_file(path, whole.data, (size_t)((double)whole.size * kept), &error) < 0)
+            return false;
+        memset(t->known, 0, sizeof t->known);
+        memset(t->failed, 0, sizeof t->failed);
+        const int64_t wrong = t->wrong;
+        // A file of which only the header is left may be refused.
+        const bool opened = open_file(t, LARGE_CACHE, 0, &error) >= 0;
+        t->count = opened ? (int)video_reader_calls.frame_count(t->reader) : 0;
+        for (int i = 0; i < t->count; i++)
+            read_one(t, i, "sequential");
+        if (t->wrong > wrong)
+            printf("  %s: with %zu of %zu bytes\n", t->kind->name, (size_t)((double)whole.size * kept), whole.size);
+    }
+    buffer_free(&whole);
+    return true;
+}
+
+static bool read_whole(struct trial *t, int decoded, int random_reads)
+{
+    const struct kind *kind = t->kind;
+    if (!open_reader(t, LARGE_CACHE, 0))
+        return false;
+    t->count = (int)video_reader_calls.frame_count(t->reader);
+    for (int i = 0; i < t->count && kind->kept_percent; i++)
+        t->expected[i] = i;
+    return (kind->kept_percent || t->count == decoded) && t->count > 0 && read_all_ways(t, random_reads);
+}
+
 static bool try_kind(const struct kind *kind, int random_reads, int64_t *total)
 {
     static struct trial t;
@@ -423,13 +536,7 @@ static bool try_kind(const struct kind *kind, int random_reads, int64_t *total)
         return true;
     }
     const int decoded = decode_all(path, t.expected, 4096);
-    bool passed = open_reader(&t, LARGE_CACHE, 0);
-    if (passed) {
-        t.count = (int)video_reader_calls.frame_count(t.reader);
-        for (int i = 0; i < t.count && kind->kept_percent; i++)
-            t.expected[i] = i;
-        passed = (kind->kept_percent || t.count == decoded) && t.count > 0 && read_all_ways(&t, random_reads);
-    }
+    const bool passed = kind->cut_anywhere ? read_cut(&t, path) : read_whole(&t, decoded, random_reads);
     int sound = 0;
     for (int i = 0; i < t.count; i++)
         sound += t.known[i];
@@ -440,7 +547,7 @@ static bool try_kind(const struct kind *kind, int random_reads, int64_t *total)
     ist_frame_free(&t.frame);
     close_reader(&t);
     unlink(path);
-    return passed && t.wrong == 0 && (kind->kept_percent || t.errors == 0);
+    return passed && t.wrong == 0 && (lacks_frames(kind) || t.errors == 0);
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs.h"
@@ -166,6 +167,28 @@ START_TEST(what_was_cut_off_ends_early_or_says_so)
 }
 END_TEST
 
+/* Of its first bytes it is a video without a packet. */
+START_TEST(a_header_alone_is_refused)
+{
+    char path[128];
+    strcpy(path, export_as("clip.mkv"));
+    for (int kept = 4000; kept > 0; kept -= 50) {
+        ist_reader *reader;
+        struct stat info;
+        if (stat(path, &info) == 0 && info.st_size <= kept)
+            continue;
+        ck_assert_int_eq(truncate(path, kept), 0);
+        if (ist_reader_open(&reader, path, &error) < 0) {
+            ck_assert_ptr_null(reader);
+            ck_assert_ptr_nonnull(strstr(error.message, "clip.mkv"));
+        } else {
+            ck_assert_int_gt(ist_reader_get_info(reader)->frame_count, 0);
+            ist_reader_close(&reader);
+        }
+    }
+}
+END_TEST
+
 START_TEST(what_is_neither_is_refused)
 {
     static const char *const names[] = {"empty.tif", "empty.mp4", "empty"};
@@ -197,6 +220,7 @@ int main(void)
     tcase_add_test(tests, a_tiff_stack_is_its_pages);
     tcase_add_test(tests, a_video_is_its_frames);
     tcase_add_test(tests, what_was_cut_off_ends_early_or_says_so);
+    tcase_add_test(tests, a_header_alone_is_refused);
     tcase_add_test(tests, what_is_neither_is_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
