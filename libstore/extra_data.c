@@ -1,5 +1,6 @@
 #include "extra_data.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -16,7 +17,28 @@
  * JSON as Python writes it
  */
 
-/* Python writes NaN and Infinity, which JSON does not have: they become null. */
+/* The length of a whole number at the beginning of the text that 64 bits with a sign do not hold; 0: there is none. */
+static size_t too_large_integer(const char *text, size_t size)
+{
+    char digits[32];
+    size_t length = *text == '-';
+    while (length < size && text[length] >= '0' && text[length] <= '9')
+        length++;
+    if (length < sizeof "9223372036854775807" - 1 || (length < size && strchr(".eE", text[length])))
+        return 0;
+    if (length >= sizeof digits)
+        return length;
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    errno = 0;
+    (void)strtoll(digits, NULL, 10);
+    return errno == ERANGE ? length : 0;
+}
+
+/*
+ * Python writes NaN and Infinity, which JSON does not have: they become null. Integers that need more than 64 bits,
+ * such as times in ns without a sign, become numbers with a point, the nearest that there are.
+ */
 static ist_status copy_as_json(const struct buffer *from, struct buffer *to, ist_error *error)
 {
     static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
@@ -31,6 +53,15 @@ static ist_status copy_as_json(const struct buffer *from, struct buffer *to, ist
         if (skipped > 0) {
             status = buffer_append(to, "null", 4, error);
             i += skipped - 1;
+            continue;
+        }
+        const bool begins_number = !in_string && (i == 0 || !strchr("+-.0123456789eE", from->data[i - 1]));
+        const size_t digits = begins_number ? too_large_integer((const char *)from->data + i, from->size - i) : 0;
+        if (digits > 0) {
+            status = buffer_append(to, from->data + i, digits, error);
+            if (status >= 0)
+                status = buffer_append(to, ".0", 2, error);
+            i += digits - 1;
             continue;
         }
         if (in_string && c == '\\' && i + 1 < from->size) {

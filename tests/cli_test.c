@@ -38,13 +38,15 @@ START_TEST(ranges_are_half_open)
     cli_range range = {5, 6};
     static const char *const bad[] = {"", "3", "4:3", "-1:3", "1:2:3", "a:b", "1: 2"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        ck_assert_msg(!cli_read_range(bad[i], &range), "\"%s\"", bad[i]);
+        ck_assert_msg(!cli_read_range(bad[i], 0, &range), "\"%s\"", bad[i]);
     ck_assert(range.first == 5 && range.end == 6);
-    ck_assert(cli_read_range("10:20", &range) && range.first == 10 && range.end == 20);
-    ck_assert(cli_read_range(":20", &range) && range.first == CLI_OPEN && range.end == 20);
-    ck_assert(cli_read_range("10:", &range) && range.first == 10 && range.end == CLI_OPEN);
-    ck_assert(cli_read_range(":", &range) && range.first == CLI_OPEN && range.end == CLI_OPEN);
-    ck_assert(cli_read_range("3:3", &range));
+    ck_assert(cli_read_range("10:20", 0, &range) && range.first == 10 && range.end == 20);
+    ck_assert(cli_read_range(":20", 0, &range) && range.first == CLI_OPEN && range.end == 20);
+    ck_assert(cli_read_range("10:", 0, &range) && range.first == 10 && range.end == CLI_OPEN);
+    ck_assert(cli_read_range(":", 0, &range) && range.first == CLI_OPEN && range.end == CLI_OPEN);
+    ck_assert(cli_read_range("3:3", 0, &range));
+    ck_assert(cli_read_range("-5:-2", -9, &range) && range.first == -5 && range.end == -2);
+    ck_assert(!cli_read_range("-10:-2", -9, &range));
 }
 END_TEST
 

@@ -352,12 +352,16 @@ START_TEST(extra_data_of_motif_in_json)
     write_text(in_folder("store/000000.extra_data.json"),
                "[{\"frame_index\": 3, \"frame_number\": 103, \"sensor_time\": 2.5, \"v\": NaN},"
                "{\"frame_index\": 3, \"frame_number\": 103, \"sensor_time\": 1.5, \"v\": Infinity},"
-               "{\"frame_index\": 1, \"frame_number\": 101, \"sensor_time\": 9.5, \"v\": \"NaN \\\" Infinity\"},"
+               "{\"frame_index\": 1, \"frame_number\": 101, \"sensor_time\": 9.5, \"v\": \"NaN \\\" Infinity\", "
+               "\"large\": [18446744073709551615,-9223372036854775809, 9223372036854775807], "
+               "\"digits\": \"18446744073709551615\", \"real\": 18446744073709551615.5},"
                "{\"frame_index\": -1, \"frame_number\": -1, \"sensor_time\": 0.5, \"v\": 0},"
                "{\"frame_index\": 77, \"frame_number\": 177, \"sensor_time\": 0.5, \"v\": 0}]");
     ist_reader *reader = open_store(in_folder("store"));
     check_extra(reader, "[{\"frame_index\": 1, \"frame_number\": 101, \"frame_time\": 5.25, \"sensor_time\": 9.5, "
-                        "\"v\": \"NaN \\\" Infinity\"},"
+                        "\"v\": \"NaN \\\" Infinity\", "
+                        "\"large\": [18446744073709551616.0, -9223372036854775808.0, 9223372036854775807], "
+                        "\"digits\": \"18446744073709551615\", \"real\": 18446744073709551616.0},"
                         "{\"frame_index\": 3, \"frame_number\": 103, \"frame_time\": 5.75, \"sensor_time\": 1.5, "
                         "\"v\": null},"
                         "{\"frame_index\": 3, \"frame_number\": 103, \"frame_time\": 5.75, \"sensor_time\": 2.5, "

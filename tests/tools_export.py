@@ -15,6 +15,7 @@ import toolkit
 from toolkit import SAVE, ToolTest, run
 
 EXPORT = os.environ.get("IMGSTORE_EXPORT", "imgstore-export")
+EDIT = os.environ.get("IMGSTORE_EDIT", "imgstore-edit")
 FILES = ["out.npy", "out.tif", "out.mp4", "out.mkv", "out.avi", "out.txt", "out/"]
 
 
@@ -145,6 +146,9 @@ class Export(ToolTest):
         self.assertEqual(self.indexes(store, "--times", f"{times[4]!r}:{times[9]!r}"), every[4:9])
         self.assertEqual(self.indexes(store, "--times", f":{times[9]!r}", "--frames", "5::2"), [5, 7])
         self.assertEqual(self.indexes(store, "--numbers", "3:20", "--frames", "10:"), every[10:20])
+        run(EDIT, store, "reindex", "10")
+        self.assertEqual(self.indexes(store, "--numbers", "-5:-2"), every[5:8])
+        self.assertEqual(self.indexes(store, "--numbers=:-8"), every[:2])
 
     def test_times_of_the_day(self):
         store = self.save("store", "--format", "npy", "--timezone", "America/St_Johns",

@@ -14,7 +14,7 @@ static bool read_word(const char *text, const char *word, cli_range *range, int6
     if (strncmp(text, word, length) != 0 || (text[length] != '\0' && text[length] != ':'))
         return false;
     *range = (cli_range){CLI_OPEN, CLI_OPEN};
-    if (text[length] == ':' && !cli_read_range(text + length + 1, range))
+    if (text[length] == ':' && !cli_read_range(text + length + 1, 0, range))
         return false;
     if (range->first == CLI_OPEN)
         range->first = 0;

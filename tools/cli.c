@@ -124,7 +124,7 @@ static bool read_part(const char *text, size_t length, int64_t min, int64_t *val
     return cli_read_integer(part, min, INT64_MAX, value);
 }
 
-bool cli_read_range(const char *text, cli_range *range)
+bool cli_read_range(const char *text, int64_t min, cli_range *range)
 {
     const char *colon = strchr(text, ':');
     if (!colon)
@@ -132,9 +132,9 @@ bool cli_read_range(const char *text, cli_range *range)
     const size_t first_length = (size_t)(colon - text);
     const size_t end_length = strlen(colon + 1);
     cli_range found = {CLI_OPEN, CLI_OPEN};
-    if (first_length > 0 && !read_part(text, first_length, 0, &found.first))
+    if (first_length > 0 && !read_part(text, first_length, min, &found.first))
         return false;
-    if (end_length > 0 && !read_part(colon + 1, end_length, 0, &found.end))
+    if (end_length > 0 && !read_part(colon + 1, end_length, min, &found.end))
         return false;
     if (found.end != CLI_OPEN && found.first > found.end)
         return false;
@@ -369,7 +369,7 @@ static int set_option(const cli_option *option, const char *text)
     case CLI_TIME:
         return set_time(option, text);
     case CLI_RANGE:
-        if (cli_read_range(text, option->target))
+        if (cli_read_range(text, (int64_t)option->min, option->target))
             return CLI_GO_ON;
         return cli_usage("--%s: \"%s\" is not a range A:B with A not above B", option->name, text);
     case CLI_HEADING:

@@ -25,7 +25,7 @@ typedef struct cli_range {
     int64_t end;
 } cli_range;
 
-enum { CLI_OPEN = -1 };
+#define CLI_OPEN INT64_MIN
 
 /* The values of an option that may be repeated, in the order given. Freed by cli_list_free(). */
 typedef struct cli_list {
@@ -40,7 +40,7 @@ typedef enum cli_type {
     CLI_INTEGER, /* int64_t: min..max */
     CLI_NUMBER,  /* double: min..max, finite */
     CLI_TIME,    /* double: seconds, min..max; "90", "90s", "1.5h", with s, m, h or d */
-    CLI_RANGE,   /* cli_range: A:B, half-open, either side may be empty */
+    CLI_RANGE,   /* cli_range: A:B from min on, half-open, either side may be empty */
     CLI_HEADING, /* no option: in the help, its name stands over the options that follow; then it is the first of all */
 } cli_type;
 
@@ -50,7 +50,7 @@ typedef struct cli_option {
     void *target;      /* of the type above; keeps its value when the option is not given */
     const char *value; /* what stands for the value in the help, "N" */
     const char *help;  /* words; the help breaks the lines */
-    double min;        /* of CLI_INTEGER (within +-2^53), CLI_NUMBER and CLI_TIME; both 0: anything */
+    double min; /* of CLI_INTEGER (within +-2^53), CLI_NUMBER and CLI_TIME; both 0: anything. Of CLI_RANGE only min */
     double max;
 } cli_option;
 
@@ -100,8 +100,8 @@ bool cli_read_number(const char *text, double min, double max, double *value);
 /* A length of time, in seconds unless s, m (minutes), h or d (days) stands behind the number. */
 bool cli_read_time(const char *text, double min_s, double max_s, double *seconds);
 
-/* "A:B" with 0 <= A <= B; either side may be empty. */
-bool cli_read_range(const char *text, cli_range *range);
+/* "A:B" with min <= A <= B; either side may be empty. */
+bool cli_read_range(const char *text, int64_t min, cli_range *range);
 
 /* Exactly `count` integers with commas between them, as in "10,20,64,48". */
 bool cli_read_integers(const char *text, int64_t *values, int count);

@@ -36,7 +36,7 @@ static int read_frames(const char *text, ist_selection *selection)
     char *bounds = strndup(text, second ? (size_t)(second - text) : strlen(text));
     if (!bounds)
         return cli_fail("out of memory");
-    bool understood = cli_read_range(bounds, &range);
+    bool understood = cli_read_range(bounds, 0, &range);
     free(bounds);
     if (second && second[1] != '\0')
         understood = understood && cli_read_integer(second + 1, 1, INT64_MAX, &step);
@@ -243,7 +243,7 @@ int main(int argc, char **argv)
     struct request request = {.numbers = {CLI_OPEN, CLI_OPEN}};
     const cli_option options[] = {
         {"frames", CLI_TEXT, &request.frames, "A:B[:STEP]", "frames A to B-1 of the store, which counts from 0", 0, 0},
-        {"numbers", CLI_RANGE, &request.numbers, "A:B", "frames with the camera's numbers A to B-1", 0, 0},
+        {"numbers", CLI_RANGE, &request.numbers, "A:B", "frames with the camera's numbers A to B-1", -9e15, 0},
         {"times", CLI_TEXT, &request.times, "T0:T1",
          "frames from time T0 to before T1: seconds as in the store (since 1970), or date and time at the place of "
          "recording, \"2026-11-20 14:03:05.5\"; Z or +01:00 at its end names another zone",
