@@ -30,6 +30,7 @@ struct repair {
     struct index *index;
     ist_repair_report *report;
     struct buffer bytes; /* of the file that is looked at */
+    bool lost_end;       /* the index was made anew: it does not know the chunks that were not finished */
 };
 
 static void remove_leftover(struct repair *r, const char *path)
@@ -59,6 +60,8 @@ static ist_status drop_lost(struct repair *r, struct chunk_range *range, int64_t
 struct comparison {
     struct index *index;
     int chunk;
+    int64_t count;     /* of the frames that the index knows */
+    int64_t more;      /* frames behind these */
     int64_t sound_end; /* behind the last sound frame */
     int64_t damaged;   /* before that */
     int64_t unsure;    /* damaged ones since the last sound one */
@@ -81,29 +84,53 @@ static void compare_packet(void *context, int64_t frame_idx, uint32_t sum)
 {
     struct comparison *c = context;
     uint32_t recorded = 0;
+    if (frame_idx >= c->count) {
+        c->more++;
+        return;
+    }
     if (c->status >= 0)
         c->status = index_checksum(c->index, c->chunk, frame_idx, &recorded, c->error);
     note_frame(c, frame_idx, recorded == 0 || recorded == sum);
 }
 
+/* Frames that may lie behind the last that was acknowledged: the one that was being added. */
+enum { UNACKNOWLEDGED = 1 };
+
 /*
  * Copies the frames up to the last that is as it was recorded. What a power loss left behind that never reached the
- * disk; what is damaged before it stays where it is, and is read as damaged.
+ * disk; what is damaged before it stays where it is, and is read as damaged. Where more frames follow than a recorder
+ * adds at a time, the index lost its end, and they stay as well.
  */
 static ist_status copy_sound(struct repair *r, const struct chunk_range *range, const char *live, const char *part,
                              const char *name, int64_t *copied, ist_error *error)
 {
-    struct comparison found = {.index = r->index, .chunk = range->chunk, .error = error};
-    ist_status status = remux(live, part, name, range->frame_count, copied, compare_packet, &found, error);
+    struct comparison found = {.index = r->index, .chunk = range->chunk, .count = range->frame_count, .error = error};
+    const int64_t most = range->frame_count + UNACKNOWLEDGED + 1;
+    ist_status status = remux(live, part, name, most, copied, compare_packet, &found, error);
     if (status >= 0)
         status = found.status;
     if (status < 0)
         return status;
     r->report->frames_damaged += found.damaged;
+    if (found.more > UNACKNOWLEDGED && found.sound_end == range->frame_count) {
+        status = remux(live, part, name, INT64_MAX, copied, NULL, NULL, error);
+        r->report->frames_unlisted += status >= 0 ? *copied - range->frame_count : 0;
+        *copied = range->frame_count;
+        return status;
+    }
     if (found.sound_end == *copied)
         return IST_OK;
     *copied = 0;
     return found.sound_end == 0 ? IST_OK : remux(live, part, name, found.sound_end, copied, NULL, NULL, error);
+}
+
+/* Behind what is damaged more may lie that somebody can save. */
+static void keep_damaged(struct repair *r, const char *path, const char *live)
+{
+    char kept[PATH_MAX];
+    if (fs_file_size(live) > 0 && (size_t)snprintf(kept, sizeof kept, "%s.damaged", path) < sizeof kept &&
+        fs_calls.rename(live, kept) == 0)
+        r->report->files_kept++;
 }
 
 /*
@@ -122,6 +149,7 @@ static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_
 
     int64_t copied = 0;
     ist_status status = IST_OK;
+    const int64_t recorded_count = range->frame_count;
     if (fs_exists(live))
         status = copy_sound(r, range, live, part, fs_basename(path), &copied, error);
     // What a power loss left may be too little to be a video at all; then nothing of the chunk reached the disk.
@@ -133,6 +161,8 @@ static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_
         status = fs_publish(part, path, error);
     if (status < 0 || copied == 0)
         fs_calls.unlink(part);
+    if (status >= 0 && copied < recorded_count)
+        keep_damaged(r, path, live);
     return status;
 }
 
@@ -159,6 +189,17 @@ static ist_status check_image(struct repair *r, int chunk, int64_t frame_idx, bo
     return fs_sync_file(path, error);
 }
 
+/* How many pictures of a chunk follow each other from this one on. */
+static int64_t count_images(const struct repair *r, int chunk, int64_t first)
+{
+    char path[PATH_MAX];
+    int64_t count = 0;
+    do
+        chunk_path_image(path, r->directory, chunk, (int)(first + count), r->metadata->format);
+    while (fs_exists(path) && ++count);
+    return count;
+}
+
 static ist_status repair_images(struct repair *r, struct chunk_range *range, ist_error *error)
 {
     struct comparison found = {0};
@@ -174,9 +215,14 @@ static ist_status repair_images(struct repair *r, struct chunk_range *range, ist
     if (status < 0)
         return status;
     r->report->frames_damaged += found.damaged;
-    // Behind the last frame: what is damaged of those that were lost, and the one that was being written.
+    // Behind the last frame: what is damaged of those that were lost, and the one that was being written; or those of
+    // which the index lost its end.
+    const int64_t more = count_images(r, range->chunk, recorded_count);
     char path[PATH_MAX];
-    for (int64_t i = found.sound_end; i <= recorded_count; i++) {
+    chunk_path_image(path, r->directory, range->chunk, 0, r->metadata->format);
+    if (more > UNACKNOWLEDGED)
+        r->report->frames_unlisted += more;
+    for (int64_t i = found.sound_end; i < recorded_count + UNACKNOWLEDGED && more <= UNACKNOWLEDGED; i++) {
         chunk_path_image(path, r->directory, range->chunk, (int)i, r->metadata->format);
         remove_leftover(r, path);
     }
@@ -202,7 +248,7 @@ static bool has_ending(const char *name, const char *ending)
     return length > ending_length && strcmp(name + length - ending_length, ending) == 0;
 }
 
-/* A folder or file that only an unacknowledged frame can lie in: the chunk is not in the index. */
+/* A folder that only an unacknowledged frame can lie in, as the chunk is not in the index; or that lost its index. */
 static void remove_empty_chunk(struct repair *r, const char *name)
 {
     char path[PATH_MAX];
@@ -212,10 +258,42 @@ static void remove_empty_chunk(struct repair *r, const char *name)
     chunk_path_sidecar(path, r->directory, chunk, false, ".npz");
     if (fs_exists(path))
         return;
+    const int64_t count = count_images(r, chunk, 0);
+    if (count > UNACKNOWLEDGED) {
+        r->report->frames_unlisted += count;
+        return;
+    }
     chunk_path_image(path, r->directory, chunk, 0, r->metadata->format);
     remove_leftover(r, path);
     chunk_path_folder(path, r->directory, chunk);
     fs_calls.rmdir(path);
+}
+
+/*
+ * The live file of a chunk that the index does not know holds no frame that was acknowledged, or the index lost its
+ * end: then it becomes a chunk without an index.
+ */
+static ist_status end_live_file(struct repair *r, const char *live, ist_error *error)
+{
+    char path[PATH_MAX], part[PATH_MAX];
+    int64_t copied = 0;
+    snprintf(path, sizeof path, "%.*s", (int)(strlen(live) - strlen(CHUNK_LIVE_ENDING)), live);
+    if (!fs_exists(path) && !index_has_chunk(r->index, atoi(fs_basename(path))) &&
+        (size_t)snprintf(part, sizeof part, "%s.part", path) < sizeof part) {
+        ist_status status = remux(live, part, fs_basename(path), INT64_MAX, &copied, NULL, NULL, error);
+        if (status >= 0 && copied > UNACKNOWLEDGED)
+            status = fs_publish(part, path, error);
+        else
+            fs_calls.unlink(part);
+        if (status < 0 && status != IST_ERROR_DATA)
+            return status;
+        if (copied > UNACKNOWLEDGED)
+            r->report->frames_unlisted += copied;
+        else if (r->lost_end)
+            keep_damaged(r, path, live);
+    }
+    remove_leftover(r, live);
+    return IST_OK;
 }
 
 static ist_status remove_leftovers(struct repair *r, ist_error *error)
@@ -224,19 +302,22 @@ static ist_status remove_leftovers(struct repair *r, ist_error *error)
     if (!directory)
         return error_errno(error, errno, "%s", r->directory);
     struct dirent *entry;
-    while ((entry = readdir(directory))) {
+    ist_status status = IST_OK;
+    while (status >= 0 && (entry = readdir(directory))) {
         char path[PATH_MAX];
         if ((size_t)snprintf(path, sizeof path, "%s/%s", r->directory, entry->d_name) >= sizeof path)
             continue;
         // Every chunk in the index has its final file by now: what lies in a live one is there, or was not
         // acknowledged.
-        if (has_ending(entry->d_name, ".part") || has_ending(entry->d_name, CHUNK_LIVE_ENDING))
+        if (has_ending(entry->d_name, CHUNK_LIVE_ENDING))
+            status = end_live_file(r, path, error);
+        else if (has_ending(entry->d_name, ".part"))
             remove_leftover(r, path);
         else if (isdigit((unsigned char)entry->d_name[0]))
             remove_empty_chunk(r, entry->d_name);
     }
     closedir(directory);
-    return IST_OK;
+    return status;
 }
 
 /* The range of the first chunk that is not finished, in `range`; false: there is none. */
@@ -321,6 +402,44 @@ static ist_status note_counts(const struct repair *r, ist_error *error)
     return status;
 }
 
+/*
+ * Makes the index anew if it lost its end, or all of it (r->index is NULL), out of what lies beside the chunks that are
+ * finished. The old one goes when the new one is whole, its log before it: broken off in between, it lags again.
+ */
+static ist_status replace_lagging(struct repair *r, const char *path, ist_error *error)
+{
+    static const char *const endings[] = {"-wal", "-shm"};
+    char part[PATH_MAX], file[PATH_MAX];
+    struct store_chunks chunks;
+    struct problems problems = {0};
+    ist_status status = store_scan(&chunks, r->directory, r->metadata, error);
+    if (status < 0)
+        return status;
+    if (r->index) {
+        store_chunks_follow_move(&chunks, r->index);
+        store_chunks_forget_below(&chunks, index_removed(r->index)->chunks);
+    }
+    r->lost_end = !r->index || store_index_lags(&chunks, r->index, r->directory, r->metadata);
+    if (r->lost_end && (size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
+        status = error_errno(error, ENAMETOOLONG, "%s", path);
+    if (r->lost_end && status >= 0) {
+        index_close(&r->index);
+        fs_calls.unlink(part); // of a repair that was broken off
+        status = store_build_index(&r->index, part, &chunks, r->directory, r->metadata, &problems, error);
+        index_close(&r->index);
+        for (size_t i = 0; i < sizeof endings / sizeof *endings && status >= 0; i++)
+            if ((size_t)snprintf(file, sizeof file, "%s%s", path, endings[i]) < sizeof file)
+                fs_calls.unlink(file);
+        if (status >= 0)
+            status = fs_publish(part, path, error);
+        if (status >= 0)
+            status = index_reopen(&r->index, path, r->metadata->uuid, false, error);
+    }
+    problems_free(&problems);
+    store_chunks_free(&chunks);
+    return status;
+}
+
 ist_status repair_store(const char *directory, const struct metadata *metadata, ist_repair_report *report,
                         ist_error *error)
 {
@@ -339,11 +458,16 @@ ist_status repair_store(const char *directory, const struct metadata *metadata, 
         return IST_OK;
     if (status == IST_ERROR_NOT_FOUND && holds_nothing(directory, metadata))
         status = begin_index(&r.index, path, metadata->uuid, error);
+    // Only libstore notes this; what there is of the index may have been in its log alone.
+    if (status == IST_ERROR_NOT_FOUND && metadata->user_checksum)
+        status = IST_OK;
     if (status == IST_ERROR_NOT_FOUND)
         return error_set(error, IST_ERROR_UNSUPPORTED,
                          "%s: was left unfinished by a program that keeps no index of libstore's; what is in it can be "
                          "read, but not repaired",
                          directory);
+    if (status >= 0)
+        status = replace_lagging(&r, path, error);
     if (status >= 0)
         status = repair_all(&r, error);
     if (status >= 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chunk_path.h"
+#include "edit_journal.h"
 #include "error.h"
 #include "fs.h"
 #include "store_lock.h"
@@ -176,7 +177,7 @@ static ist_status open_whole(struct index **index, const char *path, const char 
  * again.
  */
 static ist_status look_for_missing(struct index *index, const char *directory, const struct metadata *metadata,
-                                   struct problems *problems, bool *moved, ist_error *error)
+                                   struct problems *problems, bool *moved, bool *lags, ist_error *error)
 {
     const struct chunk_moves before = *index_moves(index);
     struct store_chunks chunks;
@@ -186,12 +187,36 @@ static ist_status look_for_missing(struct index *index, const char *directory, c
     if (status >= 0) {
         store_chunks_follow_move(&chunks, index);
         store_chunks_forget_below(&chunks, index_removed(index)->chunks);
+        // Of a change that is under way the journal tells.
+        *lags = store_lock_look(directory) == STORE_LOCK_STALE && !edit_has_journal(directory) &&
+                store_index_lags(&chunks, index, directory, metadata);
         status = store_find_missing(&chunks, index, directory, metadata, true, problems, error);
     }
     store_chunks_free(&chunks);
     (void)index_follow_move(index);
     *moved = !chunk_moves_same(&before, index_moves(index));
     return status;
+}
+
+/* Of a store that is not finished and whose index lost its end: the chunks that are finished count. */
+static ist_status open_without(struct index **index, const char *path, const char *directory,
+                               const struct metadata *metadata, struct problems *problems, ist_error *error)
+{
+    index_close(index);
+    problems_free(problems);
+    const ist_status status = open_whole(index, path, directory, metadata, true, problems, error);
+    if (status < 0)
+        return status;
+    int count;
+    const struct chunk_range *ranges = index_ranges(*index, &count);
+    return problems_add(problems,
+                        &(ist_problem){.kind = IST_PROBLEM_BAD_INDEX,
+                                       .chunk = count ? ranges[count - 1].chunk + 1 : 0,
+                                       .chunk_count = 1,
+                                       .first_index = index_frame_count(*index)},
+                        error,
+                        INDEX_FILE_NAME " lost its end: what was recorded behind the chunks that are finished "
+                                        "has no numbers and times");
 }
 
 /* Of a store that is not finished, the index knows more than what lies beside the chunks; if libstore made it. */
@@ -204,12 +229,12 @@ static ist_status open_unfinished(struct index **index, const char *path, const 
         return open_whole(index, path, directory, metadata, true, problems, error);
     if (status < 0)
         return error_set(error, status, "%s: %s", directory, reason.message);
-    bool moved;
+    bool moved, lags = false;
     do {
         problems_free(problems);
-        status = look_for_missing(*index, directory, metadata, problems, &moved, error);
+        status = look_for_missing(*index, directory, metadata, problems, &moved, &lags, error);
     } while (status >= 0 && moved);
-    return status;
+    return status >= 0 && lags ? open_without(index, path, directory, metadata, problems, error) : status;
 }
 
 ist_status store_index_open(struct index **index, const char *directory, const struct metadata *metadata,

@@ -328,6 +328,38 @@ ist_status store_load_index(struct index **index, const struct store_chunks *chu
     return store_build_index(index, NULL, chunks, directory, metadata, problems, error);
 }
 
+bool store_index_lags(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                      const struct metadata *metadata)
+{
+    // A ring gives its chunks other numbers when all of them are finished and known.
+    if (index_moves(index)->moving_by != 0)
+        return false;
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    for (int i = 0; i < chunks->count; i++) {
+        const int chunk = chunks->chunks[i].chunk;
+        int64_t known = 0;
+        bool finished = false;
+        for (int k = count - 1; k >= 0 && known == 0; k--)
+            if (ranges[k].chunk == chunk) {
+                known = ranges[k].frame_count;
+                finished = ranges[k].finished;
+            }
+        if (finished || !chunks->chunks[i].has_npz)
+            continue;
+        char path[PATH_MAX];
+        struct npz_index frames;
+        chunk_path_sidecar(path, directory, chunk, metadata->is_video, npz_ending);
+        if (npz_read(path, &frames, NULL) < 0)
+            continue;
+        const bool lags = frames.count > known;
+        npz_index_free(&frames);
+        if (lags)
+            return true;
+    }
+    return false;
+}
+
 /*
  * What is missing
  */

@@ -52,6 +52,13 @@ ist_status store_build_index(struct index **index, const char *path, const struc
                              ist_error *error);
 
 /*
+ * True if the index of a recording that broke off lacks frames of chunks that are finished, which lie in their npz:
+ * then it lost its end, to a damaged log or to a power loss, and all that came after as well.
+ */
+bool store_index_lags(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                      const struct metadata *metadata);
+
+/*
  * Compares the files with what the index knows and adds what is missing to `problems`. With `growing` the index is that
  * of a recording that may go on: its last chunk may have files already, and no frame yet.
  */

@@ -14,6 +14,7 @@
 #include "repair.h"
 #include "store_lock.h"
 #include "store_path.h"
+#include "store_scan.h"
 #include "writer_state.h"
 
 /*
@@ -333,18 +334,30 @@ static ist_status take_shape(ist_writer *w, const ist_writer_params *params, ist
     return status < 0 ? status : copy_params(w, &shape, error);
 }
 
+/* The number behind those of all chunks, also of those that the index does not know: their pixels stay. */
+static ist_status find_next_chunk(ist_writer *w, ist_error *error)
+{
+    struct store_chunks chunks = {0};
+    int count;
+    const struct chunk_range *ranges = index_ranges(w->index, &count);
+    w->next_chunk = count ? ranges[count - 1].chunk + 1 : w->metadata.removed.chunks;
+    const ist_status status = store_scan(&chunks, w->directory, &w->metadata, error);
+    if (status >= 0 && chunks.count > 0 && chunks.chunks[chunks.count - 1].chunk >= w->next_chunk)
+        w->next_chunk = chunks.chunks[chunks.count - 1].chunk + 1;
+    store_chunks_free(&chunks);
+    return status;
+}
+
 /* Where the recording left off. */
 static ist_status continue_index(ist_writer *w, ist_error *error)
 {
     ist_status status = index_reopen(&w->index, w->index_path, w->metadata.uuid, w->params.durable, error);
     if (status < 0)
         return status;
-    int count;
-    const struct chunk_range *ranges = index_ranges(w->index, &count);
     w->frame_count = index_frame_count(w->index);
     w->metadata.removed = *index_removed(w->index);
-    w->next_chunk = count ? ranges[count - 1].chunk + 1 : w->metadata.removed.chunks;
-    if (w->frame_count > 0)
+    status = find_next_chunk(w, error);
+    if (status >= 0 && w->frame_count > 0)
         status = index_entries(w->index, w->frame_count - 1, 1, &w->last, error);
     return status;
 }

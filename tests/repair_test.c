@@ -32,45 +32,60 @@ static void tear_down(void)
     fs_remove_tree(folder);
 }
 
-/* Noise, so that every frame takes about as many bytes; all of one chunk. */
-static void record_and_die(const char *format)
+/* Noise, so that every frame takes about as many bytes. All chunks but the last are finished. */
+static void record_and_die(const char *format, int frames, int chunksize)
 {
     ist_writer *writer;
     ist_frame frame = {0};
     check_ok(ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error));
     check_ok(ist_writer_create(
-        &writer, store, &(ist_writer_params){.format = format, .width = WIDTH, .height = HEIGHT, .chunksize = 100},
-        &error));
+        &writer, store,
+        &(ist_writer_params){.format = format, .width = WIDTH, .height = HEIGHT, .chunksize = chunksize}, &error));
     srand(1);
-    for (frame.number = 0; frame.number < FRAMES; frame.number++) {
+    for (frame.number = 0; frame.number < frames; frame.number++) {
         for (int i = 0; i < HEIGHT * frame.stride; i++)
             frame.data[i] = (uint8_t)rand();
         check_ok(ist_writer_add(writer, &frame, &error));
     }
+    char npz[160];
+    snprintf(npz, sizeof npz, strchr(format, '/') ? "%s/%06d.npz" : "%s/%06d/index.npz", store,
+             (frames - 1) / chunksize - 1);
+    while (frames > chunksize && !fs_exists(npz))
+        usleep(1000);
     _exit(0);
 }
 
-static void leave_unfinished(const char *format)
+static void leave_chunks_unfinished(const char *format, int frames, int chunksize)
 {
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0)
-        record_and_die(format);
+        record_and_die(format, frames, chunksize);
     int result;
     waitpid(child, &result, 0);
     ck_assert(WIFEXITED(result) && WEXITSTATUS(result) == 0);
 }
 
-/* Turns the lowest bit of the byte in the middle. */
-static void flip_bit(const char *name)
+static void leave_unfinished(const char *format)
+{
+    leave_chunks_unfinished(format, FRAMES, 100);
+}
+
+/* Turns the lowest bit of the byte after this share of them. */
+static void flip_bit_at(const char *name, double share)
 {
     char path[160];
     struct buffer bytes = {0};
     snprintf(path, sizeof path, "%s/%s", store, name);
     check_ok(fs_read_file(path, &bytes, &error));
-    bytes.data[bytes.size / 2] ^= 1;
+    bytes.data[(size_t)((double)bytes.size * share)] ^= 1;
     check_ok(fs_write_file(path, bytes.data, bytes.size, &error));
     buffer_free(&bytes);
+}
+
+static void flip_bit(const char *name)
+{
+    flip_bit_at(name, 0.5);
 }
 
 static int64_t count_unreadable(void)
@@ -123,6 +138,80 @@ START_TEST(a_bit_that_turned_is_one_damaged_frame)
     ck_assert_int_eq(report.frames_lost, 0);
     ck_assert_int_eq(report.frames_damaged, 1);
     ck_assert_int_eq(count_unreadable(), 1);
+}
+END_TEST
+
+/* Frames that are read, each of which must be the one of its number. */
+static int64_t count_right(void)
+{
+    ist_reader *reader;
+    ist_frame frame = {0};
+    check_ok(ist_reader_open(&reader, store, &error));
+    const int64_t count = ist_reader_get_info(reader)->frame_count;
+    for (int64_t i = 0; i < count; i++) {
+        check_ok(ist_reader_read_index(reader, i, &frame, &error));
+        ck_assert_int_eq(frame.number, i);
+    }
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
+    return count;
+}
+
+/* Files with this ending, of whichever size, in the store and its folders. */
+static int count_files(const char *ending)
+{
+    char command[160];
+    int count = -1;
+    snprintf(command, sizeof command, "find %s -name '*%s' | wc -l", store, ending);
+    FILE *listing = popen(command, "r");
+    ck_assert_ptr_nonnull(listing);
+    ck_assert_int_eq(fscanf(listing, "%d", &count), 1);
+    ck_assert_int_eq(pclose(listing), 0);
+    return count;
+}
+
+static void append_a_frame(void)
+{
+    ist_writer *writer;
+    ist_frame frame = {0};
+    check_ok(ist_frame_alloc(&frame, WIDTH, HEIGHT, 1, IST_PIXEL_U8, &error));
+    memset(frame.data, 9, (size_t)(frame.stride * HEIGHT));
+    check_ok(ist_writer_open(&writer, store, NULL, &error));
+    frame.number = ist_writer_frame_count(writer);
+    check_ok(ist_writer_add(writer, &frame, &error));
+    check_ok(ist_writer_close(&writer, &error));
+    ist_frame_free(&frame);
+}
+
+static const char *const chunk_formats[] = {"npy", "avc1/mp4", "mjpeg/avi", "h264/mkv"};
+
+/* One bit in its log, and the index ends there. What is finished stays, and no pixel goes. */
+START_TEST(an_index_that_lost_its_end)
+{
+    enum { COUNT = 35, CHUNKSIZE = 4, FINISHED = 32 };
+    const char *format = chunk_formats[_i];
+    const char *ending = strchr(format, '/') ? strchr(format, '/') + 1 : format;
+    for (int tenth = 0; tenth < 10; tenth++) {
+        leave_chunks_unfinished(format, COUNT, CHUNKSIZE);
+        flip_bit_at(".index.sqlite-wal", tenth / 10.0);
+        ck_assert_int_ge(count_right(), FINISHED);
+
+        ist_repair_report report;
+        check_ok(ist_repair(store, &report, &error));
+        ck_assert_int_eq(report.frame_count + report.frames_unlisted, COUNT);
+        ck_assert_int_ge(report.frame_count, FINISHED);
+        ck_assert_int_eq(report.frames_lost, 0);
+        ck_assert_int_eq(count_right(), report.frame_count);
+        const int pixels = count_files(ending);
+        ck_assert_int_eq(pixels, strchr(format, '/') ? 9 : COUNT);
+        ck_assert_int_eq(count_files(".npz"), report.frame_count > FINISHED ? 9 : 8);
+
+        // What has no numbers is not written over.
+        append_a_frame();
+        ck_assert_int_eq(count_right(), report.frame_count + 1);
+        ck_assert_int_eq(count_files(ending), pixels + 1);
+        fs_remove_tree(store);
+    }
 }
 END_TEST
 
@@ -221,6 +310,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_loop_test(all, a_bit_that_turned_is_one_damaged_frame, 0, COUNT);
+    tcase_add_loop_test(all, an_index_that_lost_its_end, 0, sizeof chunk_formats / sizeof *chunk_formats);
     tcase_add_loop_test(all, damage_is_found_before_and_behind_repair, 0, COUNT);
     tcase_add_loop_test(all, damage_to_a_finished_store_is_found, 0, COUNT);
     tcase_add_loop_test(all, repaired_again_nothing_changes, 0, COUNT);

@@ -23,8 +23,13 @@ static void print_report(const char *path, const ist_repair_report *report, bool
            report->frame_count, plural(report->frame_count), report->chunks_finished, plural(report->chunks_finished),
            report->files_removed, plural(report->files_removed));
     if (report->frames_lost > 0)
-        printf("%s: %" PRId64 " frame%s at the end had not reached the disk when the power failed, and %s lost\n", path,
-               report->frames_lost, plural(report->frames_lost), report->frames_lost == 1 ? "is" : "are");
+        printf("%s: %" PRId64 " frame%s at the end of a chunk never reached the disk, or cannot be read, and %s lost\n",
+               path, report->frames_lost, plural(report->frames_lost), report->frames_lost == 1 ? "is" : "are");
+    if (report->files_kept > 0)
+        printf("%s: of such chunks the live files were kept, as *.damaged\n", path);
+    if (report->frames_unlisted > 0)
+        printf("%s: the index lost its end: %" PRId64 " frame%s behind it stay as pixels, without numbers and times\n",
+               path, report->frames_unlisted, plural(report->frames_unlisted));
 }
 
 /* Frames that are damaged, and where: "17, 23 to 25". */
@@ -76,6 +81,16 @@ static int check_frames(ist_reader *reader, struct damage *damage)
     return status >= 0 || status == IST_ERROR_DATA ? CLI_SUCCESS : cli_fail("%s", error.message);
 }
 
+/* Says what the store lacks that no repair brings back. */
+static int say_problems(const ist_reader *reader)
+{
+    int result = CLI_SUCCESS;
+    const ist_problem *problem;
+    for (int i = 0; (problem = ist_reader_problem(reader, i)); i++)
+        result = cli_fail("%s: %s", ist_reader_get_info(reader)->path, problem->text);
+    return result;
+}
+
 /* Compares every frame with what was recorded. */
 static int find_damage(const char *path, struct damage *damage)
 {
@@ -83,9 +98,10 @@ static int find_damage(const char *path, struct damage *damage)
     ist_reader *reader;
     if (ist_reader_open(&reader, path, &error) < 0)
         return cli_fail("%s", error.message);
+    const int lacking = say_problems(reader);
     const int result = check_frames(reader, damage);
     ist_reader_close(&reader);
-    return result;
+    return result == CLI_SUCCESS ? lacking : result;
 }
 
 static int say_damage(const char *path, const struct damage *damage)
@@ -109,6 +125,8 @@ static int repair(const char *path, bool quick)
         result = find_damage(path, &damage);
     if (!cli_quiet())
         print_report(path, &report, !quick && damage.count == 0 && result == CLI_SUCCESS);
+    if (report.frames_lost > 0 || report.frames_unlisted > 0)
+        result = CLI_FAILURE;
     return damage.count > 0 ? say_damage(path, &damage) : result;
 }
 

@@ -12,10 +12,15 @@ extern "C" {
 
 /* What ist_repair() found and did. */
 typedef struct ist_repair_report {
-    bool needed;            /* false: the store was whole already, and nothing was changed */
-    int chunks_finished;    /* chunks that now are as a recorder leaves them */
-    int64_t frame_count;    /* frames in the store */
-    int64_t frames_lost;    /* frames in the index whose pixels never reached the disk (only after a power loss) */
+    bool needed;             /* false: the store was whole already, and nothing was changed */
+    int chunks_finished;     /* chunks that now are as a recorder leaves them */
+    int64_t frame_count;     /* frames in the store */
+    int64_t frames_lost;     /* frames in the index whose pixels never reached the disk (after a power loss), or cannot
+                                be read any more, at the end of a chunk that was not finished */
+    int64_t frames_unlisted; /* frames of which only the pixels are there, as the index lost its end: numbers and times
+                                are gone. They stay in their chunk, behind those that have them, or in a chunk without
+                                an index */
+    int files_kept;          /* live files of chunks with lost frames, now NAME.damaged: more may be in them */
     int64_t frames_damaged; /* of the chunks finished now, those that are not what was recorded: they stay, and are read
                                as damaged */
     int files_removed;      /* leftovers that held no acknowledged frame */
