@@ -135,6 +135,15 @@ class Export(ToolTest):
         os.rmdir(folder)
         return [int(name.split(".")[0]) for name in names]
 
+    def test_what_is_left_out_is_said(self):
+        store = self.save("store", "--format", "npy", "--chunksize", "10")
+        os.remove(f"{store}/.index.sqlite")
+        os.remove(f"{store}/000001/index.npz")
+        result = run(EXPORT, store, self.path("out.npy"))
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(f"imgstore-export: {store}: 000001 has no index: its frames are left out", result.stderr)
+        self.assertEqual(len(numpy.load(self.path("out.npy"))), 20)
+
     def test_ranges(self):
         store, times = self.times_store()
         every = list(range(30))

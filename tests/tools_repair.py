@@ -37,6 +37,14 @@ class Repair(ToolTest):
         self.assert_says(run(REPAIR, "--quiet", store), 1, "", line)
         self.assert_says(run(REPAIR, "--quick", store), 0, f"{store}: nothing to repair\n", "")
 
+    def test_what_is_missing_is_said(self):
+        store = self.save("store", "--format", "npy", "--chunksize", "10")
+        os.remove(f"{store}/.index.sqlite")
+        self.write("store/000001/index.npz", "")
+        result = run(REPAIR, store)
+        self.assertEqual((result.returncode, result.stdout), (1, f"{store}: nothing to repair\n"))
+        self.assertIn(f"imgstore-repair: {store}: chunk 000001: its frames are left out", result.stderr)
+
     def test_after_a_crash_and_again(self):
         store = self.save("store", "--format", "mjpeg/avi", "--chunksize", "10")
         self.damage(f"{store}/000001.avi")

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "store_notes.h"
+
 /* ---- what to do ---- */
 
 static int resolve_frames(struct movement_job *job, const struct analyze_request *request)
@@ -235,6 +237,7 @@ int analyze_run(struct movement_job *job, const struct analyze_request *request)
         return cli_fail("%s", error.message);
     if (request->threads > 0)
         ist_reader_set_threads(reader, (int)request->threads);
+    note_left_out(reader);
     job->info = ist_reader_get_info(reader);
     struct method method = {0};
     int result = resolve(job, request);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cli.h"
+#include "store_notes.h"
 
 /* What the command line asks for. */
 struct request {
@@ -226,6 +227,7 @@ static int export_store(const struct request *request)
     ist_reader *reader = NULL;
     if (ist_reader_open(&reader, request->store, &error) < 0)
         return cli_fail("%s", error.message);
+    note_left_out(reader);
     const int exit_code = export_frames(request, reader);
     ist_reader_close(&reader);
     return exit_code;
