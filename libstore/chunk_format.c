@@ -17,6 +17,9 @@ static const struct chunk_format formats[] = {
     {"ppm", "ppm", false, true, true, false, 3, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
     {"pgm", "pgm", false, true, true, false, 1, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
     {"bmp", "bmp", false, true, false, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+#ifdef IST_WITH_BLOSC
+    {"bpk", "bpk", false, true, true, false, 0, CHUNKSIZE_DIRECTORY, &directory_writer_calls},
+#endif
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof *formats };
@@ -50,6 +53,12 @@ const char *ist_writer_format_name(int i)
 {
     const struct chunk_format *format = chunk_format_at(i);
     return format ? format->name : NULL;
+}
+
+const char *ist_writer_format_missing(const char *name)
+{
+    const bool is_bpk = name && (strcmp(name, "bpk") == 0 || strcmp(name, "bpk+color") == 0);
+    return is_bpk && !chunk_format_find("bpk") ? "libstore was built without Blosc" : NULL;
 }
 
 bool ist_writer_format_is_lossless(const char *name)

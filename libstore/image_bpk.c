@@ -17,11 +17,11 @@
 #include <zlib.h>
 
 #include "error.h"
+#include "image_bpk.h"
 #include "npy.h"
 #include "npy_picture.h"
 
-enum { HEADER_SIZE = 32, OPTION_OFFSETS = 1, OPTION_METADATA = 2, FORMAT_VERSION = 3, METADATA_MAX = 1 << 20 };
-enum checksum { CHECKSUM_NONE, CHECKSUM_ADLER32, CHECKSUM_CRC32 };
+enum { METADATA_MAX = 1 << 20 };
 
 // What is left of the file.
 struct rest {
@@ -57,15 +57,15 @@ static ist_status damaged(ist_error *error, const char *what)
 // Takes the checksum behind `data` and compares.
 static ist_status verify(struct rest *rest, int kind, const uint8_t *data, size_t size, ist_error *error)
 {
-    if (kind == CHECKSUM_NONE)
+    if (kind == BPK_CHECKSUM_NONE)
         return IST_OK;
-    if (kind != CHECKSUM_ADLER32 && kind != CHECKSUM_CRC32)
+    if (kind != BPK_CHECKSUM_ADLER32 && kind != BPK_CHECKSUM_CRC32)
         return error_set(error, IST_ERROR_UNSUPPORTED, "bpk: checksum %d is not supported", kind);
     const uint8_t *digest = take(rest, 4);
     if (!digest)
         return damaged(error, "cut off");
-    const unsigned long expected = kind == CHECKSUM_ADLER32 ? adler32(adler32(0, NULL, 0), data, (uInt)size)
-                                                            : crc32(crc32(0, NULL, 0), data, (uInt)size);
+    const unsigned long expected = kind == BPK_CHECKSUM_ADLER32 ? adler32(adler32(0, NULL, 0), data, (uInt)size)
+                                                                : crc32(crc32(0, NULL, 0), data, (uInt)size);
     return get_u32(digest) == (uint32_t)expected ? IST_OK : damaged(error, "a checksum is wrong");
 }
 
@@ -73,9 +73,9 @@ static ist_status parse_metadata(const uint8_t *packed, size_t packed_size, size
                                  ist_error *error)
 {
     *metadata = NULL;
-    if (codec == 0) {
+    if (codec == BPK_CODEC_NONE) {
         *metadata = json_loadb((const char *)packed, packed_size, 0, NULL);
-    } else if (codec == 1) {
+    } else if (codec == BPK_CODEC_ZLIB) {
         struct buffer text = {0};
         uLongf length = size;
         if (buffer_reserve(&text, size + 1, error) < 0)
@@ -90,7 +90,7 @@ static ist_status parse_metadata(const uint8_t *packed, size_t packed_size, size
 static ist_status read_metadata(struct rest *rest, json_t **metadata, ist_error *error)
 {
     *metadata = NULL;
-    const uint8_t *header = take(rest, HEADER_SIZE);
+    const uint8_t *header = take(rest, BPK_HEADER_SIZE);
     if (!header || memcmp(header, "JSON\0\0\0\0", 8) != 0)
         return damaged(error, "holds no array of numpy");
     const int checksum = header[9], codec = header[10];
@@ -165,15 +165,15 @@ static ist_status append_piece(struct rest *rest, int checksum, size_t size_max,
 static ist_status unpack(const uint8_t *data, size_t size, struct buffer *npy, bool *fortran_order, ist_error *error)
 {
     struct rest rest = {data, size};
-    const uint8_t *header = take(&rest, HEADER_SIZE);
+    const uint8_t *header = take(&rest, BPK_HEADER_SIZE);
     if (!header || memcmp(header, "blpk", 4) != 0)
         return damaged(error, "not a bloscpack file");
-    if (header[4] != FORMAT_VERSION)
+    if (header[4] != BPK_VERSION)
         return error_set(error, IST_ERROR_UNSUPPORTED, "bpk: version %d is not known", header[4]);
     const int options = header[5], checksum = header[6];
     const size_t piece_size = get_u32(header + 8);
     const int64_t pieces = get_i64(header + 16), spare = get_i64(header + 24);
-    if (pieces < 1 || pieces > INT32_MAX || spare < 0 || spare > INT32_MAX || !(options & OPTION_METADATA))
+    if (pieces < 1 || pieces > INT32_MAX || spare < 0 || spare > INT32_MAX || !(options & BPK_OPTION_METADATA))
         return damaged(error, "damaged header, or no array of numpy");
 
     json_t *metadata;
@@ -183,7 +183,7 @@ static ist_status unpack(const uint8_t *data, size_t size, struct buffer *npy, b
     const char *order = json_string_value(json_object_get(metadata, "order"));
     *fortran_order = order && *order == 'F';
     status = begin_array(metadata, npy, error);
-    if (status >= 0 && (options & OPTION_OFFSETS) && !take(&rest, 8 * (size_t)(pieces + spare)))
+    if (status >= 0 && (options & BPK_OPTION_OFFSETS) && !take(&rest, 8 * (size_t)(pieces + spare)))
         status = damaged(error, "cut off");
     for (int64_t i = 0; i < pieces && status >= 0; i++)
         status = append_piece(&rest, checksum, piece_size, npy, error);

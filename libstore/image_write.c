@@ -22,6 +22,9 @@ static const struct {
 } encoders[] = {
     {"npy", encode_npy},       {"tif", encode_tiff},      {"png", image_encode_png},  {"bmp", image_encode_bmp},
     {"pgm", image_encode_pnm}, {"ppm", image_encode_pnm}, {"jpg", image_encode_jpeg},
+#ifdef IST_WITH_BLOSC
+    {"bpk", image_encode_bpk},
+#endif
 };
 
 image_encode_function *image_encoder_find(const char *extension)

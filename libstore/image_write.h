@@ -19,5 +19,8 @@ image_encode_function image_encode_png;
 image_encode_function image_encode_bmp;
 image_encode_function image_encode_pnm; /* pgm of gray, ppm of coloured pictures */
 image_encode_function image_encode_jpeg;
+#ifdef IST_WITH_BLOSC
+image_encode_function image_encode_bpk;
+#endif
 
 #endif

@@ -155,6 +155,9 @@ static ist_status check_params(ist_writer_params *params, struct writer_input *i
     const char *name = params->format ? params->format : "avc1/mp4";
     bool color;
     *format = chunk_format_parse(name, &color);
+    if (!*format && ist_writer_format_missing(name))
+        return error_set(error, IST_ERROR_NOT_FOUND, "format %s cannot be written: %s", name,
+                         ist_writer_format_missing(name));
     if (!*format) {
         char known[256] = "";
         for (int i = 0; chunk_format_at(i); i++)
@@ -382,6 +385,9 @@ static ist_status reopen(ist_writer *w, const char *path, const ist_writer_param
         return status;
     w->format = chunk_format_find(w->metadata.format);
     const struct encoding *encoding = encoding_find(w->metadata.encoding);
+    if (!w->format && ist_writer_format_missing(w->metadata.format))
+        return error_set(error, IST_ERROR_UNSUPPORTED, "%s: format %s cannot be written: %s", w->directory,
+                         w->metadata.format, ist_writer_format_missing(w->metadata.format));
     if (!w->format || (*w->metadata.encoding && (!encoding || encoding_samples(encoding) != 1)))
         return error_set(error, IST_ERROR_UNSUPPORTED, "%s: stores of format %s%s%s cannot be appended to",
                          w->directory, w->metadata.format, *w->metadata.encoding ? ", encoding " : "",

@@ -56,6 +56,10 @@ static const struct recording {
     {.format = "pgm", .channels = 1, .type = IST_PIXEL_U8},
     {.format = "bmp", .channels = 1},
     {.format = "bmp", .channels = 3, .unfinished = true},
+#ifdef IST_WITH_BLOSC
+    {.format = "bpk", .channels = 1, .type = IST_PIXEL_U16},
+    {.format = "bpk", .channels = 3, .unfinished = true},
+#endif
 };
 
 static char folder[TEMPORARY_SIZE];

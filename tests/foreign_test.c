@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "image.h"
+#include "image_write.h"
 #include "npy.h"
 #include "npz.h"
 #include "temporary.h"
@@ -187,6 +189,40 @@ START_TEST(every_sample_comes_back)
     ist_reader_close(&reader);
 }
 END_TEST
+
+#ifdef IST_WITH_BLOSC
+/*
+ * What bloscpack wrote without being asked for anything special is written alike, up to the lengths of what zlib and
+ * Blosc compressed, which other versions of them may compress otherwise.
+ */
+START_TEST(bpk_is_written_as_bloscpack_writes_it)
+{
+    static const char *const files[] = {"bpk-gray/000000/000000.bpk", "bpk-color-u16/000000/000000.bpk"};
+    enum { HEADERS = 32 + 20, ROOM_AT = 32 + 16 };
+    ist_error error;
+    char path[256];
+    struct buffer given = {0}, written = {0};
+    ist_frame frame = {0}, back = {0};
+    snprintf(path, sizeof path, TEST_DATA "/foreign/%s", files[_i]);
+    check_ok(fs_read_file(path, &given, &error), &error);
+    check_ok(image_bpk.decode(given.data, given.size, &frame, &error), &error);
+    check_ok(image_encode_bpk(&frame, 0, &written, &error), &error);
+    ck_assert_uint_gt(written.size, HEADERS);
+    ck_assert_mem_eq(written.data, given.data, HEADERS);
+    // One offset, and those of pieces that may be appended, right behind the metadata and their checksum.
+    const size_t offsets = 32 + 32 + (given.data[ROOM_AT] | (size_t)given.data[ROOM_AT + 1] << 8) + 4;
+    ck_assert_uint_gt(written.size, offsets + 11 * 8);
+    ck_assert_mem_eq(written.data + offsets, given.data + offsets, 11 * 8);
+    check_ok(image_bpk.decode(written.data, written.size, &back, &error), &error);
+    ck_assert(back.width == frame.width && back.height == frame.height && back.channels == frame.channels);
+    ck_assert_mem_eq(back.data, frame.data, (size_t)(frame.stride * frame.height));
+    ist_frame_free(&frame);
+    ist_frame_free(&back);
+    buffer_free(&given);
+    buffer_free(&written);
+}
+END_TEST
+#endif
 
 static const char *const gray_stores[] = {"gray-of-ppm", "gray-of-bmp", "gray-of-tif", "gray-of-png"};
 
@@ -765,6 +801,9 @@ int main(void)
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_set_timeout(tests, 300);
     tcase_add_loop_test(tests, every_sample_comes_back, 0, sizeof pattern_stores / sizeof *pattern_stores);
+#ifdef IST_WITH_BLOSC
+    tcase_add_loop_test(tests, bpk_is_written_as_bloscpack_writes_it, 0, 2);
+#endif
     tcase_add_loop_test(tests, colour_files_of_a_gray_store_come_as_gray, 0, sizeof gray_stores / sizeof *gray_stores);
     tcase_add_test(tests, gray_files_of_a_colour_store_come_as_colour);
     tcase_add_test(tests, raw_data_become_colour);

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import sqlite3
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -15,6 +17,13 @@ import yaml
 import toolkit
 from toolkit import FORMATS, ToolTest
 
+try:
+    import blosc
+except ImportError:
+    blosc = None
+
+# Written where libstore was built with Blosc, and read here where Python has it.
+BPK = ["bpk"] if blosc and os.environ.get("WITH_BLOSC") == "1" else []
 COUNT, CHUNKSIZE, HEIGHT, WIDTH = 47, 20, 64, 96
 METADATA = {"genotype": "w1118; +/+", "n_flies": 12, "rate": 25.5, "small": 1e-07, "none": None, "on": True,
             "date-like": "2024-01-02", "clock": "12:30", "octal": "0755", "exponent": "1e-7", "word": "yes", "tilde": "~",
@@ -34,6 +43,38 @@ def make_frame(index, channels):
 def read_index(frame):
     gray = frame if frame.ndim == 2 else frame[:, :, 1]
     return sum(int(gray[2:6, 3 + 5 * bit:6 + 5 * bit].mean() > 127) << bit for bit in range(16))
+
+
+def read_bpk(name):
+    """An array from the file of bloscpack, every piece found by its offset; the checksums are compared."""
+    with open(name, "rb") as file:
+        data = file.read()
+    magic, version, options, checksum, item, size, last, count, spare = struct.unpack_from("<4s4Biiqq", data)
+    assert (magic, version, options, checksum) == (b"blpk", 3, 3, 1)
+    magic, options, checksum, codec, _, length, room, packed = struct.unpack_from("<8s4BIII", data, 32)
+    assert (magic, options, checksum) == (b"JSON\0\0\0\0", 0, 1)
+    text, at = data[64:64 + packed], 64 + room
+    assert struct.unpack_from("<I", data, at) == (zlib.adler32(text),)
+    text = zlib.decompress(text) if codec else text
+    assert len(text) == length
+    about = json.loads(text)
+    offsets = struct.unpack_from(f"<{count + spare}q", data, at + 4)
+    assert offsets[count:] == (-1,) * spare
+    pieces = []
+    for offset, end in zip(offsets[:count], (*offsets[1:count], len(data)), strict=True):
+        assert struct.unpack_from("<I", data, end - 4) == (zlib.adler32(data[offset:end - 4]),)
+        pieces.append(blosc.decompress(data[offset:end - 4]))
+    assert [len(piece) for piece in pieces] == [size] * (count - 1) + [last]
+    assert (about["order"], about["container"]) == ("C", "numpy")
+    array = np.frombuffer(b"".join(pieces), about["dtype"].strip("'")).reshape(about["shape"])
+    assert array.itemsize == item
+    return array
+
+
+def read_image(name):
+    if name.endswith("bpk"):
+        return read_bpk(name)
+    return np.load(name) if name.endswith("npy") else cv2.imread(name, cv2.IMREAD_UNCHANGED)
 
 
 class Store:
@@ -90,7 +131,7 @@ class Store:
             return
         for i in range(len(self.index(chunk)[0])):
             name = os.path.join(self.path, f"{chunk:06d}", f"{i:06d}.{self.store['format']}")
-            yield np.load(name) if name.endswith("npy") else cv2.imread(name, cv2.IMREAD_UNCHANGED)
+            yield read_image(name)
 
     def sought(self, chunk, i):
         capture = cv2.VideoCapture(os.path.join(self.path, f"{chunk:06d}{self.store['extension']}"))
@@ -154,7 +195,7 @@ class PythonReads(ToolTest):
                 self.assertEqual(read_index(store.sought(1, i)), CHUNKSIZE + i)
 
     def test_formats(self):
-        for form in FORMATS:
+        for form in FORMATS + BPK:
             for channels in (1, 3):
                 with self.subTest(format=form, channels=channels):
                     store = self.record(form, channels)
@@ -172,7 +213,7 @@ class PythonReads(ToolTest):
         given = [(make_frame(i, 1).astype(np.uint16) * 257 + i) for i in range(5)]
         for i, frame in enumerate(given):
             cv2.imwrite(os.path.join(folder, f"{i}.png"), frame)
-        for form in ("npy", "tif"):
+        for form in ["npy", "tif", *BPK]:
             store = Store(self.save("store-" + form, "--format", form, source=folder))
             self.assertEqual(store.store["imgdtype"], "uint16")
             for image, frame in zip(store.frames(0), given, strict=True):

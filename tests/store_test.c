@@ -61,6 +61,10 @@ static const struct kind kinds[] = {
     {"jpg", 3, IST_PIXEL_U8, 80, -1},      {"ppm", 3, IST_PIXEL_U8, 0, 0},        {"ppm", 3, IST_PIXEL_U16, 0, 0},
     {"pgm", 1, IST_PIXEL_U8, 0, 0},        {"pgm", 1, IST_PIXEL_U16, 0, 0},       {"bmp", 1, IST_PIXEL_U8, 0, 0},
     {"bmp", 3, IST_PIXEL_U8, 0, 0},
+#ifdef IST_WITH_BLOSC
+    {"bpk", 1, IST_PIXEL_U8, 0, 0},        {"bpk", 3, IST_PIXEL_U8, 0, 0},        {"bpk", 1, IST_PIXEL_U16, 0, 0},
+    {"bpk", 3, IST_PIXEL_U16, 0, 0},
+#endif
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds, WIDTH = 160, HEIGHT = 66, FRAMES = 57, CHUNKSIZE = 10 };
@@ -613,6 +617,21 @@ START_TEST(test_bad_params)
 }
 END_TEST
 
+/* What this libstore cannot write it knows all the same, and says why. */
+START_TEST(test_format_that_was_left_out)
+{
+    ist_error error;
+    ist_writer *writer;
+    const char *const names[] = {"bpk", "bpk+color"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && !ist_writer_format_is_lossless("bpk"); i++) {
+        const ist_writer_params params = {.format = names[i], .width = 64, .height = 64};
+        ck_assert_int_eq(ist_writer_create(&writer, in_folder("store"), &params, &error), IST_ERROR_NOT_FOUND);
+        ck_assert_ptr_nonnull(strstr(error.message, "libstore was built without Blosc"));
+        ck_assert(!fs_exists(in_folder("store")));
+    }
+}
+END_TEST
+
 START_TEST(test_existing_destination)
 {
     ist_error error;
@@ -746,6 +765,7 @@ int main(void)
     tcase_add_loop_test(all, test_append, 0, KIND_COUNT);
     tcase_add_loop_test(all, test_wrong_frame_changes_nothing, 0, KIND_COUNT);
     tcase_add_test(all, test_bad_params);
+    tcase_add_test(all, test_format_that_was_left_out);
     tcase_add_test(all, test_existing_destination);
     tcase_add_test(all, test_encoder_that_holds_frames_back);
     tcase_add_test(all, test_closed_writer);

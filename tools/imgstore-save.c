@@ -64,6 +64,8 @@ static int check_format_name(const char *format)
         if (length < sizeof known)
             length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", name);
     }
+    if (ist_writer_format_missing(format))
+        return cli_usage("--format: %s cannot be written: %s", format, ist_writer_format_missing(format));
     return cli_usage("--format: there is no format \"%s\"; choose one of %s", format, known);
 }
 
@@ -409,6 +411,7 @@ int main(int argc, char **argv)
                 "  ppm          pictures, exact, not compressed, 8 or 16 bits, colour\n"
                 "  pgm          pictures, exact, not compressed, 8 or 16 bits, gray\n"
                 "  bmp          pictures, exact, not compressed\n"
+                "  bpk          numpy arrays that Blosc compresses, exact, 8 or 16 bits\n"
                 "\n"
                 "Settings of a camera, --camera KEY=VALUE:\n"
                 "  size=WxH, rate=HZ, format=NAME   as --list-sources shows them\n"

@@ -450,6 +450,9 @@ static int check_formats(const cli_list *formats)
         int k = 0;
         while ((name = ist_writer_format_name(k)) != NULL && strcmp(name, formats->items[i]) != 0)
             k++;
+        if (!name && ist_writer_format_missing(formats->items[i]))
+            return cli_usage("--format: %s cannot be written: %s", formats->items[i],
+                             ist_writer_format_missing(formats->items[i]));
         if (!name)
             return cli_usage("--format: there is no format \"%s\"; without --format all are tried", formats->items[i]);
     }

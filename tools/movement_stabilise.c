@@ -44,6 +44,8 @@ static int check_format(const struct movement_job *job)
         if (length < sizeof all)
             length += (size_t)snprintf(all + length, sizeof all - length, "%s%s", i ? ", " : "", known);
     }
+    if (asked->format && ist_writer_format_missing(format))
+        return cli_usage("--format: %s cannot be written: %s", format, ist_writer_format_missing(format));
     if (asked->format)
         return cli_usage("--format: there is no format \"%s\"; choose one of %s", format, all);
     return cli_fail("%s: its format %s can only be read; choose with --format one of %s", job->store, format, all);

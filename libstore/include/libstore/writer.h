@@ -71,6 +71,12 @@ typedef struct ist_writer_params {
 /* Name of the i-th format, i = 0, 1, ..., or NULL behind the last. */
 IST_API const char *ist_writer_format_name(int i);
 
+/*
+ * Why a format that is known cannot be written by this build of libstore ("libstore was built without Blosc"), with
+ * "+color" or without. NULL: it can be, or the name is not known.
+ */
+IST_API const char *ist_writer_format_missing(const char *format);
+
 /* True if the format keeps every sample as it is given. NULL and unknown names: false; "+color" changes nothing. */
 IST_API bool ist_writer_format_is_lossless(const char *format);
 
