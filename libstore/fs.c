@@ -55,6 +55,11 @@ ist_status fs_check_regular(const char *path, ist_error *error)
     return stat(path, &info) < 0 ? IST_OK : check_mode(info.st_mode, path, error);
 }
 
+bool fs_is_refused(const char *path)
+{
+    return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0 && (errno == EACCES || errno == ELOOP);
+}
+
 /* Opens a file by its path, or by its name in a directory that is open; -1: by its path. */
 static int open_without_waiting(int directory, const char *path)
 {

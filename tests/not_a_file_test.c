@@ -227,7 +227,9 @@ static int read_all(bool told_by_repair)
     alarm(PATIENCE_S);
     if (ist_reader_open(&reader, store, &error) < 0)
         return 0;
-    (void)told_by_repair;
+    const bool told = told_by_repair || ist_reader_problem(reader, 0) || ist_reader_get_info(reader)->unfinished;
+    if (ist_reader_get_info(reader)->frame_count < FRAMES && !told)
+        complain("frames are left out, and nobody says so");
     for (int i = 0; i < FRAMES; i++) {
         if (ist_reader_read_index(reader, i, &frame, &error) < 0)
             continue;
@@ -279,7 +281,7 @@ static void try_recording(const struct recording *r)
     record_apart(r);
     load_files(store, files, &count);
     for (int i = 0; i < count; i++)
-        for (enum way way = PIPE; way < UNREADABLE; way++) {
+        for (enum way way = PIPE; way < WAY_COUNT; way++) {
             try_one(r, files[i].path, way);
             restore(files, count);
         }
