@@ -61,11 +61,21 @@ bool fs_is_refused(const char *path)
 }
 
 /* Opens a file by its path, or by its name in a directory that is open; -1: by its path. */
+static int open_for_reading(int directory, const char *path, int flags)
+{
+    return directory < 0 ? fs_calls.open(path, flags, 0) : fs_calls.open_in(directory, fs_basename(path), flags);
+}
+
 static int open_without_waiting(int directory, const char *path)
 {
     // Nobody may ever write into a pipe, and a terminal must not become ours.
-    const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-    return directory < 0 ? fs_calls.open(path, flags, 0) : fs_calls.open_in(directory, fs_basename(path), flags);
+    const int flags = O_RDONLY | O_NOCTTY;
+    struct stat info;
+    const int fd = open_for_reading(directory, path, flags | O_NONBLOCK);
+    if (fd >= 0 || errno != EWOULDBLOCK || stat(path, &info) < 0 || !S_ISREG(info.st_mode))
+        return fd;
+    // A file server has a lease on the file, which it gives back when it is asked to; that much waiting has an end.
+    return open_for_reading(directory, path, flags);
 }
 
 static ist_status open_regular(int *fd, int directory, const char *path, ist_error *error)

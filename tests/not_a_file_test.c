@@ -319,6 +319,35 @@ static void try_plain_files(void)
     }
 }
 
+static int leased = -1;
+
+static void give_lease_back(int signal)
+{
+    (void)signal;
+    fcntl(leased, F_SETLEASE, F_UNLCK);
+}
+
+/* What a file server does with a file that one of its clients has open: others wait a moment for it. */
+static void try_leased_file(void)
+{
+    char path[128];
+    ist_error error;
+    struct buffer bytes = {0};
+    snprintf(path, sizeof path, "%s/leased", folder);
+    snprintf(doing, sizeof doing, "leased: ");
+    check(fs_write_file(path, "abc", 3, &error), path, &error);
+    leased = open(path, O_RDWR);
+    signal(SIGIO, give_lease_back);
+    alarm(PATIENCE_S);
+    if (fcntl(leased, F_SETLEASE, F_WRLCK) < 0)
+        printf("no leases here\n");
+    else if (fs_read_file(path, &bytes, &error) < 0 || bytes.size != 3)
+        complain(error.message);
+    alarm(0);
+    buffer_free(&bytes);
+    close(leased);
+}
+
 int main(void)
 {
     temporary_folder(folder, "not-a-file-test");
@@ -330,6 +359,7 @@ int main(void)
     for (size_t i = 0; i < sizeof recordings / sizeof *recordings; i++)
         try_recording(&recordings[i]);
     try_plain_files();
+    try_leased_file();
     fs_remove_tree(folder);
     return failures == 0 ? 0 : 1;
 }
