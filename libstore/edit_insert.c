@@ -160,8 +160,12 @@ static ist_status same_bytes(const char *left_path, const char *right_path, bool
 {
     enum { PIECE = 1 << 16 };
     char left[PIECE], right[PIECE];
+    ist_status status = fs_check_regular(left_path, error);
+    if (status >= 0)
+        status = fs_check_regular(right_path, error);
+    if (status < 0)
+        return status;
     FILE *a = fopen(left_path, "rb"), *b = fopen(right_path, "rb");
-    ist_status status = IST_OK;
     if (!a || !b)
         status = error_errno(error, errno, "%s", a ? right_path : left_path);
     size_t got = PIECE;

@@ -250,7 +250,7 @@ static ist_status load_file(struct target *t, const char *path, int chunk, struc
     json_t *rows = NULL;
     ist_error reason = {0};
     ist_status status = read_rows(path, &rows, &reason);
-    if (status == IST_ERROR_DATA || status == IST_ERROR_UNSUPPORTED)
+    if (status == IST_ERROR_DATA || status == IST_ERROR_UNSUPPORTED || (status == IST_ERROR_IO && fs_is_refused(path)))
         return problems_add(problems,
                             &(ist_problem){.kind = IST_PROBLEM_BAD_EXTRA,
                                            .chunk = chunk,

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "fs.h"
+#include "index.h"
 
 struct foreign_index {
     sqlite3 *db;
@@ -19,6 +20,9 @@ ist_status foreign_index_open(struct foreign_index **index, const char *director
     const int length = snprintf(path, sizeof path, "%s/" FOREIGN_INDEX_FILE_NAME, directory);
     if (length < 0 || (size_t)length >= sizeof path || !fs_exists(path))
         return IST_OK;
+    const ist_status status = index_check_files(path, error);
+    if (status < 0)
+        return status;
     struct foreign_index *opened = calloc(1, sizeof *opened);
     if (!opened)
         return error_memory(error);

@@ -37,6 +37,72 @@ struct fs_calls fs_calls = {
     .rmdir = rmdir,
 };
 
+/*
+ * What can have the name of a file
+ */
+
+static ist_status check_mode(mode_t mode, const char *path, ist_error *error)
+{
+    if (S_ISREG(mode))
+        return IST_OK;
+    return S_ISDIR(mode) ? error_set(error, IST_ERROR_DATA, "%s: cannot read: %s", path, strerror(EISDIR))
+                         : error_set(error, IST_ERROR_DATA, "%s: is not a regular file", path);
+}
+
+ist_status fs_check_regular(const char *path, ist_error *error)
+{
+    struct stat info;
+    return stat(path, &info) < 0 ? IST_OK : check_mode(info.st_mode, path, error);
+}
+
+bool fs_is_refused(const char *path)
+{
+    return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0 && (errno == EACCES || errno == ELOOP);
+}
+
+/* Opens a file by its path, or by its name in a directory that is open; -1: by its path. */
+static int open_for_reading(int directory, const char *path, int flags)
+{
+    return directory < 0 ? fs_calls.open(path, flags, 0) : fs_calls.open_in(directory, fs_basename(path), flags);
+}
+
+static int open_without_waiting(int directory, const char *path)
+{
+    // Nobody may ever write into a pipe, and a terminal must not become ours.
+    const int flags = O_RDONLY | O_NOCTTY;
+    struct stat info;
+    const int fd = open_for_reading(directory, path, flags | O_NONBLOCK);
+    if (fd >= 0 || errno != EWOULDBLOCK || stat(path, &info) < 0 || !S_ISREG(info.st_mode))
+        return fd;
+    // A file server has a lease on the file, which it gives back when it is asked to; that much waiting has an end.
+    return open_for_reading(directory, path, flags);
+}
+
+static ist_status open_regular(int *fd, int directory, const char *path, ist_error *error)
+{
+    *fd = open_without_waiting(directory, path);
+    if (*fd < 0)
+        return errno == ENXIO ? error_set(error, IST_ERROR_DATA, "%s: is not a regular file", path) // a socket
+                              : error_errno(error, errno, "%s", path);
+    struct stat info;
+    const ist_status status = fstat(*fd, &info) < 0 ? error_errno(error, errno, "%s: cannot read", path)
+                                                    : check_mode(info.st_mode, path, error);
+    if (status < 0) {
+        fs_calls.close(*fd);
+        *fd = -1;
+    }
+    return status;
+}
+
+ist_status fs_open_regular(int *fd, const char *path, ist_error *error)
+{
+    return open_regular(fd, -1, path, error);
+}
+
+/*
+ * Reading and writing
+ */
+
 ist_status fs_write_all(int fd, const void *data, size_t size, const char *path, ist_error *error)
 {
     const uint8_t *bytes = data;
@@ -74,23 +140,25 @@ static ist_status read_all(int fd, struct buffer *out, const char *path, ist_err
     }
 }
 
-static ist_status read_opened(int fd, const char *path, struct buffer *out, ist_error *error)
+static ist_status read_file(int directory, const char *path, struct buffer *out, ist_error *error)
 {
-    if (fd < 0)
-        return error_errno(error, errno, "%s", path);
-    const ist_status status = read_all(fd, out, path, error);
+    int fd;
+    ist_status status = open_regular(&fd, directory, path, error);
+    if (status < 0)
+        return status;
+    status = read_all(fd, out, path, error);
     fs_calls.close(fd);
     return status;
 }
 
 ist_status fs_read_file(const char *path, struct buffer *out, ist_error *error)
 {
-    return read_opened(fs_calls.open(path, O_RDONLY, 0), path, out, error);
+    return read_file(-1, path, out, error);
 }
 
 ist_status fs_read_file_in(int directory, const char *path, struct buffer *out, ist_error *error)
 {
-    return read_opened(fs_calls.open_in(directory, fs_basename(path), O_RDONLY), path, out, error);
+    return read_file(directory, path, out, error);
 }
 
 ist_status fs_write_file(const char *path, const void *data, size_t size, ist_error *error)
@@ -121,9 +189,10 @@ ist_status fs_write_file_whole(const char *path, const void *data, size_t size, 
 
 ist_status fs_sync_file(const char *path, ist_error *error)
 {
-    const int fd = fs_calls.open(path, O_RDONLY, 0);
-    if (fd < 0)
-        return error_errno(error, errno, "%s", path);
+    int fd;
+    const ist_status status = fs_open_regular(&fd, path, error);
+    if (status < 0)
+        return status;
     const int synced = fs_calls.sync(fd);
     const int reason = errno;
     fs_calls.close(fd);

@@ -30,6 +30,21 @@ struct fs_calls {
 
 extern struct fs_calls fs_calls;
 
+/*
+ * Opens a file of a store for reading. IST_ERROR_DATA: what has its name is a directory, or something that would be
+ * waited for or never ends: a pipe, a device, a socket.
+ */
+ist_status fs_open_regular(int *fd, const char *path, ist_error *error);
+
+/* Refuses the same of a file that a library is to open itself. One that is not there is left to the library. */
+ist_status fs_check_regular(const char *path, ist_error *error);
+
+/*
+ * True for what the system refuses of this one file; where memory, descriptors or the disk fail, no other could be read
+ * either.
+ */
+bool fs_is_refused(const char *path);
+
 /* Writes all of `data`, however many calls that takes. */
 ist_status fs_write_all(int fd, const void *data, size_t size, const char *path, ist_error *error);
 

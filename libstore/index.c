@@ -2,6 +2,7 @@
 
 #include <libstore/json.h>
 
+#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -105,6 +106,19 @@ struct chunk_range *index_append_range(struct index *index, ist_error *error)
     struct chunk_range *range = &index->ranges[index->range_count++];
     *range = (struct chunk_range){0};
     return range;
+}
+
+ist_status index_check_files(const char *path, ist_error *error)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && status >= 0; i++) {
+        char file[PATH_MAX];
+        if ((size_t)snprintf(file, sizeof file, "%s%s", path, endings[i]) >= sizeof file)
+            return error_errno(error, ENAMETOOLONG, "%s", path);
+        status = fs_check_regular(file, error);
+    }
+    return status;
 }
 
 /* Opens for reading, and makes sure that it can be read: SQLite opens lazily. */
@@ -325,7 +339,9 @@ ist_status index_open(struct index **index, const char *path, const char *uuid, 
     *index = NULL;
     if (!fs_exists(path))
         return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
-    ist_status status = index_allocate(index, error);
+    ist_status status = index_check_files(path, error);
+    if (status >= 0)
+        status = index_allocate(index, error);
     if (status < 0)
         return status;
     status = open_for_reading(*index, path, error);

@@ -116,6 +116,12 @@ ist_status index_build_chunk(struct index *index, int chunk, const char *chunk_p
 ist_status index_build_finish(struct index *index, ist_error *error);
 
 /*
+ * IST_ERROR_DATA: one of the files that SQLite opens for a database of that path, and would wait for, is not a regular
+ * file.
+ */
+ist_status index_check_files(const char *path, ist_error *error);
+
+/*
  * Reading.
  * IST_ERROR_NOT_FOUND: there is no such file, or it is not an index of the store `uuid` that this library wrote.
  */

@@ -321,7 +321,9 @@ ist_status index_reopen(struct index **index, const char *path, const char *uuid
     *index = NULL;
     if (!fs_exists(path))
         return error_set(error, IST_ERROR_NOT_FOUND, "%s: no such file", path);
-    ist_status status = index_allocate(index, error);
+    ist_status status = index_check_files(path, error);
+    if (status >= 0)
+        status = index_allocate(index, error);
     if (status < 0)
         return status;
     struct index *reopened = *index;

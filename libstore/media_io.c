@@ -75,13 +75,16 @@ static int64_t seek(void *opaque, int64_t offset, int whence)
 ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, ist_error *error)
 {
     *io = NULL;
-    const int fd = fs_calls.open(path, flags, 0666);
-    if (fd < 0)
+    const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+    int fd;
+    if (writes && (fd = fs_calls.open(path, flags, 0666)) < 0)
         return error_errno(error, errno, flags & O_CREAT ? "%s: cannot create" : "%s", path);
+    const ist_status status = writes ? IST_OK : fs_open_regular(&fd, path, error);
+    if (status < 0)
+        return status;
     const size_t path_size = strlen(path) + 1;
     struct media_file *file = malloc(sizeof *file + path_size);
     uint8_t *buffer = av_malloc(BUFFER_SIZE);
-    const bool writes = (flags & O_ACCMODE) != O_RDONLY;
     if (file && buffer) {
         file->fd = fd;
         file->passing_over = false;

@@ -7,7 +7,10 @@
 
 struct AVIOContext;
 
-/* Opens a file; `flags` as for open(2). *io is for AVFormatContext.pb. */
+/*
+ * Opens a file; `flags` as for open(2). *io is for AVFormatContext.pb. What is only read must be a regular file, see
+ * fs_open_regular().
+ */
 ist_status media_io_open(struct AVIOContext **io, const char *path, int flags, ist_error *error);
 
 /*

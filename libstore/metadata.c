@@ -188,7 +188,9 @@ static ist_status read_class(struct metadata *m, const json_t *store, ist_error 
         return error_set(error, IST_ERROR_UNSUPPORTED, "class '%s' is not known", class_name);
 
     const json_t *version = json_object_get(store, "version");
-    if (!json_is_integer(version) || json_integer_value(version) != STORE_VERSION)
+    if (!json_is_integer(version))
+        return error_set(error, IST_ERROR_DATA, version ? "version is not a number" : "version is missing");
+    if (json_integer_value(version) != STORE_VERSION)
         return error_set(error, IST_ERROR_UNSUPPORTED, "version %lld is not known, only %d",
                          (long long)json_integer_value(version), STORE_VERSION);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "fs.h"
 #include "plain_file.h"
 #include "tiff_pages.h"
 
@@ -55,7 +56,9 @@ static ist_status open_file(struct chunk_reader **reader, const char *path, ist_
     struct chunk_reader *r = *reader = calloc(1, sizeof *r);
     if (!r)
         return error_memory(error);
-    ist_status status = tiff_pages_open_file(&r->pages, path, error);
+    ist_status status = fs_check_regular(path, error);
+    if (status >= 0)
+        status = tiff_pages_open_file(&r->pages, path, error);
     if (status >= 0)
         status = list_pages(r, error);
     if (status < 0)

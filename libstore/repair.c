@@ -141,15 +141,20 @@ static ist_status repair_video(struct repair *r, struct chunk_range *range, ist_
 {
     char path[PATH_MAX], live[PATH_MAX], part[PATH_MAX];
     chunk_path_video(path, r->directory, range->chunk, r->metadata->extension);
-    if (fs_exists(path))
-        return IST_OK;
+    // What is no file at all is neither a whole chunk nor the little that a power loss left: nothing is taken away
+    // because of it.
+    ist_status status = fs_check_regular(path, error);
+    if (status < 0 || fs_exists(path))
+        return status;
     if ((size_t)snprintf(live, sizeof live, "%s%s", path, CHUNK_LIVE_ENDING) >= sizeof live ||
         (size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
         return error_errno(error, ENAMETOOLONG, "%s", path);
 
     int64_t copied = 0;
-    ist_status status = IST_OK;
     const int64_t recorded_count = range->frame_count;
+    status = fs_check_regular(live, error);
+    if (status < 0)
+        return status;
     if (fs_exists(live))
         status = copy_sound(r, range, live, part, fs_basename(path), &copied, error);
     // What a power loss left may be too little to be a video at all; then nothing of the chunk reached the disk.

@@ -23,12 +23,22 @@ enum store_lock_state store_lock_look(const char *directory)
 {
     char path[PATH_MAX];
     lock_path(path, directory);
-    const int fd = fs_calls.open(path, O_RDONLY, 0);
-    if (fd < 0)
-        return errno == ENOENT ? STORE_LOCK_NONE : STORE_LOCK_STALE;
+    int fd;
+    const ist_status status = fs_open_regular(&fd, path, NULL);
+    if (status < 0)
+        return status == IST_ERROR_NOT_FOUND ? STORE_LOCK_NONE : STORE_LOCK_STALE;
     const bool held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
     fs_calls.close(fd);
     return held ? STORE_LOCK_HELD : STORE_LOCK_STALE;
+}
+
+/* What cannot hold a text is no lock, and nobody can tell what a device would do with it. */
+static ist_status check_opened(int fd, const char *path, ist_error *error)
+{
+    struct stat info;
+    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode))
+        return error_set(error, IST_ERROR_DATA, "%s: is not a regular file", path);
+    return IST_OK;
 }
 
 /* Fails with what the holder wrote of itself. */
@@ -57,12 +67,17 @@ static ist_status open_locked(int *fd, bool *created, const char *path, const ch
         *fd = fs_calls.open(path, O_RDWR | O_CREAT | O_EXCL, 0666);
         if (*fd < 0 && errno == EEXIST) {
             *created = false;
-            *fd = fs_calls.open(path, O_RDWR, 0);
+            *fd = fs_calls.open(path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0);
             if (*fd < 0 && errno == ENOENT)
                 continue;
         }
         if (*fd < 0)
             return error_errno(error, errno, "%s: cannot create", path);
+        const ist_status checked = check_opened(*fd, path, error);
+        if (checked < 0) {
+            store_lock_abandon(fd);
+            return checked;
+        }
         if (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
             const ist_status status = errno == EWOULDBLOCK ? refuse(*fd, directory, error)
                                                            : error_errno(error, errno, "%s: cannot lock", path);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "fs.h"
@@ -38,10 +39,17 @@ ist_status store_path_find(char directory[PATH_MAX], const char *path, ist_error
     const ist_status status = store_path_directory(directory, path, error);
     if (status < 0)
         return status;
+    struct stat info;
     snprintf(metadata, sizeof metadata, "%s/%s", directory, metadata_name);
-    if (!fs_exists(directory))
-        return error_errno(error, ENOENT, "%s", path);
-    if (!fs_exists(metadata))
-        return error_set(error, IST_ERROR_NOT_FOUND, "%s: is not a store: it holds no %s", path, metadata_name);
-    return IST_OK;
+    if (stat(directory, &info) < 0)
+        return error_errno(error, errno, "%s", path);
+    // A pipe that is named as if it were a video; any other file is no store either, as the next look tells.
+    if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode))
+        return error_set(error, IST_ERROR_DATA, "%s: is not a regular file", path);
+    if (stat(metadata, &info) == 0)
+        return IST_OK;
+    // Whether it is there cannot always be seen.
+    if (errno != ENOENT && errno != ENOTDIR)
+        return error_errno(error, errno, "%s", metadata);
+    return error_set(error, IST_ERROR_NOT_FOUND, "%s: is not a store: it holds no %s", path, metadata_name);
 }

@@ -213,13 +213,18 @@ struct loading {
     bool times_in_ms;
 };
 
+static void sidecar_path(char path[PATH_MAX], const struct loading *l, const struct store_chunk *chunk)
+{
+    chunk_path_sidecar(path, l->directory, chunk->chunk, l->metadata->is_video,
+                       chunk->has_npz ? npz_ending : yaml_ending);
+}
+
 static ist_status read_frames(struct loading *l, const struct store_chunk *chunk, struct npz_index *frames,
                               ist_error *error)
 {
     char path[PATH_MAX];
     const bool from_file = chunk->has_npz || chunk->has_yaml;
-    chunk_path_sidecar(path, l->directory, chunk->chunk, l->metadata->is_video,
-                       chunk->has_npz ? npz_ending : yaml_ending);
+    sidecar_path(path, l, chunk);
     ist_status status = !from_file       ? foreign_index_read(l->foreign, chunk->chunk, frames, error)
                         : chunk->has_npz ? npz_read(path, frames, error)
                                          : read_yaml(path, frames, error);
@@ -248,9 +253,17 @@ static void to_seconds(struct loading *l, struct npz_index *frames)
         frames->times_s[i] = l->metadata->created_s + frames->times_s[i] / 1000;
 }
 
-static bool is_about_the_file(ist_status status)
+/* Whether a failure is about what lies beside this chunk, and says nothing of the others. */
+static bool is_about_the_file(const struct loading *l, const struct store_chunk *chunk, ist_status status)
 {
-    return status == IST_ERROR_DATA || status == IST_ERROR_UNSUPPORTED;
+    char path[PATH_MAX];
+    if (status == IST_ERROR_DATA || status == IST_ERROR_UNSUPPORTED)
+        return true;
+    if (!chunk->has_npz && !chunk->has_yaml)
+        return false;
+    sidecar_path(path, l, chunk);
+    // Not found is what has its name in the directory: a link to nothing.
+    return status == IST_ERROR_NOT_FOUND || (status == IST_ERROR_IO && fs_is_refused(path));
 }
 
 /* Frames of a chunk whose index is damaged are left out. */
@@ -260,13 +273,13 @@ static ist_status load_chunk(struct loading *l, const struct store_chunk *chunk,
     struct npz_index frames;
     ist_error reason = {0};
     ist_status status = read_frames(l, chunk, &frames, &reason);
-    if (is_about_the_file(status))
+    if (is_about_the_file(l, chunk, status))
         return problems_add(
             l->problems,
             &(ist_problem){
                 .kind = IST_PROBLEM_BAD_INDEX, .chunk = chunk->chunk, .chunk_count = 1, .first_index = first_index},
-            error, "chunk %06d: its frames are left out, because its index is damaged: %s", chunk->chunk,
-            reason.message);
+            error, "chunk %06d: its frames are left out, because its index %s: %s", chunk->chunk,
+            status == IST_ERROR_DATA ? "is damaged" : "cannot be read", reason.message);
     if (status == IST_ERROR_NOT_FOUND) // index.db knows nothing of it: store_find_missing() will say so
         return IST_OK;
     if (status < 0)

@@ -307,7 +307,7 @@ static int open_too_late(const char *path, int flags, mode_t mode)
 {
     char finished[256];
     const char *ending = strstr(path, ".live");
-    if (ending && flags == O_RDONLY) {
+    if (ending && (flags & O_ACCMODE) == O_RDONLY) {
         snprintf(finished, sizeof finished, "%.*s", (int)(ending - path), path);
         ck_assert_int_eq(rename(path, finished), 0);
     }
@@ -745,6 +745,50 @@ START_TEST(test_not_a_store)
 }
 END_TEST
 
+/* What is not there is another thing than a wrong value. */
+START_TEST(test_metadata_without_version)
+{
+    static const char *const cases[][2] = {
+        {"__store: {class: DirectoryImgStore, format: npy}\n", "version is missing"},
+        {"__store: {class: DirectoryImgStore, version: two, format: npy}\n", "version is not a number"},
+        {"__store: {class: DirectoryImgStore, version: 3, format: npy}\n", "version 3 is not known, only 2"},
+    };
+    ist_error error;
+    ist_reader *reader;
+    ck_assert_int_eq(mkdir(in_folder("store"), 0777), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_ok(fs_write_file(in_folder("store/metadata.yaml"), cases[i][0], strlen(cases[i][0]), &error), &error);
+        ck_assert_int_lt(ist_reader_open(&reader, in_folder("store"), &error), 0);
+        ck_assert_msg(strstr(error.message, cases[i][1]), "%s", error.message);
+    }
+}
+END_TEST
+
+/* A store that cannot be looked into is not said to be none. Each test is a process of its own. */
+START_TEST(test_no_permission)
+{
+    enum { NOBODY = 65534 };
+    static const char *const closed[] = {"parent", "parent/store"};
+    ist_error error;
+    ist_reader *reader;
+    ck_assert_int_eq(chmod(folder, 0755), 0);
+    ck_assert_int_eq(mkdir(in_folder("parent"), 0755), 0);
+    ck_assert_int_eq(mkdir(in_folder("parent/store"), 0755), 0);
+    check_ok(fs_write_file(in_folder("parent/store/metadata.yaml"), "a: 1\n", 5, &error), &error);
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
+        ck_assert_int_eq(chmod(in_folder(closed[i]), 0600), 0);
+        // For root there is nothing that is closed.
+        const bool is_root = geteuid() == 0;
+        ck_assert(!is_root || seteuid(NOBODY) == 0);
+        const ist_status status = ist_reader_open(&reader, in_folder("parent/store"), &error);
+        ck_assert(!is_root || seteuid(0) == 0);
+        ck_assert_int_eq(chmod(in_folder(closed[i]), 0755), 0);
+        ck_assert_int_eq(status, IST_ERROR_IO);
+        ck_assert_msg(strstr(error.message, "Permission denied"), "%s", error.message);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -772,6 +816,8 @@ int main(void)
     tcase_add_test(all, test_odd_size);
     tcase_add_test(all, test_empty_store);
     tcase_add_test(all, test_not_a_store);
+    tcase_add_test(all, test_metadata_without_version);
+    tcase_add_test(all, test_no_permission);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

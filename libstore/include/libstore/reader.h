@@ -64,7 +64,7 @@ typedef enum ist_match {
 typedef enum ist_problem_kind {
     IST_PROBLEM_CHUNK_MISSING = 0, /* of these numbers, between those of other chunks, there is nothing */
     IST_PROBLEM_NO_INDEX = 1,      /* pixels without numbers and times: left out */
-    IST_PROBLEM_BAD_INDEX = 2,     /* the index of the chunk is damaged: left out */
+    IST_PROBLEM_BAD_INDEX = 2,     /* the index of the chunk is damaged, or cannot be read: left out */
     IST_PROBLEM_NO_PIXELS = 3,     /* the index lists frames whose pixels are not there */
     IST_PROBLEM_BAD_CHUNK = 4,     /* the chunk cannot be opened, or frames in it are damaged */
     IST_PROBLEM_BAD_EXTRA = 5,     /* extra data are damaged, or in HDF5 without support for it, or drops and camera
