@@ -98,6 +98,9 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
  * fields of `params` may be zero, else they must agree. NULL params: defaults. A store that was recorded with "+color"
  * takes BGR, or raw data where format and encoding say so again.
  *
+ * What a video was created with may be given again: an odd width or height agrees with the even one that is stored.
+ * Where it is zero, frames may have the stored size or one column or row more, which is left out as at first.
+ *
  * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_STATE: it is being recorded. IST_ERROR_UNSUPPORTED:
  * a format that cannot be written. Other status as for ist_writer_create(); the store is as it was.
  */
