@@ -43,7 +43,7 @@ typedef struct ist_writer_params {
     const char *encoder;         /* video: name of an FFmpeg encoder, "h264_nvenc", "libx265"; NULL: the format's own */
     const char *encoder_options; /* video: "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none.
                                     preset, g (frames from key frame to key frame), threads, ...; pixel_format is
-                                    that of the video ("yuv444p", "gray12le") */
+                                    that of the video ("yuv444p", "gray12le"), of more than 8 bits for 16-bit frames */
     const char *encoding;      /* frames are raw data, "cv_bayerbg": one channel, as the camera gives it. They are kept
                                   raw, and readers decode them; with "+color" the store is one of BGR. Codes with
                                   one sample a pixel: cv_bayer*, cv_gray, cv_yuv_i420 and others in planes, whose
