@@ -218,7 +218,13 @@ static ist_status set_format(AVCodecContext *codec, AVDictionary **options, cons
                              codec->codec->name, wanted->value);
         av_dict_set(options, "pixel_format", NULL, 0);
     }
-    if (av_pix_fmt_desc_get(codec->pix_fmt)->flags & AV_PIX_FMT_FLAG_RGB)
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(codec->pix_fmt);
+    // Half of every sample would be gone without a word.
+    if (params->type == IST_PIXEL_U16 && format->comp[0].depth <= 8)
+        return error_set(error, IST_ERROR_ARGUMENT,
+                         "frames of 16 bits do not fit into the pixel format %s of the encoder %s", format->name,
+                         codec->codec->name);
+    if (format->flags & AV_PIX_FMT_FLAG_RGB)
         codec->colorspace = AVCOL_SPC_RGB;
     return IST_OK;
 }

@@ -136,6 +136,12 @@ static ist_status check_jpeg(const ist_writer *w, const ist_frame *frame, ist_er
     return IST_OK;
 }
 
+static bool has_size(const ist_frame *frame, const struct writer_input *in)
+{
+    return frame->width >= in->width && frame->width <= in->width + in->spare_columns && frame->height >= in->height &&
+           frame->height <= in->height + in->spare_rows;
+}
+
 static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_error *error)
 {
     const struct writer_input *in = &w->input;
@@ -145,8 +151,7 @@ static ist_status check_frame(const ist_writer *w, const ist_frame *frame, ist_e
         return error_set(error, IST_ERROR_ARGUMENT, "frame %lld: its time is not finite", (long long)w->frame_count);
     if (frame->encoded_size)
         return check_jpeg(w, frame, error);
-    if (frame->width != in->width || frame->height != in->height || frame->channels != in->channels ||
-        frame->type != w->params.type)
+    if (!has_size(frame, in) || frame->channels != in->channels || frame->type != w->params.type)
         return error_set(error, IST_ERROR_ARGUMENT,
                          "frame %lld: %d x %d pixels, %d channels of %zu bytes; the store was created for "
                          "%d x %d, %d of %zu",

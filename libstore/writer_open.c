@@ -177,14 +177,19 @@ static ist_status check_params(ist_writer_params *params, struct writer_input *i
     return status < 0 ? status : check_user_metadata(params->metadata_json, error);
 }
 
+static int stored_side(const struct chunk_format *format, int side)
+{
+    return format->is_video ? side & ~1 : side;
+}
+
 static void fill_metadata(struct metadata *m, const struct chunk_format *format, const ist_writer_params *params)
 {
     m->is_video = format->is_video;
     snprintf(m->format, sizeof m->format, "%s", format->name);
     if (format->is_video)
         snprintf(m->extension, sizeof m->extension, "%s", format->extension);
-    m->width = format->is_video ? params->width & ~1 : params->width;
-    m->height = format->is_video ? params->height & ~1 : params->height;
+    m->width = stored_side(format, params->width);
+    m->height = stored_side(format, params->height);
     m->channels = params->channels;
     m->type = params->type;
     m->chunksize = params->chunksize;
@@ -281,6 +286,22 @@ ist_status ist_writer_create(ist_writer **writer, const char *path, const ist_wr
  */
 
 /*
+ * The frames of a video may have been wider and higher by one than what is stored of them, which is all that is known
+ * now. Some raw data cannot be decoded with such sides.
+ */
+static void allow_odd_sides(struct writer_input *input, const struct chunk_format *format,
+                            const ist_writer_params *wanted)
+{
+    const int columns = format->is_video && !wanted->width, rows = format->is_video && !wanted->height;
+    int width, height;
+    if (input->decode &&
+        encoding_picture_size(input->encoding, input->width + columns, input->height + rows, &width, &height, NULL) < 0)
+        return;
+    input->spare_columns = columns;
+    input->spare_rows = rows;
+}
+
+/*
  * The frames that come for a store as it is. Those that are decoded on the way have sizes of their own, which are those
  * of the store (Bayer), or have three rows for two.
  */
@@ -297,7 +318,10 @@ static ist_status continue_input(ist_writer *w, const ist_writer_params *wanted,
     if (encoding && !wanted->height &&
         encoding_picture_size(encoding, m->width, m->height / 2 * 3, &width, &height, NULL) >= 0 && height == m->height)
         raw.height = m->height / 2 * 3;
-    return choose_input(&w->input, w->format, color, &raw, error);
+    const ist_status status = choose_input(&w->input, w->format, color, &raw, error);
+    if (status >= 0)
+        allow_odd_sides(&w->input, w->format, wanted);
+    return status;
 }
 
 static bool differs(const char *wanted, const char *own)
@@ -320,9 +344,9 @@ static ist_status take_shape(ist_writer *w, const ist_writer_params *params, ist
         status = encoding_picture_size(w->input.encoding, width, height, &width, &height, error);
     if (status < 0)
         return status;
-    if (width != m->width || height != m->height || (shape.channels && shape.channels != w->input.channels) ||
-        (shape.width && shape.type != m->type) || format != w->format ||
-        (color ? m->channels != 3 || *m->encoding : differs(shape.encoding, m->encoding)))
+    if (stored_side(w->format, width) != m->width || stored_side(w->format, height) != m->height ||
+        (shape.channels && shape.channels != w->input.channels) || (shape.width && shape.type != m->type) ||
+        format != w->format || (color ? m->channels != 3 || *m->encoding : differs(shape.encoding, m->encoding)))
         return error_set(error, IST_ERROR_ARGUMENT,
                          "%s: is of another format or shape: %s%s%s, %d x %d pixels, %d channels", w->directory,
                          m->format, *m->encoding ? ", encoding " : "", m->encoding, m->width, m->height, m->channels);

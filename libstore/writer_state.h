@@ -18,6 +18,7 @@ struct video_encoder;
 /* The frames that the caller gives. */
 struct writer_input {
     int width, height, channels;
+    int spare_columns, spare_rows;   /* 0 or 1: a frame may have one more, which is not stored */
     const struct encoding *encoding; /* they are raw data; NULL: they are not */
     bool decode;                     /* and are stored as BGR */
 };

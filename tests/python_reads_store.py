@@ -204,6 +204,34 @@ class PythonReads(ToolTest):
                     shutil.rmtree(self.path("store"))
                     shutil.rmtree(self.path("images"))
 
+    def check_sought(self, path, count):
+        """Every frame of a chunk, sought in a file just opened and in one that was read to its end."""
+        capture = cv2.VideoCapture(path)
+        self.assertEqual(capture.get(cv2.CAP_PROP_FRAME_COUNT), count)
+        images = []
+        while (got := capture.read())[0]:
+            images.append(got[1])
+        self.assertEqual(len(images), count)
+        for i in reversed(range(count)):
+            # OpenCV does not go back in a file of one frame.
+            for opened in [cv2.VideoCapture(path)] + [capture] * (count > 1):
+                opened.set(cv2.CAP_PROP_POS_FRAMES, i)
+                self.assertTrue((opened.read()[1] == images[i]).all(), f"{count} frames, frame {i}")
+
+    def test_lengths(self):
+        """The length decides how much FFmpeg, and so OpenCV, finds out of a chunk before its end."""
+        for form, extension in (("h264/mkv", "mkv"), ("avc1/mp4", "mp4"), ("ffv1/mkv", "mkv")):
+            # 30 a second: times that no whole number of milliseconds fits.
+            for options in ([], ["--encoder-options", "g=1"]):
+                if options and form == "ffv1/mkv":
+                    continue
+                for count in (1, 2, 3, 6, 7, 8, 9, 18, 20, 26):
+                    with self.subTest(format=form, options=options, count=count):
+                        path = self.save("store", "--format", form, *options,
+                                         source=f"test:frames={count},size=64x48,rate=30")
+                        self.check_sought(os.path.join(path, f"000000.{extension}"), count)
+                        shutil.rmtree(path)
+
     def test_quality_100_keeps_gray_exactly(self):
         self.check_frames(self.record("avc1/mp4", 1, "--quality", "100"), "avc1/mp4", 1, exact=True)
 

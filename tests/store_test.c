@@ -601,6 +601,18 @@ START_TEST(test_bad_params)
         {.width = 64, .height = 64, .encoder = "h264_vaapi", .encoder_options = "nonsense"},
         {.width = 64, .height = 64, .encoder = "huffyuv"},
         {.width = 64, .height = 64, .encoder_options = "pixel_format=gray12le"},
+        {.width = 64,
+         .height = 64,
+         .format = "ffv1/mkv",
+         .type = IST_PIXEL_U16,
+         .encoder_options = "pixel_format=gray"},
+        {.width = 64, .height = 64, .format = "ffv1/mkv", .type = IST_PIXEL_U16, .encoder = "ffvhuff"},
+        {.width = 64,
+         .height = 64,
+         .format = "ffv1/mkv",
+         .type = IST_PIXEL_U16,
+         .channels = 3,
+         .encoder_options = "pixel_format=bgr0"},
         {.width = 64, .height = 64, .format = "ppm"},
         {.width = 64, .height = 64, .format = "pgm", .channels = 3},
         {.width = 64, .height = 64, .format = "bmp", .type = IST_PIXEL_U16},
@@ -692,6 +704,66 @@ START_TEST(test_odd_size)
         fs_remove_tree(in_folder("store"));
     }
     ist_frame_free(&frame);
+}
+END_TEST
+
+static ist_status add_gray(ist_writer *writer, int width, int height, ist_error *error)
+{
+    ist_error ignored;
+    ist_frame frame = {0};
+    check_ok(ist_frame_alloc(&frame, width, height, 1, IST_PIXEL_U8, &ignored), &ignored);
+    memset(frame.data, 100, (size_t)frame.stride * (size_t)height);
+    frame.number = ist_writer_frame_count(writer);
+    const ist_status status = ist_writer_add(writer, &frame, error);
+    ist_frame_free(&frame);
+    return status;
+}
+
+/* A program that begins anew knows the size of its frames, not that of what is stored of them. */
+START_TEST(test_append_of_odd_size)
+{
+    static const char *const formats[] = {"avc1/mp4", "mjpeg/avi", "h264/mkv", "ffv1/mkv", "npy"};
+    ist_error error;
+    ist_writer *writer;
+    ist_writer_params params = {.format = formats[_i], .width = 97, .height = 67};
+    const bool is_video = strchr(formats[_i], '/');
+    const int64_t frames = is_video ? 6 : 3;
+    check_ok(ist_writer_create(&writer, in_folder("store"), &params, &error), &error);
+    check_ok(add_gray(writer, 97, 67, &error), &error);
+    check_ok(ist_writer_close(&writer, &error), &error);
+
+    check_ok(ist_writer_open(&writer, in_folder("store"), &params, &error), &error);
+    check_ok(add_gray(writer, 97, 67, &error), &error);
+    ck_assert_int_eq(add_gray(writer, 96, 66, &error), IST_ERROR_ARGUMENT);
+    check_ok(ist_writer_close(&writer, &error), &error);
+
+    check_ok(ist_writer_open(&writer, in_folder("store"), NULL, &error), &error);
+    check_ok(add_gray(writer, 97, 67, &error), &error);
+    for (int more = 0; more < 3 && is_video; more++)
+        check_ok(add_gray(writer, 96 + more % 2, 66 + more / 2, &error), &error);
+    ck_assert_int_eq(add_gray(writer, 98, 66, &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(add_gray(writer, 95, 67, &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(add_gray(writer, 97, 68, &error), IST_ERROR_ARGUMENT);
+    ck_assert_int_eq(ist_writer_frame_count(writer), frames);
+    check_ok(ist_writer_close(&writer, &error), &error);
+
+    params.width = 98;
+    ck_assert_int_eq(ist_writer_open(&writer, in_folder("store"), &params, &error), IST_ERROR_ARGUMENT);
+    params.width = 95;
+    ck_assert_int_eq(ist_writer_open(&writer, in_folder("store"), &params, &error), IST_ERROR_ARGUMENT);
+
+    ist_reader *reader;
+    ist_frame frame = {0};
+    check_ok(ist_reader_open(&reader, in_folder("store"), &error), &error);
+    for (int64_t i = 0; i < frames; i++) {
+        check_ok(ist_reader_next(reader, &frame, &error), &error);
+        ck_assert_int_eq(frame.width, is_video ? 96 : 97);
+        ck_assert_int_eq(frame.height, is_video ? 66 : 67);
+        ck_assert_int_le(abs(frame.data[65 * frame.stride + 95] - 100), 1);
+    }
+    ck_assert_int_eq(ist_reader_next(reader, &frame, &error), IST_END);
+    ist_frame_free(&frame);
+    ist_reader_close(&reader);
 }
 END_TEST
 
@@ -814,6 +886,7 @@ int main(void)
     tcase_add_test(all, test_encoder_that_holds_frames_back);
     tcase_add_test(all, test_closed_writer);
     tcase_add_test(all, test_odd_size);
+    tcase_add_loop_test(all, test_append_of_odd_size, 0, 5);
     tcase_add_test(all, test_empty_store);
     tcase_add_test(all, test_not_a_store);
     tcase_add_test(all, test_metadata_without_version);

@@ -26,6 +26,17 @@ class Edit(ToolTest):
             self.assertEqual(numbers, list(range(-8, 22)))
             self.assertEqual(before, list(range(30)))
 
+    def test_reindex_below_0(self):
+        store = self.save("store")
+        for first, *order in ((-8, store, "reindex", "8"), (-5, "--quiet", store, "reindex", "-3"),
+                              (-7, store, "reindex", "2", "--quiet"), (-1, store, "--quiet", "reindex", "--", "-6")):
+            self.edit(*order)
+            with np.load(os.path.join(store, "000000.npz")) as npz:
+                self.assertEqual(npz["frame_number"][0], first)
+        for option in ("-x", "-", "-x8", "--8"):
+            result = run(EDIT, store, "reindex", option)
+            self.assert_fails(result, 2, f'"{option}"' if option == "-" else option)
+
     def test_insert_and_empty(self):
         store = self.save("store")
         clip = self.clip("clip.mp4", "-pix_fmt", "yuv420p", frames=5, size="64x48")

@@ -51,6 +51,18 @@ class Record(ToolTest):
         self.assertEqual([row["frame_index"] for row in extra], list(range(30)))
         self.assertIn("motion_x", extra[7])
 
+    def test_frames_before_a_failure_are_counted(self):
+        for sound, words in enumerate(("the 0 frames before are safe", "the 1 frame before is safe",
+                                       "the 2 frames before are safe")):
+            folder = self.path(f"folder{sound}")
+            os.mkdir(folder)
+            for i in range(sound + 1):
+                with open(os.path.join(folder, f"{i}.pgm"), "wb") as file:
+                    file.write(b"P5 64 48 65535\n" + (b"\1\0" if i < sound else b"\xff\0") * (64 * 48))
+            result = run(SAVE, "--source", folder, "--format", "ffv1/mkv", "--encoder-options", "pixel_format=gray12le",
+                         self.path(f"store{sound}"))
+            self.assert_fails(result, 1, "a sample of 65280 does not fit", words)
+
     def test_16_bits_choose_tif_and_say_so(self):
         result = run(SAVE, "--source", "test:frames=3,depth=16", self.path("store"))
         self.assertEqual(result.returncode, 0)

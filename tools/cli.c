@@ -388,9 +388,15 @@ static int check_argument_count(const cli_tool *tool, char **arguments, int coun
     return CLI_GO_ON;
 }
 
+// An argument, since no option has a digit for its name.
+static bool is_negative_number(const char *text)
+{
+    return text[0] == '-' && text[1] >= '0' && text[1] <= '9';
+}
+
 int cli_parse(const cli_tool *tool, int argc, char **argv, char ***arguments, int *argument_count)
 {
-    enum { HELP = 1000, VERSION, QUIET };
+    enum { ARGUMENT = 1, FIRST_OPTION, HELP = 1000, VERSION, QUIET }; // 1 is getopt's own
     struct option options[MAX_OPTIONS + 4] = {{"help", no_argument, NULL, HELP},
                                               {"version", no_argument, NULL, VERSION},
                                               {"quiet", no_argument, NULL, QUIET}};
@@ -400,14 +406,26 @@ int cli_parse(const cli_tool *tool, int argc, char **argv, char ***arguments, in
             continue;
         assert(count < MAX_OPTIONS + 3);
         const int has_value = tool->options[i].type == CLI_FLAG ? no_argument : required_argument;
-        options[count++] = (struct option){tool->options[i].name, has_value, NULL, i + 1};
+        options[count++] = (struct option){tool->options[i].name, has_value, NULL, FIRST_OPTION + i};
     }
 
     tool_name = tool->name;
     opterr = 0;
-    int code;
-    while ((code = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    // The arguments move to the beginning of argv, over what was read already. The "-" has getopt give them one by one,
+    // so that negative numbers can be taken out before it sees them.
+    char **const found = argv + 1;
+    int found_count = 0;
+    while (true) {
+        while (optind < argc && is_negative_number(argv[optind]))
+            found[found_count++] = argv[optind++];
+        const char *const word = argv[optind];
+        const int code = getopt_long(argc, argv, "-:h", options, NULL);
+        if (code == -1)
+            break;
         switch (code) {
+        case ARGUMENT:
+            found[found_count++] = optarg;
+            break;
         case HELP:
         case 'h':
             print_help(tool);
@@ -419,18 +437,21 @@ int cli_parse(const cli_tool *tool, int argc, char **argv, char ***arguments, in
             quiet = true;
             break;
         case ':':
-            return cli_usage("%s: its value is missing", argv[optind - 1]);
+            return cli_usage("%s: its value is missing", word);
         case '?':
-            return cli_usage("%s: no such option, or a value where none belongs", argv[optind - 1]);
+            return cli_usage("%s: no such option, or a value where none belongs", word);
         default: {
-            const int result = set_option(&tool->options[code - 1], optarg);
+            const int result = set_option(&tool->options[code - FIRST_OPTION], optarg);
             if (result != CLI_GO_ON)
                 return result;
         }
         }
     }
-    *arguments = argv + optind;
-    *argument_count = argc - optind;
+    while (optind < argc) // behind "--"
+        found[found_count++] = argv[optind++];
+    found[found_count] = NULL;
+    *arguments = found;
+    *argument_count = found_count;
     return check_argument_count(tool, *arguments, *argument_count);
 }
 

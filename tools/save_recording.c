@@ -327,6 +327,16 @@ static void print_summary(const struct save_recording *rec, const ist_recorder_s
                seen.completed, seen.incomplete, seen.underruns);
 }
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static const char *are(int64_t count)
+{
+    return count == 1 ? "is" : "are";
+}
+
 /* Closes the store and says how it went. */
 static int conclude(struct save_recording *rec, enum ending ending, const ist_error *broke, const char *path)
 {
@@ -338,14 +348,17 @@ static int conclude(struct save_recording *rec, enum ending ending, const ist_er
     cli_progress_finish();
 
     if (closed < 0 && (ending == STORE_FAILED || stats.lost > 0))
-        return cli_fail("%s; the %" PRId64 " frames before are safe in %s", error.message, kept, path);
+        return cli_fail("%s; the %" PRId64 " frame%s before %s safe in %s", error.message, kept, plural(kept),
+                        are(kept), path);
     if (closed < 0)
-        return cli_fail("%s; %" PRId64 " frames are safe in %s, which stays marked as unfinished", error.message, kept,
-                        path);
+        return cli_fail("%s; %" PRId64 " frame%s %s safe in %s, which stays marked as unfinished", error.message, kept,
+                        plural(kept), are(kept), path);
     if (ending == SOURCE_BROKE)
-        return cli_fail("%s; %" PRId64 " frames are sound and kept in %s", broke->message, kept, path);
+        return cli_fail("%s; %" PRId64 " frame%s %s sound and kept in %s", broke->message, kept, plural(kept),
+                        are(kept), path);
     if (*rec->news.stopped)
-        return cli_fail("%s; %" PRId64 " frames are kept in %s", rec->news.stopped, kept, path);
+        return cli_fail("%s; %" PRId64 " frame%s %s kept in %s", rec->news.stopped, kept, plural(kept), are(kept),
+                        path);
     print_summary(rec, &stats, path);
     return CLI_SUCCESS;
 }

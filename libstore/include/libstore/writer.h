@@ -43,7 +43,7 @@ typedef struct ist_writer_params {
     const char *encoder;         /* video: name of an FFmpeg encoder, "h264_nvenc", "libx265"; NULL: the format's own */
     const char *encoder_options; /* video: "key=value:key=value" for FFmpeg's encoder, over the above; NULL: none.
                                     preset, g (frames from key frame to key frame), threads, ...; pixel_format is
-                                    that of the video ("yuv444p", "gray12le") */
+                                    that of the video ("yuv444p", "gray12le"), of more than 8 bits for 16-bit frames */
     const char *encoding;      /* frames are raw data, "cv_bayerbg": one channel, as the camera gives it. They are kept
                                   raw, and readers decode them; with "+color" the store is one of BGR. Codes with
                                   one sample a pixel: cv_bayer*, cv_gray, cv_yuv_i420 and others in planes, whose
@@ -103,6 +103,9 @@ IST_API IST_MUST_CHECK ist_status ist_writer_create(ist_writer **writer, const c
  * recorder died is repaired first. Shape, type, format, encoding and chunksize are the store's own: those
  * fields of `params` may be zero, else they must agree. NULL params: defaults. A store that was recorded with "+color"
  * takes BGR, or raw data where format and encoding say so again.
+ *
+ * What a video was created with may be given again: an odd width or height agrees with the even one that is stored.
+ * Where it is zero, frames may have the stored size or one column or row more, which is left out as at first.
  *
  * IST_ERROR_NOT_FOUND: there is no store. IST_ERROR_STATE: it is being recorded. IST_ERROR_UNSUPPORTED:
  * a format that cannot be written. Other status as for ist_writer_create(); the store is as it was.
