@@ -88,11 +88,11 @@ struct gray_rule {
     int blue, green, red, half, shift;
 };
 
-/* OpenCV leaves gray to libpng, which cuts off, where it weighs other formats itself. */
-static struct gray_rule gray_rule_for(const char *format)
+/* OpenCV leaves gray to libpng, which cuts off the shares, and of 8 bits the sum; other formats it weighs itself. */
+static struct gray_rule gray_rule_for(const char *format, ist_pixel_type type)
 {
     if (strcasecmp(format, "png") == 0)
-        return (struct gray_rule){3735, 19235, 9798, 0, 15};
+        return (struct gray_rule){3737, 19234, 9797, type == IST_PIXEL_U16 ? 1 << 14 : 0, 15};
     return (struct gray_rule){1868, 9617, 4899, 1 << 13, 14};
 }
 
@@ -143,7 +143,8 @@ static ist_status decode(struct chunk_reader *reader, ist_frame *frame, ist_erro
     const bool is_damaged = strcmp(reader->format, "npy") == 0 && frame->channels > reader->channels;
     if (status >= 0 && frame->channels != reader->channels && !is_damaged) {
         swap_frames(frame, &reader->picture);
-        status = fit_channels(&reader->picture, reader->channels, gray_rule_for(reader->format), frame, error);
+        status = fit_channels(&reader->picture, reader->channels, gray_rule_for(reader->format, reader->picture.type),
+                              frame, error);
         frame->index = reader->picture.index;
         frame->number = reader->picture.number;
         frame->time_s = reader->picture.time_s;

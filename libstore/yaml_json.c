@@ -131,7 +131,7 @@ static json_t *integer_from(const char *text)
 static json_t *float_from(const char *text)
 {
     char digits[128];
-    if (!matches(text, "^([-+]?[0-9][0-9_]*\\.[0-9_]*([eE][-+][0-9]+)?|[-+]?\\.[0-9][0-9_]*([eE][-+][0-9]+)?|"
+    if (!matches(text, "^([-+]?[0-9][0-9_]*\\.[0-9_]*([eE][-+][0-9]+)?|\\.[0-9][0-9_]*([eE][-+][0-9]+)?|"
                        "[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\\.[0-9_]*)$") ||
         !copy_without_underscores(text, digits, sizeof digits))
         return NULL;
@@ -165,6 +165,18 @@ static json_t *resolve(const char *text)
     return json_string(text);
 }
 
+static bool has_tag(const yaml_node_t *node, const char *tag)
+{
+    return node->tag && strcmp((const char *)node->tag, tag) == 0;
+}
+
+/* True for text in quotes that says of itself to be a value: !!int "2". */
+static bool has_tag_of_value(const yaml_node_t *node)
+{
+    return has_tag(node, YAML_INT_TAG) || has_tag(node, YAML_FLOAT_TAG) || has_tag(node, YAML_BOOL_TAG) ||
+           has_tag(node, YAML_NULL_TAG);
+}
+
 static json_t *scalar_to_json(struct conversion *c, const yaml_node_t *node)
 {
     const char *text = (const char *)node->data.scalar.value;
@@ -173,8 +185,13 @@ static json_t *scalar_to_json(struct conversion *c, const yaml_node_t *node)
                   node->start_mark.line + 1);
         return NULL;
     }
-    const bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    const bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE || has_tag_of_value(node);
     json_t *value = plain ? resolve(text) : json_string(text);
+    if (json_is_integer(value) && has_tag(node, YAML_FLOAT_TAG)) {
+        const double number = (double)json_integer_value(value);
+        json_decref(value);
+        value = json_real(number);
+    }
     if (!value)
         error_set(c->error, IST_ERROR_DATA, "%s: line %zu: text that is not UTF-8", c->what, node->start_mark.line + 1);
     return value;

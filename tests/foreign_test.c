@@ -250,6 +250,52 @@ START_TEST(colour_files_of_a_gray_store_come_as_gray)
 }
 END_TEST
 
+/* The gray that OpenCV reads from these, by libpng, whose shares of the colours are cut off, not rounded. */
+START_TEST(gray_of_png_as_libpng_makes_it)
+{
+    static const struct {
+        const char *dtype;
+        ist_pixel_type type;
+        uint16_t bgr[2][3];
+        int gray[2];
+    } kinds[] = {{"uint8", IST_PIXEL_U8, {{39, 46, 149}, {200, 10, 90}}, {75, 55}},
+                 {"uint16", IST_PIXEL_U16, {{10000, 20000, 30000}, {1, 2, 65535}}, {21849, 19595}}};
+    ist_error error;
+    for (size_t k = 0; k < 2; k++) {
+        const char *dtype = kinds[k].dtype;
+        char text[256];
+        struct buffer file = {0};
+        ist_frame frame = {0};
+        check_ok(ist_frame_alloc(&frame, 2, 1, 3, kinds[k].type, &error), &error);
+        for (int i = 0; i < 6; i++) {
+            const uint16_t sample = kinds[k].bgr[i / 3][i % 3];
+            if (kinds[k].type == IST_PIXEL_U16)
+                ((uint16_t *)(void *)frame.data)[i] = sample;
+            else
+                frame.data[i] = (uint8_t)sample;
+        }
+        check_ok(image_encode_png(&frame, 0, &file, &error), &error);
+        mkdir(in_folder("%s", dtype), 0777);
+        mkdir(in_folder("%s/000000", dtype), 0777);
+        check_ok(fs_write_file(in_folder("%s/000000/000000.png", dtype), file.data, file.size, &error), &error);
+        write_text(in_folder("%s/000000/index.yaml", dtype), "{frame_number: [7], frame_time: [1.5]}\n");
+        snprintf(text, sizeof text,
+                 "__store: {class: DirectoryImgStore, version: 2, format: png, imgshape: [1, 2], imgdtype: %s}\n",
+                 dtype);
+        write_text(in_folder("%s/metadata.yaml", dtype), text);
+        ist_reader *reader = open_store(in_folder("%s", dtype));
+        check_ok(ist_reader_read_index(reader, 0, &frame, &error), &error);
+        ck_assert_int_eq(frame.channels, 1);
+        for (int x = 0; x < 2; x++)
+            ck_assert_int_eq(kinds[k].type == IST_PIXEL_U16 ? ((uint16_t *)(void *)frame.data)[x] : frame.data[x],
+                             kinds[k].gray[x]);
+        ist_reader_close(&reader);
+        ist_frame_free(&frame);
+        buffer_free(&file);
+    }
+}
+END_TEST
+
 START_TEST(gray_files_of_a_colour_store_come_as_colour)
 {
     ist_error error;
@@ -805,6 +851,7 @@ int main(void)
     tcase_add_loop_test(tests, bpk_is_written_as_bloscpack_writes_it, 0, 2);
 #endif
     tcase_add_loop_test(tests, colour_files_of_a_gray_store_come_as_gray, 0, sizeof gray_stores / sizeof *gray_stores);
+    tcase_add_test(tests, gray_of_png_as_libpng_makes_it);
     tcase_add_test(tests, gray_files_of_a_colour_store_come_as_colour);
     tcase_add_test(tests, raw_data_become_colour);
     tcase_add_loop_test(tests, extra_data_in_hdf5, 0, 2);
