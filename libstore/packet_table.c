@@ -90,12 +90,32 @@ static void append(struct scan *scan, AVPacket *packet, enum AVCodecID codec)
         scan->places[i] = picture_order_add(scan->picture_order, packet, &entry->key);
 }
 
-/* The packets of a transport stream have this size; with a time or a checksum 4 or 16 bytes more. */
+/* The size of the packets of a transport stream, which begin with 0x47; with a time before, or a checksum behind. */
+static int transport_packet_size(AVIOContext *file)
+{
+    static const struct {
+        int size, begin;
+    } kinds[] = {{188, 0}, {192, 4}, {204, 0}};
+    enum { SYNC = 0x47, LOOKED_AT = 3 };
+    uint8_t bytes[LOOKED_AT * 204];
+    const int64_t position = avio_tell(file);
+    const bool is_read = avio_seek(file, 0, SEEK_SET) >= 0 && avio_read(file, bytes, sizeof bytes) == sizeof bytes;
+    int found = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && is_read && found == 0; i++) {
+        bool fits = true;
+        for (int n = 0; n < LOOKED_AT; n++)
+            fits &= bytes[kinds[i].begin + n * kinds[i].size] == SYNC;
+        found = fits ? kinds[i].size : 0;
+    }
+    avio_seek(file, position, SEEK_SET);
+    return found;
+}
+
+/* Whether a transport stream breaks off within one of its packets. */
 static bool ends_within_packet(const AVFormatContext *file)
 {
-    enum { SIZE = 188, WITH_TIME = 192, WITH_CHECKSUM = 204 };
-    const int64_t size = strcmp(file->iformat->name, "mpegts") == 0 ? avio_size(file->pb) : 0;
-    return size > 0 && size % SIZE != 0 && size % WITH_TIME != 0 && size % WITH_CHECKSUM != 0;
+    const int packet_size = strcmp(file->iformat->name, "mpegts") == 0 ? transport_packet_size(file->pb) : 0;
+    return packet_size > 0 && avio_size(file->pb) % packet_size != 0;
 }
 
 static ist_status read_packets(struct scan *scan, AVFormatContext *file, int stream, const char *name, ist_error *error)
