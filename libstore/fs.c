@@ -179,6 +179,7 @@ ist_status fs_write_file_whole(const char *path, const void *data, size_t size, 
     char part[PATH_MAX];
     if ((size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
         return error_errno(error, ENAMETOOLONG, "%s", path);
+    fs_calls.unlink(part); // left over, if it is there; it may be a pipe, or a link to somewhere else
     ist_status status = fs_write_file(part, data, size, error);
     if (status >= 0)
         status = fs_publish(part, path, error);

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "ffmpeg_log.h"
+#include "fs.h"
 #include "media_io.h"
 #include "packet_checksum.h"
 
@@ -139,6 +140,7 @@ ist_status remux(const char *from, const char *to, const char *name, int64_t max
     struct ffmpeg_log log;
     ffmpeg_log_begin(&log);
     bool again;
+    (void)fs_calls.unlink(to); // left over, if it is there; it may be a pipe, or a link to somewhere else
     ist_status status =
         copy_file(&(struct copy){.seen = seen, .context = context}, from, to, name, max_frames, frames, &again, error);
     if (again)

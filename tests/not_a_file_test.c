@@ -46,6 +46,9 @@ static const char *const further[] = {
     "000001.extra_data.h5",
     "000001.mp4.live",
     "000001.yaml",
+    "000002.mp4.part", // what a repair writes
+    "000002.npz.part",
+    "000002.extra.json.part",
 };
 
 enum way { PIPE, ENDLESS, RANDOM, DIRECTORY, BROKEN_LINK, SOCKET, UNREADABLE, WAY_COUNT };
@@ -166,8 +169,9 @@ static void restore(const struct file files[FILES_MAX], int count)
     mkdir(store, 0755);
     for (int i = 0; i < count; i++) {
         const char *path = files[i].path;
-        char chunk[160];
-        snprintf(chunk, sizeof chunk, "%.*s", (int)(strrchr(path, '/') - path), path);
+        char chunk[sizeof files[i].path];
+        memcpy(chunk, path, sizeof chunk);
+        *strrchr(chunk, '/') = '\0';
         mkdir(chunk, 0755);
         // SQLite makes what lies in it anew.
         if (!strstr(path, "-shm"))
@@ -350,6 +354,7 @@ static void try_leased_file(void)
 
 int main(void)
 {
+    unsetenv("TMPDIR"); // which other users may not enter
     temporary_folder(folder, "not-a-file-test");
     snprintf(store, sizeof store, "%s/store", folder);
     setenv("XDG_CACHE_HOME", folder, 1);

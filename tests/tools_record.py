@@ -117,7 +117,7 @@ class Live(ToolTest):
     def test_ends_before_the_disk_is_full(self):
         result = run(SAVE, "--source", "test:size=64x48,frames=5000", "--format", "npy", "--free-stop", "1000000000",
                      self.path("store"))
-        self.assert_fails(result, 1, "before it is full", "frames are kept in")
+        self.assert_fails(result, 1, "before it is full", " kept in ")
         self.assertFalse(self.info(self.path("store"))["unfinished"])
 
     def test_bad_times(self):

@@ -18,7 +18,7 @@ build_packages="
     libsdl2-dev libsdl2-ttf-dev libsdl2-image-dev libfontconfig-dev fonts-dejavu-core
     gnuplot-nox|gnuplot-qt|gnuplot-x11 scdoc"
 test_packages="
-    check clang ffmpeg xvfb xdotool python3 python3-numpy python3-opencv python3-yaml tzdata man-db|mandoc zsh"
+    check clang ffmpeg xvfb xdotool python3 python3-numpy python3-opencv python3-yaml python3-blosc tzdata man-db|mandoc zsh"
 bench_packages="
     g++ libopencv-dev libffms2-dev"
 
