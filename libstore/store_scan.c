@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "chunk_path.h"
 #include "error.h"
@@ -425,27 +426,53 @@ static bool has_pixels_now(const char *directory, const struct metadata *metadat
     return fs_exists(path) || fs_exists(live) || fs_exists(path);
 }
 
+/* What can be seen of a finished chunk without opening it: the video is empty, or the last picture is not there. */
+static bool lacks_last_pixels(const char *directory, const struct metadata *metadata, const struct chunk_range *range)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    if (metadata->is_video)
+        chunk_path_video(path, directory, range->chunk, metadata->extension);
+    else
+        chunk_path_image(path, directory, range->chunk, (int)range->frame_count - 1, metadata->format);
+    return stat(path, &info) < 0 ? errno == ENOENT && !metadata->is_video : S_ISREG(info.st_mode) && info.st_size == 0;
+}
+
+static ist_status note_no_pixels(const struct chunk_range *range, const struct metadata *metadata, bool is_there,
+                                 struct problems *problems, ist_error *error)
+{
+    const char *ending = metadata->is_video ? metadata->extension : "";
+    ist_problem problem = {.kind = IST_PROBLEM_NO_PIXELS,
+                           .chunk = range->chunk,
+                           .chunk_count = 1,
+                           .first_index = range->first_index,
+                           .frame_count = range->frame_count};
+    if (is_there && !metadata->is_video) {
+        problem.frame_count = 0; // of the others nothing is known
+        return problems_add(problems, &problem, error, "%06d: the last of its %lld pictures is missing, or empty",
+                            range->chunk, (long long)range->frame_count);
+    }
+    return problems_add(problems, &problem, error, "%06d%s is %s: frames %lld to %lld have no pixels", range->chunk,
+                        ending, is_there ? "empty" : "missing", (long long)range->first_index,
+                        (long long)(range->first_index + range->frame_count - 1));
+}
+
 static ist_status find_unpictured(const struct store_chunks *chunks, const struct index *index, const char *directory,
-                                  const struct metadata *metadata, struct problems *problems, ist_error *error)
+                                  const struct metadata *metadata, bool growing, struct problems *problems,
+                                  ist_error *error)
 {
     int count;
     const struct chunk_range *ranges = index_ranges(index, &count);
+    const int moving_by = index_moves(index)->moving_by;
     ist_status status = IST_OK;
     for (int i = 0; i < count && status >= 0; i++) {
         const struct store_chunk *chunk = store_chunks_find(chunks, ranges[i].chunk);
-        if ((chunk && chunk->has_pixels) ||
-            has_pixels_now(directory, metadata, ranges[i].chunk + index_moves(index)->moving_by) ||
-            has_pixels_now(directory, metadata, ranges[i].chunk))
-            continue;
-        status = problems_add(problems,
-                              &(ist_problem){.kind = IST_PROBLEM_NO_PIXELS,
-                                             .chunk = ranges[i].chunk,
-                                             .chunk_count = 1,
-                                             .first_index = ranges[i].first_index,
-                                             .frame_count = ranges[i].frame_count},
-                              error, "%06d%s is missing: frames %lld to %lld have no pixels", ranges[i].chunk,
-                              metadata->is_video ? metadata->extension : "", (long long)ranges[i].first_index,
-                              (long long)(ranges[i].first_index + ranges[i].frame_count - 1));
+        const bool is_there = (chunk && chunk->has_pixels) ||
+                              has_pixels_now(directory, metadata, ranges[i].chunk + moving_by) ||
+                              has_pixels_now(directory, metadata, ranges[i].chunk);
+        const bool is_still = !growing && moving_by == 0 && ranges[i].finished;
+        if (!is_there || (is_still && lacks_last_pixels(directory, metadata, &ranges[i])))
+            status = note_no_pixels(&ranges[i], metadata, is_there, problems, error);
     }
     return status;
 }
@@ -489,7 +516,7 @@ ist_status store_find_missing(const struct store_chunks *chunks, const struct in
 {
     ist_status status = find_gaps(chunks, index, problems, error);
     if (status >= 0)
-        status = find_unpictured(chunks, index, directory, metadata, problems, error);
+        status = find_unpictured(chunks, index, directory, metadata, growing, problems, error);
     if (status >= 0)
         status = find_unindexed(chunks, index, metadata, growing, problems, error);
     problems_sort(problems);

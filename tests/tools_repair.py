@@ -1,8 +1,9 @@
 """imgstore-repair: what it says of damaged frames, however often it is asked."""
 import os
+import sqlite3
 
 import toolkit
-from toolkit import ToolTest, run
+from toolkit import INFO, ToolTest, run
 
 REPAIR = os.environ.get("IMGSTORE_REPAIR", "imgstore-repair")
 DAMAGED = "cannot be read any more, as what is on the disk is not what was recorded"
@@ -44,6 +45,27 @@ class Repair(ToolTest):
         result = run(REPAIR, store)
         self.assertEqual((result.returncode, result.stdout), (1, f"{store}: nothing to repair\n"))
         self.assertIn(f"imgstore-repair: {store}: chunk 000001: its frames are left out", result.stderr)
+
+    def test_what_has_no_pixels_is_said(self):
+        store = self.save("store", "--format", "mjpeg/avi", "--chunksize", "10")
+        self.write("store/000001.avi", "")
+        self.assertIn("000001.avi is empty: frames 10 to 19 have no pixels", run(INFO, store).stdout)
+        self.assertIn("000001.avi is empty", run(REPAIR, store).stderr)
+        store = self.save("pictures", "--format", "npy", "--chunksize", "10")
+        os.remove(f"{store}/000002/000009.npy")
+        self.assertIn("000002: the last of its 10 pictures is missing", run(INFO, store).stdout)
+        self.assertEqual(run(REPAIR, store).returncode, 1)
+
+    def test_a_damaged_index_is_not_blamed_on_frames(self):
+        store = self.save("store", "--format", "npy", "--chunksize", "10")
+        database = sqlite3.connect(f"{store}/.index.sqlite")
+        database.execute("UPDATE frames SET frame_number = frame_number + 64 WHERE rowid = 8")
+        database.commit()
+        database.close()
+        result = run(REPAIR, store)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f'"imgstore-edit {store} save-index" makes it anew', result.stderr)
+        self.assertNotIn("cannot be read", result.stderr)
 
     def test_after_a_crash_and_again(self):
         store = self.save("store", "--format", "mjpeg/avi", "--chunksize", "10")

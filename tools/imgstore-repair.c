@@ -91,6 +91,22 @@ static int say_problems(const ist_reader *reader)
     return result;
 }
 
+/* True if number or time of a frame is not what was recorded, or the index cannot be read on. */
+static bool index_is_damaged(ist_reader *reader)
+{
+    enum { BLOCK = 4096 };
+    static int64_t numbers[BLOCK];
+    static double times_s[BLOCK];
+    const int64_t count = ist_reader_get_info(reader)->frame_count;
+    ist_error error;
+    ist_status status = IST_OK;
+    for (int64_t first = 0; first < count && status >= 0; first += BLOCK) {
+        const int64_t block = count - first < BLOCK ? count - first : BLOCK;
+        status = ist_reader_frame_metadata(reader, first, block, numbers, times_s, &error);
+    }
+    return status == IST_ERROR_DATA;
+}
+
 /* Compares every frame with what was recorded. */
 static int find_damage(const char *path, struct damage *damage)
 {
@@ -99,7 +115,12 @@ static int find_damage(const char *path, struct damage *damage)
     if (ist_reader_open(&reader, path, &error) < 0)
         return cli_fail("%s", error.message);
     const int lacking = say_problems(reader);
-    const int result = check_frames(reader, damage);
+    // By a damaged index sound frames would be called damaged.
+    const int result = index_is_damaged(reader)
+                           ? cli_fail("%s: the index is damaged; \"imgstore-edit %s save-index\" makes it anew, out of "
+                                      "what lies beside the chunks",
+                                      path, path)
+                           : check_frames(reader, damage);
     ist_reader_close(&reader);
     return result == CLI_SUCCESS ? lacking : result;
 }
