@@ -342,38 +342,6 @@ ist_status store_load_index(struct index **index, const struct store_chunks *chu
     return store_build_index(index, NULL, chunks, directory, metadata, problems, error);
 }
 
-bool store_index_lags(const struct store_chunks *chunks, const struct index *index, const char *directory,
-                      const struct metadata *metadata)
-{
-    // A ring gives its chunks other numbers when all of them are finished and known.
-    if (index_moves(index)->moving_by != 0)
-        return false;
-    int count;
-    const struct chunk_range *ranges = index_ranges(index, &count);
-    for (int i = 0; i < chunks->count; i++) {
-        const int chunk = chunks->chunks[i].chunk;
-        int64_t known = 0;
-        bool finished = false;
-        for (int k = count - 1; k >= 0 && known == 0; k--)
-            if (ranges[k].chunk == chunk) {
-                known = ranges[k].frame_count;
-                finished = ranges[k].finished;
-            }
-        if (finished || !chunks->chunks[i].has_npz)
-            continue;
-        char path[PATH_MAX];
-        struct npz_index frames;
-        chunk_path_sidecar(path, directory, chunk, metadata->is_video, npz_ending);
-        if (npz_read(path, &frames, NULL) < 0)
-            continue;
-        const bool lags = frames.count > known;
-        npz_index_free(&frames);
-        if (lags)
-            return true;
-    }
-    return false;
-}
-
 /*
  * What is missing
  */
@@ -488,6 +456,39 @@ static bool *known_chunks(const struct store_chunks *chunks, const struct index 
             known[chunk - chunks->chunks] = true;
     }
     return known;
+}
+
+/* Whether the npz of a chunk has more frames than the index knows of it. */
+static bool npz_has_more(const char *directory, const struct metadata *metadata, int chunk, int64_t known)
+{
+    char path[PATH_MAX];
+    struct npz_index frames;
+    chunk_path_sidecar(path, directory, chunk, metadata->is_video, npz_ending);
+    if (npz_read(path, &frames, NULL) < 0)
+        return false;
+    const bool more = frames.count > known;
+    npz_index_free(&frames);
+    return more;
+}
+
+bool store_index_lags(const struct store_chunks *chunks, const struct index *index, const char *directory,
+                      const struct metadata *metadata)
+{
+    // A ring gives its chunks other numbers when all of them are finished and known.
+    if (index_moves(index)->moving_by != 0)
+        return false;
+    int count;
+    const struct chunk_range *ranges = index_ranges(index, &count);
+    bool lags = false;
+    for (int i = 0; i < count && !lags; i++) {
+        const struct store_chunk *chunk = ranges[i].finished ? NULL : store_chunks_find(chunks, ranges[i].chunk);
+        lags = chunk && chunk->has_npz && npz_has_more(directory, metadata, chunk->chunk, ranges[i].frame_count);
+    }
+    bool *known = known_chunks(chunks, index);
+    for (int i = 0; i < chunks->count && known && !lags; i++)
+        lags = !known[i] && chunks->chunks[i].has_npz && npz_has_more(directory, metadata, chunks->chunks[i].chunk, 0);
+    free(known);
+    return lags;
 }
 
 static ist_status find_unindexed(const struct store_chunks *chunks, const struct index *index,
