@@ -5,21 +5,19 @@
  *
  * flip_test [TRIALS [SEED]]: trials for each store.
  */
-#include <dirent.h>
-#include <fcntl.h>
 #include <libstore/libstore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "barcode.h"
 #include "fs.h"
+#include "store_files.h"
 #include "temporary.h"
 
-enum { WIDTH = 96, HEIGHT = 48, FRAMES = 22, CHUNKSIZE = 8, FILES_MAX = 128 };
+enum { WIDTH = 96, HEIGHT = 48, FRAMES = 22, CHUNKSIZE = 8 };
 
 static const struct recording {
     const char *format;
@@ -86,8 +84,9 @@ static void draw(ist_frame *frame, int64_t i)
     frame->time_s = 1700000000.0 + (double)i * 0.01;
 }
 
-static void record(const struct recording *r)
+static void record(const void *what)
 {
+    const struct recording *r = what;
     ist_error error;
     ist_writer *writer;
     ist_frame frame = {0};
@@ -112,19 +111,9 @@ static void record(const struct recording *r)
     check(ist_writer_close(&writer, &error), r->format, &error);
 }
 
-/* In a process of its own, so that a recorder can die. */
 static void record_apart(const struct recording *r)
 {
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child == 0) {
-        record(r);
-        _exit(0);
-    }
-    int result;
-    waitpid(child, &result, 0);
-    if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        exit(1);
+    store_record_apart(record, r);
     char path[128];
     snprintf(path, sizeof path, "%s/.index.sqlite", store);
     if (r->without_index)
@@ -140,52 +129,6 @@ static void read_expected(const struct recording *r)
     for (int i = 0; i < FRAMES; i++)
         check(ist_reader_read_index(reader, i, &expected[i], &error), r->format, &error);
     ist_reader_close(&reader);
-}
-
-/* A file of the store. */
-struct file {
-    char path[160];
-    struct buffer bytes;
-    struct timespec times[2];
-};
-
-static void load_files(const char *path, struct file files[FILES_MAX], int *count)
-{
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-    while (directory && (entry = readdir(directory))) {
-        struct file *file = &files[*count];
-        struct stat info;
-        ist_error error;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || *count == FILES_MAX)
-            continue;
-        *file = (struct file){0};
-        if (snprintf(file->path, sizeof file->path, "%s/%s", path, entry->d_name) >= (int)sizeof file->path ||
-            stat(file->path, &info) < 0)
-            continue;
-        if (S_ISDIR(info.st_mode)) {
-            const struct file found = *file;
-            load_files(found.path, files, count);
-            continue;
-        }
-        // SQLite makes what lies in it anew.
-        if (strstr(entry->d_name, "-shm"))
-            continue;
-        file->times[0] = info.st_atim;
-        file->times[1] = info.st_mtim;
-        check(fs_read_file(file->path, &file->bytes, &error), file->path, &error);
-        (*count)++;
-    }
-    if (directory)
-        closedir(directory);
-}
-
-/* Writes the file's first bytes over it; a disk that forgets does not note the time. */
-static void put(const struct file *file, size_t size)
-{
-    ist_error error;
-    check(fs_write_file(file->path, file->bytes.data, size, &error), file->path, &error);
-    utimensat(AT_FDCWD, file->path, file->times, 0);
 }
 
 static bool is_as_expected(const ist_frame *frame)
@@ -228,25 +171,11 @@ static void read_all(struct outcome *outcome, char what[256])
     ist_reader_close(&reader);
 }
 
-/* Puts everything back as it was, into a store that reading and repairing may have changed. */
-static void restore(struct file files[FILES_MAX], int count)
+static void damage(const struct recording *r, struct store_files *files, struct outcome *outcome)
 {
-    fs_remove_tree(store);
-    mkdir(store, 0777);
-    for (int i = 0; i < count; i++) {
-        const char *path = files[i].path;
-        char chunk[160];
-        snprintf(chunk, sizeof chunk, "%.*s", (int)(strrchr(path, '/') - path), path);
-        mkdir(chunk, 0777);
-        put(&files[i], files[i].bytes.size);
-    }
-}
-
-static void damage(const struct recording *r, struct file files[FILES_MAX], int count, struct outcome *outcome)
-{
-    struct file *file;
+    struct store_file *file;
     do
-        file = &files[rand() % count];
+        file = &files->files[rand() % files->count];
     while (file->bytes.size == 0);
     const size_t place = (size_t)rand() % file->bytes.size;
     const int bit = rand() % 9; // the ninth: cut off
@@ -254,7 +183,7 @@ static void damage(const struct recording *r, struct file files[FILES_MAX], int 
     const int64_t wrong_before = outcome->wrong;
     if (bit < 8)
         file->bytes.data[place] ^= (uint8_t)(1 << bit);
-    put(file, bit < 8 ? file->bytes.size : place);
+    store_file_put(file, bit < 8 ? file->bytes.size : place);
     read_all(outcome, what);
     ist_error error;
     if (r->unfinished && ist_repair(store, NULL, &error) >= 0)
@@ -265,21 +194,20 @@ static void damage(const struct recording *r, struct file files[FILES_MAX], int 
     if (bit < 8)
         file->bytes.data[place] ^= (uint8_t)(1 << bit);
     if (r->unfinished)
-        restore(files, count);
+        store_files_restore(files, store);
     else
-        put(file, file->bytes.size);
+        store_file_put(file, file->bytes.size);
 }
 
 static int64_t try_recording(const struct recording *r, int trials)
 {
-    static struct file files[FILES_MAX];
+    static struct store_files files;
     struct outcome outcome = {0};
-    int count = 0;
     record_apart(r);
     read_expected(r);
-    load_files(store, files, &count);
+    store_files_load(&files, store, "-shm"); // SQLite makes what lies in it anew
     for (int i = 0; i < trials; i++)
-        damage(r, files, count, &outcome);
+        damage(r, &files, &outcome);
     // The reader's notes must have been about the damage.
     struct outcome whole = {0};
     char what[256];
@@ -293,8 +221,7 @@ static int64_t try_recording(const struct recording *r, int trials)
            r->unfinished ? ", unfinished" : "", r->without_index ? ", without index:" : ":", trials,
            (long long)outcome.right, (long long)outcome.refused, (long long)outcome.wrong);
     fflush(stdout);
-    for (int i = 0; i < count; i++)
-        buffer_free(&files[i].bytes);
+    store_files_free(&files);
     for (int i = 0; i < FRAMES; i++)
         ist_frame_free(&expected[i]);
     fs_remove_tree(store);

@@ -4,7 +4,6 @@
  * frame is as it was, or an error; also behind a repair. What stands for one chunk takes away the frames of that chunk
  * only, and is told.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <libstore/libstore.h>
 #include <signal.h>
@@ -14,14 +13,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "barcode.h"
 #include "fs.h"
+#include "store_files.h"
 #include "temporary.h"
 
-enum { WIDTH = 96, HEIGHT = 48, FRAMES = 10, CHUNKSIZE = 4, FILES_MAX = 64, NOBODY = 65534, PATIENCE_S = 10 };
+enum { WIDTH = 96, HEIGHT = 48, FRAMES = 10, CHUNKSIZE = 4, NOBODY = 65534, PATIENCE_S = 10 };
 
 static const struct recording {
     const char *format;
@@ -86,8 +85,9 @@ static void complain(const char *what)
  * Stores
  */
 
-static void record(const struct recording *r)
+static void record(const void *what)
 {
+    const struct recording *r = what;
     ist_error error;
     ist_writer *writer;
     ist_frame frame = {0};
@@ -109,76 +109,13 @@ static void record(const struct recording *r)
     check(ist_writer_close(&writer, &error), r->format, &error);
 }
 
-/* In a process of its own, so that a recorder can die. */
 static void record_apart(const struct recording *r)
 {
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child == 0) {
-        record(r);
-        _exit(0);
-    }
-    int result;
-    waitpid(child, &result, 0);
-    if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        exit(1);
+    store_record_apart(record, r);
     char path[128];
     snprintf(path, sizeof path, "%s/.index.sqlite", store);
     if (r->without_index)
         unlink(path);
-}
-
-struct file {
-    char path[160];
-    struct buffer bytes;
-    struct timespec times[2];
-};
-
-static void load_files(const char *path, struct file files[FILES_MAX], int *count)
-{
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-    while (directory && (entry = readdir(directory)) && *count < FILES_MAX) {
-        struct file *file = &files[*count];
-        ist_error error;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        *file = (struct file){0};
-        snprintf(file->path, sizeof file->path, "%.90s/%.60s", path, entry->d_name);
-        if (entry->d_type == DT_DIR) {
-            const struct file found = *file;
-            load_files(found.path, files, count);
-            continue;
-        }
-        struct stat info;
-        check(fs_read_file(file->path, &file->bytes, &error), file->path, &error);
-        if (stat(file->path, &info) == 0) {
-            file->times[0] = info.st_atim;
-            file->times[1] = info.st_mtim;
-        }
-        (*count)++;
-    }
-    if (directory)
-        closedir(directory);
-}
-
-static void restore(const struct file files[FILES_MAX], int count)
-{
-    ist_error error;
-    fs_remove_tree(store);
-    mkdir(store, 0755);
-    for (int i = 0; i < count; i++) {
-        const char *path = files[i].path;
-        char chunk[sizeof files[i].path];
-        memcpy(chunk, path, sizeof chunk);
-        *strrchr(chunk, '/') = '\0';
-        mkdir(chunk, 0755);
-        // SQLite makes what lies in it anew.
-        if (!strstr(path, "-shm"))
-            check(fs_write_file(path, files[i].bytes.data, files[i].bytes.size, &error), path, &error);
-        // Else the index may look older than what it was made of.
-        utimensat(AT_FDCWD, path, files[i].times, 0);
-    }
 }
 
 static void bind_socket(const char *path)
@@ -280,28 +217,26 @@ static void try_one(const struct recording *r, const char *path, enum way way)
 
 static void try_recording(const struct recording *r)
 {
-    static struct file files[FILES_MAX];
-    int count = 0;
+    static struct store_files files;
     record_apart(r);
-    load_files(store, files, &count);
-    for (int i = 0; i < count; i++)
+    store_files_load(&files, store, NULL);
+    for (int i = 0; i < files.count; i++)
         for (enum way way = PIPE; way < WAY_COUNT; way++) {
-            try_one(r, files[i].path, way);
-            restore(files, count);
+            try_one(r, files.files[i].path, way);
+            store_files_restore(&files, store);
         }
     for (size_t i = 0; i < sizeof further / sizeof *further; i++)
         for (enum way way = PIPE; way < UNREADABLE; way++) {
             char path[160];
             snprintf(path, sizeof path, "%s/%s", store, further[i]);
             try_one(r, path, way);
-            restore(files, count);
+            store_files_restore(&files, store);
         }
     // What was refused must have been refused because of what stood there.
     snprintf(doing, sizeof doing, "%s: put right again: ", r->format);
     if (read_all(false) != FRAMES)
         complain("frames are missing");
-    for (int i = 0; i < count; i++)
-        buffer_free(&files[i].bytes);
+    store_files_free(&files);
     fs_remove_tree(store);
 }
 
